@@ -1,0 +1,39 @@
+/*
+ * chunk -- the pool of 64 KiB chunks
+ *
+ * owner[c] says whom chunk c belongs to: CHUNK_FREE, a slot (slot + 1), or the cache of a worker
+ * (CHUNK_CACHED | owner word).  A chunk is taken by compare-and-swap from CHUNK_FREE, so workers
+ * need no lock and a worker that dies anywhere leaves nothing worse than chunks marked as its
+ * own: chunk_sweep() returns those of a dead worker, chunk_sweep_slot() those of a slot that no
+ * window names.  The cache is worker-private and last-in-first-out: hot pages are used again.
+ */
+#ifndef SHM_CHUNK_H
+#define SHM_CHUNK_H
+
+#include "shm/region.h"
+
+#define CHUNK_FREE	 0u
+#define CHUNK_CACHED	 0x80000000u
+#define CHUNK_CACHE_SIZE 64u
+
+struct slot_session;
+
+struct chunk_cache {
+	uint32_t owner; /* PROCESS_OWNER() of this worker */
+	uint32_t count;
+	uint32_t hint; /* where the next scan begins */
+	uint32_t chunk[CHUNK_CACHE_SIZE];
+};
+
+void chunk_cache_init(struct chunk_cache *cache, uint32_t owner);
+uint32_t chunk_take(const struct shm *shm, struct chunk_cache *cache, uint32_t slot);
+void chunk_give(const struct shm *shm, struct chunk_cache *cache, uint32_t chunk, bool wipe);
+
+/* Frees what the cache of the dead worker `owner` held. Returns how many. */
+uint32_t chunk_sweep(const struct shm *shm, uint32_t owner);
+/* Frees chunks owned by `slot` that none of its windows holds; all of them with NULL. */
+uint32_t chunk_sweep_slot(const struct shm *shm, uint32_t slot, const struct slot_session *session);
+
+uint32_t chunk_count_free(const struct shm *shm); /* cached ones count as free */
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * policy_area -- what the manager publishes to supervisor and workers
+ *
+ * Policies: POLICY_SLOTS images, each the compiled form of one policy map.  An image is opaque
+ * here (worker/inspect/policy.h is its inside).  The manager fills a slot that no session names
+ * (custody.policy_slot) and no listener table names, then publishes `state`; an image never
+ * changes while it is READY.
+ *
+ * Listener tables: two, used in turn.  The manager fills the one that is not current and asks the
+ * supervisor to apply it; the supervisor copies it, checks every field, opens what is new, and
+ * only then closes what is gone.  The answer says whether it holds now.
+ */
+#ifndef SHM_POLICY_AREA_H
+#define SHM_POLICY_AREA_H
+
+#include "shm/layout.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define POLICY_SLOTS	  32u
+#define POLICY_IMAGE_MAX  32768u
+#define POLICY_HASH_SIZE  32u
+#define LISTENERS_MAX	  256u
+#define LISTENER_NAME_MAX 64u
+
+enum policy_slot_state { POLICY_EMPTY, POLICY_FILLING, POLICY_READY };
+
+struct policy_slot {
+	_Atomic uint32_t state;
+	uint32_t size;
+	uint8_t generation[POLICY_HASH_SIZE]; /* SHA-256 of the canonical text */
+	char name[64];
+	_Alignas(SHM_CACHE_LINE) uint8_t image[POLICY_IMAGE_MAX];
+};
+
+enum client_address_mode { CLIENT_HIDDEN }; /* others: a later `client-address` */
+
+struct listener_entry {
+	struct shm_endpoint listen;
+	struct shm_endpoint server;
+	struct shm_endpoint source; /* of the server leg; family 0: the kernel's choice */
+	uint32_t policy_slot;
+	uint8_t mode;		/* enum slot_mode */
+	uint8_t client_address; /* enum client_address_mode */
+	uint8_t reserved0[2];
+	uint32_t connections_max; /* 0 = no limit of its own */
+	uint32_t embryonic_max;
+	uint8_t reserved1[28];
+};
+_Static_assert(sizeof(struct listener_entry) == 104, "listener is part of the ABI");
+
+struct listener_table {
+	uint64_t sequence;
+	uint32_t count;
+	uint32_t reserved;
+	struct listener_entry entry[LISTENERS_MAX];
+};
+
+struct policy_area {
+	struct listener_table listeners[2];
+	_Alignas(SHM_CACHE_LINE) struct policy_slot slot[POLICY_SLOTS];
+};
+
+/* READY slot with that image, or NULL (index out of range, not ready, size beyond the slot). */
+const uint8_t *policy_area_image(const struct policy_area *area, uint32_t slot, size_t *ret_size);
+/* Copies and checks: count, families, modes, policy slots in range. -EPROTO. */
+int policy_area_listeners(
+    const struct policy_area *area, uint32_t table, struct listener_table *ret_table);
+
+#endif

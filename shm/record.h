@@ -1,0 +1,109 @@
+/*
+ * record -- all that is needed to carry a session on
+ *
+ * A record is flat, versioned and pointer-free.  The worker builds the next one in the buffer
+ * that is not published (record_begin()), and commits it with one release store
+ * (record_publish()).  Readers take record_read(), which copies and checks and never locks.
+ *
+ * Output.  What has been committed for a leg but perhaps not yet sent is its *outlet*: a short
+ * list of words over two sources, the other leg's input and the gateway's own text.  A worker
+ * compacts the outlet by what has been sent when it builds the next record; an adopter skips
+ * (kernel's written position - outlet.written) bytes.  Nothing is copied: KEEP names the input's
+ * bytes where they lie, INSERT the text window's.
+ *
+ * The inspection state is opaque here (worker/inspect knows it).
+ */
+#ifndef SHM_RECORD_H
+#define SHM_RECORD_H
+
+#include "shm/layout.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RECORD_VERSION	    1
+#define RECORD_INSPECT_SIZE 576u
+#define OUTLET_WORDS	    26u
+
+enum outlet_kind { OUTLET_KEEP = 1, OUTLET_DROP = 2, OUTLET_INSERT = 3 };
+#define OUTLET_LENGTH_MAX 0x3fffffffu
+
+struct outlet {
+	uint64_t written; /* position in this leg's output stream of the first word's first byte */
+	uint64_t input;	  /* position in the other leg's input of the next KEEP or DROP */
+	uint64_t text;	  /* position in this leg's text window of the next INSERT */
+	uint32_t count;
+	uint32_t word[OUTLET_WORDS]; /* (kind << 30) | length; length never 0 */
+	uint32_t reserved;
+};
+
+/* How a leg ends: committed before it is done, so that an adopter does the same. */
+enum ending { ENDING_NONE, ENDING_FIN, ENDING_RESET, ENDING_SILENT };
+
+enum record_flag {
+	RECORD_OPAQUE = 1 << 0,	  /* after STARTTLS, or raw: bytes pass as they are */
+	RECORD_SECRET = 1 << 1,	  /* the input held may hold credentials: wipe, never keep */
+	RECORD_DRAINING = 1 << 2, /* ended; what still arrives is discarded until the peer's FIN */
+	RECORD_FINISHED = 1 << 3, /* nothing is left to do: the slot may be given back */
+	RECORD_TO_END = 1 << 4,	  /* poisoned: the core is not called any more */
+};
+
+struct record {
+	uint64_t check;	   /* over everything that follows */
+	uint64_t sequence; /* 1 for the first commit of a generation */
+	uint32_t generation;
+	uint16_t version;
+	uint8_t flags;
+	uint8_t phase;		     /* for `show conn`: enum inspect_phase */
+	uint64_t position[SHM_LEGS]; /* input of leg L that the core has consumed */
+	uint64_t stored[SHM_LEGS];   /* input committed; >= position, == standalone */
+	uint64_t deadline_ms;	     /* gateway time; 0 none */
+	uint8_t end_seen[SHM_LEGS];  /* enum ending: how leg L's input ended, as committed */
+	uint8_t ending[SHM_LEGS];    /* enum ending: how leg L is to be ended, after its output */
+	uint32_t messages;
+	uint32_t commands;
+	uint32_t replies;
+	uint16_t close_reason; /* enum close_reason (shm/closed.h) */
+	uint16_t inspect_length;
+	uint32_t close_rule;
+	struct outlet outlet[SHM_LEGS];
+	_Alignas(8) uint8_t inspect[RECORD_INSPECT_SIZE];
+	uint8_t reserved[24];
+};
+_Static_assert(sizeof(struct record) == 960, "record is part of the ABI");
+
+struct slot_session;
+
+/* The published record, or NULL before the first commit of this generation. Owner only: no copy. */
+const struct record *record_current(const struct slot_session *session);
+/* The other buffer, filled with the current record (zeroed before the first), sequence + 1. */
+struct record *record_begin(struct slot_session *session, uint32_t generation);
+/* Seals the check word and publishes. Law 2: nothing is done before this has returned. */
+void record_publish(struct slot_session *session, struct record *record);
+
+/* Any process: copies the published record; false when there is none, when it does not hold
+ * (check, version, generation, bounds, window arithmetic), or was overtaken eight times. */
+bool record_read(
+    const struct slot_session *session, uint32_t generation, struct record *ret_record);
+bool record_check(const struct record *record, uint32_t generation);
+uint64_t record_checksum(const struct record *record);
+
+/* Outlet arithmetic. */
+bool outlet_push(
+    struct outlet *outlet, enum outlet_kind kind, uint32_t length); /* merges; false: full */
+uint64_t outlet_pending(const struct outlet *outlet);		    /* bytes still to be sent */
+uint64_t outlet_input_end(const struct outlet *outlet); /* input position after the last word */
+uint64_t outlet_text_end(const struct outlet *outlet);
+void outlet_advance(struct outlet *outlet, uint64_t sent); /* sent <= pending; eats leading DROPs */
+
+/* One piece ready to be sent: from the input (KEEP) or the text (INSERT) at `position`. */
+struct outlet_piece {
+	enum outlet_kind kind;
+	uint64_t position;
+	uint32_t length;
+};
+/* The pieces after skipping `skip` bytes of output; DROPs are passed over. Returns how many. */
+size_t outlet_pieces(
+    const struct outlet *outlet, uint64_t skip, struct outlet_piece *pieces, size_t most);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * region -- create, seal, map and find the parts of the five memfds
+ *
+ * shm_create() is the supervisor's; every other process gets the descriptors by inheritance and
+ * calls shm_attach(), which maps each region with the rights of its role and checks the header.
+ * Afterwards the accessors give typed pointers; an index out of range gives NULL.
+ *
+ * Errors: 0 or -errno (-EPROTO: a header that does not fit this build).
+ * Mappings are MADV_DONTDUMP: they hold mail.
+ */
+#ifndef SHM_REGION_H
+#define SHM_REGION_H
+
+#include "shm/layout.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum shm_role { SHM_ROLE_SUPERVISOR, SHM_ROLE_MANAGER, SHM_ROLE_WORKER };
+
+struct shm_plan {
+	uint32_t slots;
+	uint32_t chunks;
+	uint32_t workers;
+	uint64_t epoch;
+};
+
+struct shm {
+	int fd[SHM_REGIONS]; /* -1 after shm_attach() has closed what it was given */
+	uint8_t *base[SHM_REGIONS];
+	uint64_t size[SHM_REGIONS];
+	uint32_t slots;
+	uint32_t chunks;
+	uint32_t workers;
+};
+
+struct slot_custody;
+struct slot_session;
+struct process_entry;
+struct counter_block;
+struct event_ring;
+struct closed_ring;
+struct journal_ring;
+struct policy_area;
+struct failpoint_plan;
+
+/* Chooses slots and chunks so that all regions together stay below memory_max bytes. -ENOMEM with
+ * *ret_plan untouched when not even one chunk for each four slots fits. */
+int shm_plan_fit(
+    uint64_t memory_max, uint32_t sessions_max, uint32_t workers, struct shm_plan *ret_plan);
+uint64_t shm_plan_bytes(const struct shm_plan *plan);
+
+int shm_create(struct shm *shm, const struct shm_plan *plan);
+int shm_attach(struct shm *shm, const int fd[SHM_REGIONS], enum shm_role role);
+void shm_detach(struct shm *shm);
+
+struct process_entry *shm_process(const struct shm *shm, uint32_t worker); /* control */
+struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);	   /* control */
+struct failpoint_plan *shm_failpoint(const struct shm *shm);		   /* control */
+struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	   /* sessions */
+struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker);  /* sessions */
+_Atomic uint32_t *shm_chunk_owners(const struct shm *shm);		   /* sessions, [chunks] */
+uint8_t *shm_chunk(const struct shm *shm, uint32_t chunk);		   /* sessions */
+struct counter_block *shm_counters(const struct shm *shm, uint32_t writer);
+struct event_ring *shm_events(const struct shm *shm, uint32_t writer);
+struct closed_ring *shm_closed(const struct shm *shm);
+struct policy_area *shm_policy(const struct shm *shm);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * slot -- a session's place: identity and custody (control), record and windows (sessions)
+ *
+ * A slot is named by index and generation; the generation rises each time the slot is taken.
+ * Three writers, three parts:
+ *   supervisor  struct slot_custody up to `sync`: identity, legs, bases, owner, poison marks
+ *   sync        slot_custody.sync: what the standby holds
+ *   worker      struct slot_session: descriptor numbers, windows, records, trail
+ *
+ * Life of custody.state (supervisor only):
+ *   FREE -> OPENING (accepted, client leg handed over, server leg connecting)
+ *        -> OPEN (server leg established or failed) -> ENDING (the worker has finished with it)
+ *        -> FREE
+ * The identity is filled before `state` leaves FREE (release store), and stays until FREE.
+ */
+#ifndef SHM_SLOT_H
+#define SHM_SLOT_H
+
+#include "shm/layout.h"
+#include "shm/record.h"
+#include "shm/trail.h"
+#include "shm/window.h"
+
+enum slot_state { SLOT_FREE, SLOT_OPENING, SLOT_OPEN, SLOT_ENDING };
+
+enum slot_mode {
+	SLOT_INSPECT,
+	SLOT_RELAY, /* `no inspect esmtp`: line by line, everything passes */
+	SLOT_RAW,   /* `no inspect esmtp raw`: bytes */
+};
+
+enum leg_state { LEG_NONE, LEG_CONNECTING, LEG_OPEN, LEG_FAILED, LEG_ENDED };
+
+/* What TCP_REPAIR needs to make this leg again on another host; dumped once, at open. */
+struct leg_tcp {
+	uint32_t receive_sequence; /* sequence number of stream position base_received */
+	uint32_t send_sequence;	   /* likewise of base_written */
+	uint32_t timestamp;	   /* TCP_TIMESTAMP at the dump; bit 0 = microseconds */
+	uint32_t send_window;
+	uint32_t max_window;
+	uint32_t receive_window;
+	uint32_t rtt_us;
+	uint16_t mss; /* the peer's clamp */
+	uint8_t send_scale;
+	uint8_t receive_scale;
+	uint8_t options; /* TCPI_OPT_* */
+	uint8_t dumped;	 /* 0: without CAP_NET_ADMIN; the leg cannot move to another host */
+	uint8_t reserved[2];
+	uint64_t dumped_ms; /* gateway time */
+};
+
+struct slot_leg {
+	uint64_t cookie; /* SO_COOKIE: proves a descriptor found in another process */
+	_Atomic uint32_t state;
+	int32_t error;		/* errno of a failed connect */
+	uint64_t base_received; /* stream position at which the kernel's counters started */
+	uint64_t base_written;
+	struct shm_endpoint local;
+	struct shm_endpoint peer;
+	struct leg_tcp tcp;
+	uint8_t reserved[8];
+};
+
+/* What the standby holds of this session; written by sync only. */
+struct slot_sync {
+	_Atomic uint64_t acknowledged; /* record sequence */
+	_Atomic uint64_t received[SHM_LEGS];
+	uint8_t reserved[40];
+};
+
+struct slot_custody {
+	_Atomic uint32_t state; /* enum slot_state */
+	_Atomic uint32_t generation;
+	_Atomic uint32_t owner; /* PROCESS_OWNER() of the worker that holds it */
+	uint32_t listener;	/* index in the listener table at accept */
+	uint64_t session_id;
+	uint64_t opened_ms;   /* gateway time */
+	uint64_t opened_us;   /* CLOCK_REALTIME */
+	uint64_t policy_hash; /* first 8 bytes of the policy's generation */
+	uint32_t policy_slot;
+	uint8_t mode; /* enum slot_mode */
+	uint8_t reserved0[3];
+	/* Poison: a step at this position has killed its worker `marks` times. */
+	uint64_t mark_position;
+	uint32_t mark_direction;
+	_Atomic uint32_t marks;
+	struct slot_leg leg[SHM_LEGS];
+	uint8_t reserved1[96];
+	_Alignas(SHM_CACHE_LINE) struct slot_sync sync;
+};
+_Static_assert(sizeof(struct slot_custody) == 512, "identity: 512 bytes");
+
+struct slot_session {
+	_Atomic uint64_t published;  /* record_publish(): (sequence << 1) | which; 0 = no record */
+	_Atomic uint32_t generation; /* the generation that windows and records belong to */
+	_Atomic int32_t descriptor[SHM_LEGS]; /* numbers in the owning worker, -1 none */
+	uint32_t reserved0;
+	struct window input[SHM_LEGS]; /* received from leg L */
+	struct window text[SHM_LEGS];  /* written by the gateway itself, to leg L */
+	struct window extension;       /* content state of a message: one chunk, two halves */
+	uint8_t reserved1[56];
+	struct record record[2];
+	struct trail trail;
+	uint8_t reserved2[56];
+};
+_Static_assert(sizeof(struct slot_session) % SHM_CACHE_LINE == 0, "slots keep their lines");
+_Static_assert(sizeof(struct slot_session) <= 3200, "idle session budget");
+
+#endif
