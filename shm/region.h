@@ -57,6 +57,7 @@ void shm_detach(struct shm *shm);
 struct process_entry *shm_process(const struct shm *shm, uint32_t worker); /* control */
 struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);	   /* control */
 struct failpoint_plan *shm_failpoint(const struct shm *shm);		   /* control */
+_Atomic uint64_t *shm_clock_floor(const struct shm *shm);		   /* control, ms */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	   /* sessions */
 struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker);  /* sessions */
 _Atomic uint32_t *shm_chunk_owners(const struct shm *shm);		   /* sessions, [chunks] */
