@@ -21,7 +21,7 @@ struct config;
 
 struct config *config_create(void);
 struct config *config_clone(const struct config *config);
-void config_destroy(struct config *config);
+void config_free(struct config *config); /* config_destroy() is libconfig's */
 bool config_equal(const struct config *one, const struct config *other);
 
 /* Receives the text line by line, without line end. */
