@@ -1,0 +1,364 @@
+#include "tests/dialogue/dialogue.h"
+
+#include "tests/dialogue/visible.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOSTNAME   "mx.example.org"
+#define REPEAT_MAX 1000000u
+
+/* The line being read; `held` is what C| lines have collected for the next act of that leg. */
+struct reader {
+	struct dialogue *dialogue;
+	struct visible held[INSPECT_LEGS];
+	char *problem;
+	size_t problem_size;
+};
+
+static bool
+fail(struct reader *reader, const char *what, const char *near)
+{
+	snprintf(reader->problem, reader->problem_size, "%s: \"%s\"", what, near);
+	return false;
+}
+
+void
+dialogue_init(struct dialogue *dialogue)
+{
+	*dialogue = (struct dialogue){.mode = INSPECT_MODE_INSPECT};
+	inspect_policy_default(&dialogue->policy, HOSTNAME, strlen(HOSTNAME));
+}
+
+void
+dialogue_done(struct dialogue *dialogue)
+{
+	for (size_t i = 0; i < dialogue->count; i++)
+		free(dialogue->acts[i].bytes);
+	free(dialogue->acts);
+	dialogue->acts = NULL;
+	dialogue->count = dialogue->capacity = 0;
+}
+
+void
+dialogue_add(struct dialogue *dialogue, enum dialogue_kind kind, enum inspect_leg leg, uint64_t ms,
+    const void *bytes, size_t length)
+{
+	if (dialogue->count == dialogue->capacity) {
+		size_t capacity = dialogue->capacity ? 2 * dialogue->capacity : 32;
+		dialogue->acts = realloc(dialogue->acts, capacity * sizeof(*dialogue->acts));
+		if (!dialogue->acts)
+			abort();
+		dialogue->capacity = capacity;
+	}
+	struct dialogue_act *act = &dialogue->acts[dialogue->count++];
+	*act = (struct dialogue_act){.kind = kind, .leg = leg, .ms = ms, .length = length};
+	if (length) {
+		act->bytes = malloc(length);
+		if (!act->bytes)
+			abort();
+		memcpy(act->bytes, bytes, length);
+	}
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* One character or escape at *cursor; -1 when the escape is wrong. */
+static int
+read_byte(const char **cursor)
+{
+	const char *c = *cursor;
+
+	if (c[0] != '\\') {
+		*cursor = c + 1;
+		return (unsigned char)c[0];
+	}
+	*cursor = c + 2;
+	switch (c[1]) {
+	case 'r':
+		return '\r';
+	case 'n':
+		return '\n';
+	case 't':
+		return '\t';
+	case '0':
+		return '\0';
+	case '\\':
+		return '\\';
+	case 'x':
+		if (hex_digit(c[2]) < 0 || hex_digit(c[3]) < 0)
+			return -1;
+		*cursor = c + 4;
+		return hex_digit(c[2]) * 16 + hex_digit(c[3]);
+	default:
+		return -1;
+	}
+}
+
+static bool
+read_text(struct reader *reader, const char *text, struct visible *bytes)
+{
+	while (*text) {
+		const char *at = text;
+		unsigned long times = 1;
+		if (text[0] == '\\' && text[1] == '{') {
+			char *after;
+			times = strtoul(text + 2, &after, 10);
+			if (*after != '}' || times == 0 || times > REPEAT_MAX || !after[1])
+				return fail(reader, "wrong repetition", at);
+			text = after + 1;
+		}
+		int byte = read_byte(&text);
+		if (byte < 0)
+			return fail(reader, "wrong escape", at);
+		char c = (char)byte;
+		while (times--)
+			visible_raw(bytes, &c, 1);
+	}
+	return true;
+}
+
+static bool
+number(const char *word, uint32_t *ret)
+{
+	char *after;
+
+	errno = 0;
+	unsigned long value = strtoul(word, &after, 10);
+	if (errno || after == word || *after || value > UINT32_MAX || word[0] == '-')
+		return false;
+	*ret = (uint32_t)value;
+	return true;
+}
+
+/* The place of `word` in a NULL-terminated list, or -1. */
+static int
+choice(const char *word, const char *const *list)
+{
+	for (int i = 0; list[i]; i++)
+		if (strcmp(list[i], word) == 0)
+			return i;
+	return -1;
+}
+
+static bool
+set_flag(struct inspect_policy *policy, const char *name, const char *value)
+{
+	static const char *const names[] = {
+	    "allow-tls", "log-tls", "monitor-only", "fail-open", NULL};
+	static const uint32_t flags[] = {
+	    INSPECT_ALLOW_TLS, INSPECT_LOG_TLS, INSPECT_MONITOR_ONLY, INSPECT_FAIL_OPEN};
+	static const char *const answers[] = {"no", "yes", NULL};
+	int flag = choice(name, names), answer = choice(value, answers);
+
+	if (flag < 0 || answer < 0)
+		return false;
+	policy->flags = answer ? policy->flags | flags[flag] : policy->flags & ~flags[flag];
+	return true;
+}
+
+static bool
+set_number(struct inspect_policy *policy, const char *name, const char *value)
+{
+	static const char *const names[] = {"errors-max", "greeting-timeout", "command-timeout",
+	    "reply-timeout", "final-reply-timeout", "data-timeout", "opaque-timeout", NULL};
+	uint32_t *const fields[] = {&policy->errors_max, &policy->greeting_timeout_s,
+	    &policy->command_timeout_s, &policy->reply_timeout_s, &policy->final_reply_timeout_s,
+	    &policy->data_timeout_s, &policy->opaque_timeout_s};
+	int field = choice(name, names);
+
+	return field >= 0 && number(value, fields[field]);
+}
+
+static bool
+set_bit(uint64_t *bits, unsigned bit, const char *value)
+{
+	static const char *const answers[] = {"deny", "allow", NULL};
+	int answer = choice(value, answers);
+
+	if (answer < 0 || bit >= 64)
+		return false;
+	*bits = answer ? *bits | UINT64_C(1) << bit : *bits & ~(UINT64_C(1) << bit);
+	return true;
+}
+
+static bool
+set_banner(struct inspect_policy *policy, const char *kind, const char *text)
+{
+	static const char *const kinds[] = {"server", "neutral", "text", "classic", NULL};
+	int banner = choice(kind, kinds);
+
+	if (banner < 0 || strlen(text) > INSPECT_BANNER_MAX)
+		return false;
+	policy->banner = (uint8_t)banner;
+	policy->banner_length = (uint8_t)strlen(text);
+	memcpy(policy->banner_text, text, strlen(text));
+	return true;
+}
+
+static bool
+set_hostname(struct inspect_policy *policy, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length >= INSPECT_HOSTNAME_MAX)
+		return false;
+	memset(policy->hostname, 0, sizeof(policy->hostname));
+	memcpy(policy->hostname, name, length);
+	policy->hostname_length = (uint8_t)length;
+	return true;
+}
+
+static bool
+set_policy(struct inspect_policy *policy, const char *name, const char *value, const char *rest)
+{
+	static const char *const endings[] = {"normalize", "reject", NULL};
+	static const char *const nuls[] = {"reject", "space", NULL};
+
+	if (strcmp(name, "hostname") == 0)
+		return set_hostname(policy, value);
+	if (strcmp(name, "banner") == 0)
+		return set_banner(policy, value, rest);
+	if (strcmp(name, "verb") == 0)
+		return set_bit(&policy->verbs, inspect_verb_find(value, strlen(value)), rest);
+	if (strcmp(name, "extension") == 0)
+		return set_bit(
+		    &policy->extensions, inspect_extension_find(value, strlen(value)), rest);
+	if (strcmp(name, "line-endings") == 0 && choice(value, endings) >= 0) {
+		policy->line_endings = (uint8_t)choice(value, endings);
+		return true;
+	}
+	if (strcmp(name, "nul") == 0 && choice(value, nuls) >= 0) {
+		policy->nul = (uint8_t)choice(value, nuls);
+		return true;
+	}
+	return set_flag(policy, name, value) || set_number(policy, name, value);
+}
+
+static bool
+read_policy(struct reader *reader, char *line)
+{
+	char empty[] = "";
+	char *name = line, *value = strchr(name, ' '), *rest = empty;
+
+	if (!value)
+		return fail(reader, "a policy setting needs a value", line);
+	*value++ = '\0';
+	char *space = strchr(value, ' ');
+	if (space) {
+		*space = '\0';
+		rest = space + 1;
+	}
+	if (!set_policy(&reader->dialogue->policy, name, value, rest))
+		return fail(reader, "unknown policy setting", name);
+	return true;
+}
+
+static bool
+read_mode(struct reader *reader, const char *word)
+{
+	static const char *const modes[] = {"inspect", "relay", "raw", NULL};
+	int mode = choice(word, modes);
+
+	if (mode < 0)
+		return fail(reader, "unknown mode", word);
+	reader->dialogue->mode = (enum inspect_mode)mode;
+	return true;
+}
+
+static bool
+read_bytes(struct reader *reader, enum inspect_leg leg, char kind, const char *text)
+{
+	struct visible *held = &reader->held[leg];
+
+	if (!read_text(reader, text, held))
+		return false;
+	if (kind != '+')
+		visible_raw(held, "\r\n", 2);
+	if (kind == '|')
+		return true;
+	dialogue_add(reader->dialogue, DIALOGUE_BYTES, leg, 0, held->data, held->length);
+	visible_clear(held);
+	return true;
+}
+
+static bool
+read_leg(struct reader *reader, enum inspect_leg leg, const char *line)
+{
+	static const char *const ends[] = {" eof", " reset", " failed", NULL};
+	static const enum dialogue_kind kinds[] = {DIALOGUE_END, DIALOGUE_RESET, DIALOGUE_FAILED};
+
+	if (line[0] && strchr(":+|", line[0]))
+		return read_bytes(reader, leg, line[0], line[1] == ' ' ? line + 2 : line + 1);
+	int end = choice(line, ends);
+	if (end < 0 || (kinds[end] == DIALOGUE_FAILED && leg != INSPECT_SERVER))
+		return fail(reader, "unknown act", line);
+	dialogue_add(reader->dialogue, kinds[end], leg, 0, NULL, 0);
+	return true;
+}
+
+static bool
+read_line(struct reader *reader, char *line)
+{
+	struct dialogue *dialogue = reader->dialogue;
+	uint32_t ms;
+
+	if (line[0] == '\0' || line[0] == '#')
+		return true;
+	if (strncmp(line, "policy ", 7) == 0 && dialogue->count == 0)
+		return read_policy(reader, line + 7);
+	if (strncmp(line, "mode ", 5) == 0 && dialogue->count == 0)
+		return read_mode(reader, line + 5);
+	if (strncmp(line, "time +", 6) == 0 && number(line + 6, &ms)) {
+		dialogue_add(dialogue, DIALOGUE_TIME, INSPECT_CLIENT, ms, NULL, 0);
+		return true;
+	}
+	if (strcmp(line, "signal shutdown") == 0 || strcmp(line, "signal clear") == 0) {
+		dialogue_add(dialogue, line[7] == 's' ? DIALOGUE_SHUTDOWN : DIALOGUE_CLEAR,
+		    INSPECT_CLIENT, 0, NULL, 0);
+		return true;
+	}
+	if (line[0] == 'C' || line[0] == 'S')
+		return read_leg(reader, line[0] == 'C' ? INSPECT_CLIENT : INSPECT_SERVER, line + 1);
+	return fail(reader, "unknown line", line);
+}
+
+unsigned
+dialogue_parse(
+    struct dialogue *dialogue, const char *text, size_t length, char *problem, size_t problem_size)
+{
+	struct reader reader = {dialogue, {{0}}, problem, problem_size};
+	struct visible line = {0};
+	unsigned row = 0;
+	bool good = true;
+
+	while (good && length) {
+		const char *feed = memchr(text, '\n', length);
+		size_t part = feed ? (size_t)(feed - text) : length;
+		visible_clear(&line);
+		visible_raw(&line, text, part);
+		row++;
+		good = read_line(&reader, line.data);
+		text += feed ? part + 1 : part;
+		length -= feed ? part + 1 : part;
+	}
+	if (good && (reader.held[0].length || reader.held[1].length))
+		good = fail(&reader, "held bytes without an act that follows", "|");
+	visible_done(&line);
+	visible_done(&reader.held[0]);
+	visible_done(&reader.held[1]);
+	return good ? 0 : row;
+}

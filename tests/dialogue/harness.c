@@ -1,0 +1,479 @@
+#include "tests/dialogue/harness.h"
+
+#include "worker/inspect/inspect.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GARBAGE	   0xa5	 /* what the core must not read: fresh memory holds it */
+#define IDLE_CALLS 10000 /* calls in one act that may pass without a byte consumed */
+#define TIMERS_MAX 64	 /* deadlines that one `time` act may pass */
+
+static void __attribute__((format(printf, 2, 3)))
+fail(struct harness *harness, const char *format, ...)
+{
+	va_list list;
+
+	if (harness->failure[0])
+		return;
+	va_start(list, format);
+	vsnprintf(harness->failure, sizeof(harness->failure), format, list);
+	va_end(list);
+}
+
+static void *
+fresh(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (!memory)
+		abort();
+	memset(memory, GARBAGE, size);
+	return memory;
+}
+
+/* xorshift64*: the same on every machine. */
+static uint64_t
+random_below(struct harness *harness, uint64_t limit)
+{
+	harness->random ^= harness->random >> 12;
+	harness->random ^= harness->random << 25;
+	harness->random ^= harness->random >> 27;
+	return (harness->random * UINT64_C(0x2545F4914F6CDD1D) >> 11) % limit;
+}
+
+void
+harness_init(struct harness *harness, const struct inspect_policy *policy, enum inspect_mode mode,
+    const struct harness_options *options)
+{
+	*harness = (struct harness){.policy = policy, .options = *options};
+	harness->random = options->seed;
+	harness->now_ms = 1000000;
+	harness->state = fresh(inspect_size());
+	harness->output = fresh(sizeof(*harness->output));
+	observer_init(&harness->observer, policy, mode);
+	if (inspect_size() > INSPECT_STATE_SIZE)
+		fail(harness, "inspect_size() is %zu, at most %u is promised", inspect_size(),
+		    INSPECT_STATE_SIZE);
+	inspect_init(harness->state, policy, mode, harness->now_ms);
+}
+
+void
+harness_done(struct harness *harness)
+{
+	for (int leg = 0; leg < INSPECT_LEGS; leg++) {
+		visible_done(&harness->leg[leg].input);
+		visible_done(&harness->leg[leg].output);
+	}
+	visible_done(&harness->events);
+	visible_done(&harness->notes);
+	observer_done(&harness->observer);
+	free(harness->state);
+	free(harness->output);
+}
+
+void
+harness_next(struct harness *harness)
+{
+	visible_clear(&harness->leg[INSPECT_CLIENT].output);
+	visible_clear(&harness->leg[INSPECT_SERVER].output);
+	visible_clear(&harness->events);
+	visible_clear(&harness->notes);
+	harness->secret = false;
+}
+
+bool
+harness_over(const struct harness *harness)
+{
+	return harness->failure[0] ||
+	       (harness->leg[INSPECT_CLIENT].ending && harness->leg[INSPECT_SERVER].ending);
+}
+
+/* ---- the promises about one step ---- */
+
+static bool
+text_holds(const struct inspect_output *output, uint32_t offset, uint32_t length)
+{
+	return output->text_length <= INSPECT_TEXT_MAX && offset <= output->text_length &&
+	       length <= output->text_length - offset;
+}
+
+static void
+check_edits(struct harness *harness, const struct inspect_input *input)
+{
+	const struct inspect_output *output = harness->output;
+	unsigned used[INSPECT_LEGS] = {0, 0};
+	uint64_t sum = 0;
+
+	if (output->edit_count > INSPECT_EDITS_MAX)
+		return fail(harness, "%u edits", output->edit_count);
+	for (unsigned i = 0; i < output->edit_count; i++) {
+		const struct inspect_edit *edit = &output->edits[i];
+		if (edit->to >= INSPECT_LEGS)
+			return fail(harness, "edit %u goes to leg %u", i, edit->to);
+		used[edit->to]++;
+		if (edit->kind == INSPECT_INSERT) {
+			if (!text_holds(output, edit->text, edit->length))
+				fail(harness, "edit %u points outside the text", i);
+		} else if (edit->kind == INSPECT_KEEP || edit->kind == INSPECT_DROP) {
+			sum += edit->length;
+			if (edit->to == input->from)
+				fail(harness, "edit %u sends input back", i);
+		} else {
+			fail(harness, "edit %u is of kind %u", i, edit->kind);
+		}
+		if (harness->leg[edit->to].ending && edit->kind != INSPECT_DROP && edit->length)
+			fail(harness, "edit %u goes to a leg that has ended", i);
+	}
+	if (sum != output->consumed || output->consumed > input->length)
+		fail(harness, "kept and dropped %llu, consumed %zu of %zu", (unsigned long long)sum,
+		    output->consumed, input->length);
+	for (int leg = 0; leg < INSPECT_LEGS; leg++)
+		if (used[leg] > input->room[leg])
+			fail(harness, "%u edits to leg %d, room for %u", used[leg], leg,
+			    input->room[leg]);
+}
+
+static void
+check_endings(struct harness *harness, const struct inspect_input *input)
+{
+	const struct inspect_output *output = harness->output;
+
+	for (int leg = 0; leg < INSPECT_LEGS; leg++) {
+		uint8_t before = harness->leg[leg].ending, now = output->ending[leg];
+		if (now > INSPECT_ABORT)
+			fail(harness, "ending %u of leg %d", now, leg);
+		if (before && before != now)
+			fail(harness, "ending of leg %d went from %u to %u", leg, before, now);
+	}
+	if (output->end_taken && (!input->end || output->consumed != input->length))
+		fail(harness, "an end was taken that was not offered or not reached");
+	if (harness->opaque && !output->opaque)
+		fail(harness, "opaque was taken back");
+	if (!inspect_phase_name(output->phase))
+		fail(harness, "phase %u has no name", output->phase);
+}
+
+static const char *
+event_name(uint32_t id)
+{
+	static const struct {
+		uint32_t id;
+		const char *name;
+	} names[] = {
+#define EVENT(number, severity, name, text, help) {number, #name},
+#include "shm/events.def"
+#undef EVENT
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].id == id)
+			return names[i].name;
+	return NULL;
+}
+
+static void
+take_event(struct harness *harness, const struct inspect_event *event)
+{
+	const struct inspect_output *output = harness->output;
+	const char *name = event_name(event->id);
+
+	if (!name)
+		return fail(harness, "event %u is not in the catalogue", event->id);
+	visible_format(&harness->events, "  event %u %s", event->id, name);
+	if (event->rule)
+		visible_format(&harness->events, " rule=%u", event->rule);
+	if (event->code)
+		visible_format(&harness->events, " code=%u", event->code);
+	for (unsigned i = 0; i < INSPECT_EVENT_TEXTS; i++) {
+		if (!text_holds(output, event->text_offset[i], event->text_length[i]))
+			return fail(harness, "text %u of event %u is outside", i, event->id);
+		visible_raw(&harness->events, " \"", 2);
+		visible_bytes(
+		    &harness->events, output->text + event->text_offset[i], event->text_length[i]);
+		visible_raw(&harness->events, "\"", 1);
+	}
+	for (int i = 0; i < 4; i++)
+		if (event->number[i])
+			visible_format(
+			    &harness->events, " n%d=%llu", i, (unsigned long long)event->number[i]);
+	visible_raw(&harness->events, "\n", 1);
+}
+
+static void
+take_note(struct harness *harness, const struct inspect_note *note)
+{
+	static const char *const who[] = {"gateway", "client", "server"};
+	const struct inspect_output *output = harness->output;
+
+	if (note->who > 2 || !text_holds(output, note->text, note->length))
+		return fail(harness, "a note by %u points outside the text", note->who);
+	for (uint16_t i = 0; i < note->length; i++) {
+		char c = output->text[note->text + i];
+		if (c < 0x20 || c > 0x7e)
+			return fail(harness, "a note holds byte 0x%02x", (unsigned char)c);
+	}
+	visible_format(&harness->notes, "  note %s", who[note->who]);
+	if (note->code)
+		visible_format(&harness->notes, " %u", note->code);
+	visible_raw(&harness->notes, " ", 1);
+	visible_bytes(&harness->notes, output->text + note->text, note->length);
+	visible_raw(&harness->notes, "\n", 1);
+}
+
+static void
+take_reports(struct harness *harness)
+{
+	const struct inspect_output *output = harness->output;
+	struct inspect_tally *sum = &harness->tally;
+	const struct inspect_tally *more = &output->tally;
+
+	if (output->event_count > INSPECT_EVENTS_MAX || output->note_count > INSPECT_NOTES_MAX)
+		return fail(
+		    harness, "%u events, %u notes", output->event_count, output->note_count);
+	for (unsigned i = 0; i < output->event_count; i++)
+		take_event(harness, &output->events[i]);
+	for (unsigned i = 0; i < output->note_count; i++)
+		take_note(harness, &output->notes[i]);
+	sum->commands += more->commands;
+	sum->replies += more->replies;
+	sum->messages += more->messages;
+	sum->messages_accepted += more->messages_accepted;
+	sum->refusals += more->refusals;
+	sum->banners_masked += more->banners_masked;
+	sum->ehlo_removed += more->ehlo_removed;
+	sum->drops += more->drops;
+	sum->resets += more->resets;
+	sum->tls_started += more->tls_started;
+	sum->timeouts += more->timeouts;
+}
+
+/* ---- one step ---- */
+
+static void
+emit(struct harness *harness, unsigned to, const void *bytes, size_t length)
+{
+	struct harness_leg *leg = &harness->leg[to];
+	const struct harness_leg *client = &harness->leg[INSPECT_CLIENT];
+
+	if (!length)
+		return;
+	visible_raw(&leg->output, bytes, length);
+	leg->output_total += length;
+	if (to == INSPECT_SERVER)
+		observer_server_gets(&harness->observer, bytes, length,
+		    (const uint8_t *)client->input.data, client->consumed);
+	else
+		observer_client_gets(&harness->observer, bytes, length);
+}
+
+static void
+apply_edits(struct harness *harness, const struct inspect_input *input)
+{
+	const struct inspect_output *output = harness->output;
+	const uint8_t *bytes = input->bytes;
+
+	harness->leg[input->from].consumed += output->consumed;
+	if (input->from == INSPECT_SERVER && output->consumed)
+		observer_server_said(&harness->observer, bytes, output->consumed,
+		    harness->leg[INSPECT_CLIENT].consumed);
+	for (unsigned i = 0; i < output->edit_count; i++) {
+		const struct inspect_edit *edit = &output->edits[i];
+		if (edit->kind == INSPECT_INSERT)
+			emit(harness, edit->to, output->text + edit->text, edit->length);
+		else if (edit->kind == INSPECT_KEEP)
+			emit(harness, edit->to, bytes, edit->length);
+		if (edit->kind != INSPECT_INSERT)
+			bytes += edit->length;
+	}
+}
+
+static void
+take_endings(struct harness *harness)
+{
+	const struct inspect_output *output = harness->output;
+
+	for (int leg = 0; leg < INSPECT_LEGS; leg++) {
+		if (!harness->leg[leg].ending && output->ending[leg] == INSPECT_FIN &&
+		    leg == INSPECT_CLIENT)
+			observer_client_ends(&harness->observer);
+		harness->leg[leg].ending = output->ending[leg];
+	}
+	harness->opaque |= output->opaque;
+	harness->secret |= output->secret;
+	harness->phase = output->phase;
+	harness->reason = output->reason;
+	harness->rule = output->rule;
+	harness->deadline_ms = output->deadline_ms;
+}
+
+/* Saves, loads into fresh memory, and saves again: the two must be the same. */
+static void
+reload(struct harness *harness)
+{
+	uint8_t saved[INSPECT_STATE_SIZE], again[INSPECT_STATE_SIZE];
+	size_t length = inspect_save(harness->state, saved, sizeof(saved));
+
+	if (length == 0 || length > sizeof(saved))
+		return fail(harness, "inspect_save() gave %zu", length);
+	free(harness->state);
+	harness->state = fresh(inspect_size());
+	if (!inspect_load(harness->state, saved, length))
+		return fail(harness, "inspect_load() refused what inspect_save() gave");
+	memset(again, GARBAGE, sizeof(again));
+	if (inspect_save(harness->state, again, sizeof(again)) != length ||
+	    memcmp(saved, again, length) != 0)
+		fail(harness, "the state saved after a load differs");
+}
+
+static void
+call(struct harness *harness, struct inspect_input *input)
+{
+	if (harness->options.reload)
+		reload(harness);
+	for (int leg = 0; leg < INSPECT_LEGS; leg++)
+		input->room[leg] = harness->options.seed
+				       ? INSPECT_EDITS_MIN + (unsigned)random_below(harness, 20)
+				       : INSPECT_EDITS_MAX;
+	input->now_ms = harness->now_ms;
+	if (harness->failure[0])
+		return;
+	memset(harness->output, GARBAGE, sizeof(*harness->output));
+	inspect_step(harness->state, harness->policy, input, harness->output);
+	harness->steps++;
+	check_edits(harness, input);
+	if (harness->failure[0])
+		return;
+	check_endings(harness, input);
+	apply_edits(harness, input);
+	take_endings(harness);
+	take_reports(harness);
+	if (harness->observer.failure[0])
+		fail(harness, "%s", harness->observer.failure);
+}
+
+/* Offers what is left of one direction, in memory of exactly that size; true: progress. */
+static bool
+offer(struct harness *harness, enum inspect_leg from, bool idle)
+{
+	struct harness_leg *leg = &harness->leg[from];
+	size_t length = leg->input.length - leg->consumed;
+	bool end = leg->end && !leg->end_taken;
+
+	if (harness_over(harness) || (length == 0 && !end && !idle))
+		return false;
+	uint8_t *bytes = fresh(length ? length : 1);
+	if (length)
+		memcpy(bytes, leg->input.data + leg->consumed, length);
+	struct inspect_input input = {
+	    .signal = INSPECT_BYTES, .from = from, .bytes = bytes, .length = length, .end = end};
+	call(harness, &input);
+	free(bytes);
+	if (harness->failure[0])
+		return false;
+	leg->end_taken |= harness->output->end_taken;
+	return harness->output->consumed > 0 || harness->output->edit_count > 0 ||
+	       harness->output->end_taken;
+}
+
+/* Calls for both directions until neither makes progress, `first` first. */
+static void
+pump(struct harness *harness, enum inspect_leg first)
+{
+	enum inspect_leg from = first;
+	unsigned idle = 0, calls = 0;
+
+	while (idle < INSPECT_LEGS) {
+		bool progress = false;
+		size_t before = harness->leg[0].consumed + harness->leg[1].consumed;
+		while (offer(harness, from, false)) {
+			progress = true;
+			size_t now = harness->leg[0].consumed + harness->leg[1].consumed;
+			calls = now > before ? 0 : calls + 1;
+			before = now;
+			if (calls > IDLE_CALLS)
+				return fail(harness, "the core makes no progress");
+		}
+		idle = progress ? 1 : idle + 1;
+		from = from == INSPECT_CLIENT ? INSPECT_SERVER : INSPECT_CLIENT;
+	}
+	if (harness->options.seed && random_below(harness, 4) == 0)
+		offer(harness, (enum inspect_leg)random_below(harness, 2), true);
+}
+
+static void
+signal_core(struct harness *harness, enum inspect_signal signal, enum inspect_leg from)
+{
+	struct inspect_input input = {.signal = signal, .from = from};
+
+	if (harness_over(harness))
+		return;
+	call(harness, &input);
+	pump(harness, INSPECT_CLIENT);
+}
+
+static void
+deliver(struct harness *harness, const struct dialogue_act *act)
+{
+	struct harness_leg *leg = &harness->leg[act->leg];
+	size_t cut = harness->options.cut ? harness->options.cut : act->length;
+
+	for (size_t at = 0; at < act->length && !harness_over(harness);) {
+		if (harness->options.seed)
+			cut = 1 + random_below(harness, random_below(harness, 3) ? 40 : 3000);
+		size_t part = act->length - at < cut ? act->length - at : cut;
+		visible_raw(&leg->input, act->bytes + at, part);
+		at += part;
+		pump(harness, act->leg);
+	}
+}
+
+static void
+pass_time(struct harness *harness, uint64_t ms)
+{
+	uint64_t until = harness->now_ms + ms;
+	unsigned timers = 0;
+
+	while (!harness_over(harness) && harness->deadline_ms && harness->deadline_ms <= until) {
+		if (harness->deadline_ms > harness->now_ms)
+			harness->now_ms = harness->deadline_ms;
+		if (++timers > TIMERS_MAX)
+			return fail(harness, "a deadline comes back without end");
+		signal_core(harness, INSPECT_TIMER, INSPECT_CLIENT);
+	}
+	harness->now_ms = until;
+}
+
+void
+harness_act(struct harness *harness, const struct dialogue_act *act)
+{
+	if (harness_over(harness))
+		return;
+	switch (act->kind) {
+	case DIALOGUE_BYTES:
+		if (!harness->leg[act->leg].end)
+			deliver(harness, act);
+		break;
+	case DIALOGUE_END:
+		harness->leg[act->leg].end = true;
+		pump(harness, act->leg);
+		break;
+	case DIALOGUE_RESET:
+		signal_core(harness, INSPECT_RESET, act->leg);
+		break;
+	case DIALOGUE_FAILED:
+		signal_core(harness, INSPECT_SERVER_FAILED, INSPECT_SERVER);
+		break;
+	case DIALOGUE_TIME:
+		pass_time(harness, act->ms);
+		break;
+	case DIALOGUE_SHUTDOWN:
+		signal_core(harness, INSPECT_SHUTDOWN, INSPECT_CLIENT);
+		break;
+	case DIALOGUE_CLEAR:
+		signal_core(harness, INSPECT_CLEAR, INSPECT_CLIENT);
+		break;
+	}
+}

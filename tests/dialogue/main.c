@@ -1,0 +1,182 @@
+/*
+ * dialogue_runner -- runs dialogues and compares their transcripts
+ *
+ *   dialogue_runner [--update] [--seed N] FILE.in...
+ *
+ * Each script is run whole, byte by byte, with 50 random cuts, and with the state saved and
+ * loaded before every call; all must give the transcript in FILE.ref.  --update writes FILE.ref
+ * from the whole run: read what it wrote.  Exit code 0, or 1 with a diff on standard output.
+ */
+#include "tests/dialogue/dialogue.h"
+#include "tests/dialogue/transcript.h"
+#include "tests/dialogue/visible.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CUTS 50u
+
+static bool
+read_file(const char *path, struct visible *text)
+{
+	char buffer[4096];
+	size_t length;
+	FILE *file = fopen(path, "rb");
+
+	if (!file) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return false;
+	}
+	while ((length = fread(buffer, 1, sizeof(buffer), file)) > 0)
+		visible_raw(text, buffer, length);
+	bool good = !ferror(file);
+	fclose(file);
+	return good;
+}
+
+static bool
+write_file(const char *path, const struct visible *text)
+{
+	FILE *file = fopen(path, "wb");
+
+	if (!file || fwrite(text->data, 1, text->length, file) != text->length ||
+	    fclose(file) != 0) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+/* Prints both from the first line that differs, three lines before it and eight after. */
+static void
+print_difference(const char *what, const char *wanted, const char *given)
+{
+	const char *recent[3] = {wanted, wanted, wanted};
+	const char *w = wanted, *g = given;
+
+	for (;;) {
+		const char *feed = strchr(w, '\n');
+		size_t line = feed ? (size_t)(feed - w) + 1 : 0;
+		if (!line || strncmp(w, g, line) != 0)
+			break;
+		recent[0] = recent[1];
+		recent[1] = recent[2];
+		recent[2] = w;
+		w += line;
+		g += line;
+	}
+	printf("%s:\n%.*s", what, (int)(w - recent[0]), recent[0]);
+	for (int i = 0; i < 8 && *w; i++) {
+		int length = (int)strcspn(w, "\n");
+		printf("-%.*s\n", length, w);
+		w += length + (w[length] == '\n');
+	}
+	for (int i = 0; i < 8 && *g; i++) {
+		int length = (int)strcspn(g, "\n");
+		printf("+%.*s\n", length, g);
+		g += length + (g[length] == '\n');
+	}
+}
+
+static bool
+run_once(const struct dialogue *dialogue, const struct harness_options *options, const char *what,
+    const struct visible *wanted)
+{
+	struct visible text = {0}, failure = {0};
+	bool good = transcript_run(dialogue, options, &text, &failure);
+
+	if (!good)
+		printf("%s: %s, after:\n%s", what, failure.data, text.data ? text.data : "");
+	else if (text.length != wanted->length || memcmp(text.data, wanted->data, text.length)) {
+		print_difference(what, wanted->data ? wanted->data : "", text.data);
+		good = false;
+	}
+	visible_done(&text);
+	visible_done(&failure);
+	return good;
+}
+
+static bool
+run_all(const struct dialogue *dialogue, uint64_t seed, const struct visible *wanted)
+{
+	const struct harness_options whole = {0}, bytes = {.cut = 1},
+				     saved = {.cut = 1, .reload = true};
+	char what[64];
+
+	if (!run_once(dialogue, &whole, "whole", wanted) ||
+	    !run_once(dialogue, &bytes, "byte by byte", wanted) ||
+	    !run_once(dialogue, &saved, "saved and loaded before every byte", wanted))
+		return false;
+	for (uint64_t i = 0; i < CUTS; i++) {
+		struct harness_options cuts = {.seed = seed + i, .reload = i % 5 == 0};
+		snprintf(
+		    what, sizeof(what), "random cuts, seed %llu", (unsigned long long)cuts.seed);
+		if (!run_once(dialogue, &cuts, what, wanted))
+			return false;
+	}
+	return true;
+}
+
+/* Replaces the transcript on disk by what the whole run gives. */
+static bool
+update(const struct dialogue *dialogue, const char *path, struct visible *wanted)
+{
+	const struct harness_options whole = {0};
+	struct visible failure = {0};
+
+	bool good = transcript_run(dialogue, &whole, wanted, &failure);
+	if (!good)
+		printf("%s: %s, after:\n%s", path, failure.data, wanted->data ? wanted->data : "");
+	visible_done(&failure);
+	return good && write_file(path, wanted);
+}
+
+static bool
+run_file(const char *path, bool updating, uint64_t seed)
+{
+	struct visible script = {0}, wanted = {0};
+	struct dialogue dialogue;
+	char problem[256], reference[4096];
+	size_t length = strlen(path);
+	bool good = false;
+
+	if (length < 3 || strcmp(path + length - 3, ".in") != 0 || length + 2 > sizeof(reference)) {
+		fprintf(stderr, "%s: not a .in file\n", path);
+		return false;
+	}
+	snprintf(reference, sizeof(reference), "%.*s.ref", (int)(length - 3), path);
+	dialogue_init(&dialogue);
+	if (!read_file(path, &script))
+		goto out;
+	unsigned row = dialogue_parse(
+	    &dialogue, script.data ? script.data : "", script.length, problem, sizeof(problem));
+	if (row)
+		fprintf(stderr, "%s:%u: %s\n", path, row, problem);
+	else if (updating ? update(&dialogue, reference, &wanted) : read_file(reference, &wanted))
+		good = run_all(&dialogue, seed, &wanted);
+	printf("%s: %s\n", path, good ? "ok" : "FAILED");
+out:
+	dialogue_done(&dialogue);
+	visible_done(&script);
+	visible_done(&wanted);
+	return good;
+}
+
+int
+main(int argc, char **argv)
+{
+	bool updating = false, good = true;
+	uint64_t seed = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--update") == 0)
+			updating = true;
+		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+			seed = strtoull(argv[++i], NULL, 10);
+		else
+			good = run_file(argv[i], updating, seed) && good;
+	}
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
