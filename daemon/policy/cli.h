@@ -8,13 +8,27 @@
  * Abbreviations: each keyword may be cut as far as it stays unique in its place.  `do LINE` runs
  * an EXEC line from configuration modes; `exit`, `end` and `no` work as on the ASA; a line of an
  * outer mode entered in an inner one leaves the inner one first.  `!` begins a comment.
+ *
+ * Which lines a mode takes: its own, then those of the modes around it, out to EXEC (so `show`
+ * works without `do` everywhere).  In CLI_EXEC a line whose first word EXEC does not know is tried
+ * as a configuration line: `hostname mx` is applied and the place stays CLI_EXEC; a line that
+ * leads into a mode (`policy-map ...`) leaves the place there, so that the lines of one connection
+ * add up.  CLI_VIEW takes no configuration line.  Whether a line may change anything is known
+ * afterwards: outcome.changed for configuration lines, cli_action_writes() for actions, and
+ * `enable` by place.mode; the caller discards clone and place if the operator must not.
+ *
+ * Values of an action: names, numbers and addresses in their order, and for `show running-config`
+ * the words "all" and the section ("static") in full spelling.
+ *
+ * Quoting: "..." with \" and \\ inside; any other backslash stands for itself.  A line is UTF-8
+ * without control characters, at most CLI_LINE_MAX bytes.
  */
 #ifndef DAEMON_POLICY_CLI_H
 #define DAEMON_POLICY_CLI_H
 
 #include "daemon/policy/config.h"
 
-#define CLI_LINE_MAX	1024
+#define CLI_LINE_MAX	1024 /* longest line, without line end */
 #define CLI_VALUES_MAX	16
 #define CLI_VALUE_MAX	256
 #define CLI_MESSAGE_MAX 256
@@ -68,7 +82,7 @@ void cli_execute(
     struct cli_place *place, struct config *config, const char *line, struct cli_outcome *outcome);
 
 struct cli_candidate {
-	const char *word; /* valid until the next call */
+	char word[64]; /* a keyword, a name, or (in help) the form of a value: <1-65535>, NAME */
 	const char *help;
 };
 /* TAB: completions of the last word. `?`: what may come next. Returns how many (at most `most`). */

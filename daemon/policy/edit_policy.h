@@ -1,0 +1,16 @@
+/*
+ * edit_policy -- `policy-map NAME`, its classes, and `service-policy`
+ */
+#ifndef DAEMON_POLICY_EDIT_POLICY_H
+#define DAEMON_POLICY_EDIT_POLICY_H
+
+#include "daemon/policy/edit.h"
+
+void edit_policy_map(struct edit *edit);
+void edit_policy_description(struct edit *edit);
+void edit_class(struct edit *edit);
+void edit_inspect(struct edit *edit);
+void edit_inspect_raw(struct edit *edit);
+void edit_service_policy(struct edit *edit);
+
+#endif

@@ -1,0 +1,100 @@
+#include "daemon/policy/tree.h"
+
+#include <string.h>
+
+/* The lists have their name as first member. */
+static void *
+find(void *list, unsigned count, size_t size, const char *name)
+{
+	for (unsigned i = 0; i < count; i++) {
+		char *element = (char *)list + i * size;
+		if (strcmp(element, name) == 0)
+			return element;
+	}
+	return NULL;
+}
+
+struct config_map *
+tree_find_map(struct config *config, const char *name)
+{
+	return find(config->map, config->maps, sizeof(config->map[0]), name);
+}
+
+struct config_policy *
+tree_find_policy(struct config *config, const char *name)
+{
+	return find(config->policy, config->policies, sizeof(config->policy[0]), name);
+}
+
+struct config_class *
+tree_find_class(struct config_policy *policy, const char *name)
+{
+	return find(policy->class_of, policy->classes, sizeof(policy->class_of[0]), name);
+}
+
+struct config_service *
+tree_find_service(struct config *config, const char *interface)
+{
+	for (unsigned i = 0; i < config->services; i++) {
+		if (strcmp(config->service[i].interface, interface) == 0)
+			return &config->service[i];
+	}
+	return NULL;
+}
+
+bool
+tree_endpoint_equal(const struct shm_endpoint *one, const struct shm_endpoint *other)
+{
+	return one->family == other->family && one->port == other->port &&
+	       memcmp(one->address, other->address, sizeof(one->address)) == 0;
+}
+
+struct config_static *
+tree_find_static(struct config *config, const struct shm_endpoint *listen)
+{
+	for (unsigned i = 0; i < config->statics; i++) {
+		if (tree_endpoint_equal(&config->static_of[i].listen, listen))
+			return &config->static_of[i];
+	}
+	return NULL;
+}
+
+static const struct config_service *
+service_for(struct config *config, const struct config_static *rule)
+{
+	const struct config_service *service = tree_find_service(config, rule->mapped);
+	if (service == NULL)
+		service = tree_find_service(config, rule->real);
+	if (service == NULL)
+		service = tree_find_service(config, "");
+	return service;
+}
+
+const struct config_class *
+tree_class_for(const struct config *config, const struct config_static *rule)
+{
+	struct config *readable = (struct config *)config;
+	const struct config_service *service = service_for(readable, rule);
+	struct config_policy *policy =
+	    service != NULL ? tree_find_policy(readable, service->policy) : NULL;
+	return policy != NULL ? tree_find_class(policy, CONFIG_DEFAULT_CLASS) : NULL;
+}
+
+void *
+tree_insert(void *list, unsigned *count, size_t size, unsigned index)
+{
+	char *element = (char *)list + index * size;
+	memmove(element + size, element, (*count - index) * size);
+	memset(element, 0, size);
+	(*count)++;
+	return element;
+}
+
+void
+tree_remove(void *list, unsigned *count, size_t size, unsigned index)
+{
+	char *element = (char *)list + index * size;
+	(*count)--;
+	memmove(element, element + size, (*count - index) * size);
+	memset((char *)list + *count * size, 0, size);
+}

@@ -1,0 +1,106 @@
+/*
+ * tree -- what is inside a configuration
+ *
+ * One flat block without pointers, every list bounded: a clone is a copy.  Owned by config.h;
+ * known to the modules of this library only.  Lists keep the order of entry, but
+ * global_policy and the global service-policy stand first, where the factory has them: so what is
+ * printed gives the same order when it is entered again.
+ */
+#ifndef DAEMON_POLICY_TREE_H
+#define DAEMON_POLICY_TREE_H
+
+#include "daemon/policy/config.h"
+#include "daemon/policy/parameters.h"
+#include "shm/layout.h"
+
+#define CONFIG_NAME_MAX	       40
+#define CONFIG_DESCRIPTION_MAX 200
+#define CONFIG_HOSTNAME_MAX    63
+#define CONFIG_INTERFACE_MAX   32
+
+#define CONFIG_STATICS_MAX  256
+#define CONFIG_MAPS_MAX	    15
+#define CONFIG_POLICIES_MAX 16
+#define CONFIG_CLASSES_MAX  8
+#define CONFIG_SERVICES_MAX 16
+
+#define CONFIG_DEFAULT_HOSTNAME "smtpguard"
+#define CONFIG_DEFAULT_MAP	"_default_esmtp_map"
+#define CONFIG_DEFAULT_POLICY	"global_policy"
+#define CONFIG_DEFAULT_CLASS	"inspection_default"
+
+struct config_static {
+	char real[CONFIG_INTERFACE_MAX + 1]; /* interface of the server */
+	char mapped[CONFIG_INTERFACE_MAX + 1];
+	bool with_ports; /* written with `tcp`, address and port */
+	struct shm_endpoint listen;
+	struct shm_endpoint server;
+	struct shm_endpoint source; /* family 0: none */
+	uint32_t connections_max;
+	uint32_t embryonic_max;
+};
+
+/* policy-map type inspect esmtp */
+struct config_map {
+	char name[CONFIG_NAME_MAX + 1];
+	char description[CONFIG_DESCRIPTION_MAX + 1];
+	struct parameters parameters;
+};
+
+enum config_treatment {
+	CONFIG_RELAY, /* no inspect esmtp: line by line, everything passes */
+	CONFIG_RAW,   /* no inspect esmtp raw: bytes */
+	CONFIG_INSPECT,
+};
+
+struct config_class {
+	char name[CONFIG_NAME_MAX + 1];
+	enum config_treatment treatment;
+	char map[CONFIG_NAME_MAX + 1]; /* "": the default map */
+};
+
+struct config_policy {
+	char name[CONFIG_NAME_MAX + 1];
+	char description[CONFIG_DESCRIPTION_MAX + 1];
+	unsigned classes;
+	struct config_class class_of[CONFIG_CLASSES_MAX];
+};
+
+struct config_service {
+	char policy[CONFIG_NAME_MAX + 1];
+	char interface[CONFIG_INTERFACE_MAX + 1]; /* "": global */
+};
+
+struct config {
+	char hostname[CONFIG_HOSTNAME_MAX + 1];
+	unsigned statics;
+	struct config_static static_of[CONFIG_STATICS_MAX];
+	unsigned maps;
+	struct config_map map[CONFIG_MAPS_MAX];
+	unsigned policies;
+	struct config_policy policy[CONFIG_POLICIES_MAX];
+	unsigned services;
+	struct config_service service[CONFIG_SERVICES_MAX];
+};
+
+struct config_map *tree_find_map(struct config *config, const char *name);
+struct config_policy *tree_find_policy(struct config *config, const char *name);
+struct config_class *tree_find_class(struct config_policy *policy, const char *name);
+/* interface "": the global one. */
+struct config_service *tree_find_service(struct config *config, const char *interface);
+/* The static that listens there, or NULL. */
+struct config_static *tree_find_static(struct config *config, const struct shm_endpoint *listen);
+
+/* The class that applies to a static: of the service-policy of its mapped interface, else of its
+ * real one, else of the global one. NULL: none, it is relayed. */
+const struct config_class *tree_class_for(
+    const struct config *config, const struct config_static *rule);
+
+bool tree_endpoint_equal(const struct shm_endpoint *one, const struct shm_endpoint *other);
+
+/* Makes room for a cleared element at `index`; the caller has checked that there is room. */
+void *tree_insert(void *list, unsigned *count, size_t size, unsigned index);
+/* Takes element `index` out of a list of `*count` elements of that size, and clears its place. */
+void tree_remove(void *list, unsigned *count, size_t size, unsigned index);
+
+#endif
