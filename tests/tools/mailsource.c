@@ -1,0 +1,312 @@
+/*
+ * mailsource -- an SMTP client that sends messages which the sink can check, in many sessions
+ *
+ * Either a load (so many messages over so many connections) or sessions that are held in named
+ * phases, or both.  Commands on standard input (--control), each answered with one line of JSON
+ * on standard output:
+ *	status		sessions by phase
+ *	go [PHASE]	sessions that are held go on
+ *	reset [N]	N of 1000 sessions of reset-client are reset
+ *	blow PID [stop]	in one instant: SIGSTOP (if wanted), urgent bytes, resets, SIGKILL.
+ *			PID 0: no kill.  Answers what was held then.
+ *	mark		the silence of each session counts anew
+ *	figures		so far
+ *	stop		no new sessions, what is held goes on; ends when all have ended
+ */
+#include "tests/tools/control.h"
+#include "tests/tools/loop.h"
+#include "tests/tools/source_pool.h"
+#include "tests/tools/source_session.h"
+#include "tests/tools/source_steps.h"
+#include "tests/tools/transport.h"
+
+#include <err.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STOP_US 60000000u
+
+static const char usage[] =
+    "usage: mailsource [OPTIONS] ADDRESS:PORT\n"
+    "  --messages N        of the load; 0 none, -1 until stopped (0)\n"
+    "  --connections N     at once, of the load (1)\n"
+    "  --per-connection N  messages in one connection; 0 any number (0)\n"
+    "  --sizes SPEC        1k-16k:900,16k-1m:99,50m:1 (1k-16k)\n"
+    "  --recipients N      of each message (1)\n"
+    "  --no-pipelining     one command at a time\n"
+    "  --tls               STARTTLS first\n"
+    "  --rate N            messages a second\n"
+    "  --slow-read N       bytes a second; --slow-write N likewise\n"
+    "  --chop N            write at most N bytes at a time\n"
+    "  --abrupt N          N of 1000 sessions break off somewhere\n"
+    "  --mark TEXT         added to the local part of sender and recipient\n"
+    "  --deadline S        a silence that long is a failure (30)\n"
+    "  --seed N  --ledger FILE\n"
+    "  --any-server        the server is not mailsink: its texts are not compared\n"
+    "  --may-refuse        a refusal is no failure\n"
+    "  --phase NAME:COUNT[@ADDRESS:PORT]   hold so many sessions in this phase; repeatable\n"
+    "  --control           take commands on standard input\n";
+
+enum {
+	OPTION_MESSAGES = 256,
+	OPTION_CONNECTIONS,
+	OPTION_PER_CONNECTION,
+	OPTION_SIZES,
+	OPTION_RECIPIENTS,
+	OPTION_NO_PIPELINING,
+	OPTION_TLS,
+	OPTION_RATE,
+	OPTION_SLOW_READ,
+	OPTION_SLOW_WRITE,
+	OPTION_CHOP,
+	OPTION_ABRUPT,
+	OPTION_MARK,
+	OPTION_DEADLINE,
+	OPTION_SEED,
+	OPTION_LEDGER,
+	OPTION_ANY_SERVER,
+	OPTION_MAY_REFUSE,
+	OPTION_PHASE,
+	OPTION_CONTROL,
+	OPTION_HELP,
+};
+
+static const struct option options[] = {
+    {"messages", required_argument, NULL, OPTION_MESSAGES},
+    {"connections", required_argument, NULL, OPTION_CONNECTIONS},
+    {"per-connection", required_argument, NULL, OPTION_PER_CONNECTION},
+    {"sizes", required_argument, NULL, OPTION_SIZES},
+    {"recipients", required_argument, NULL, OPTION_RECIPIENTS},
+    {"no-pipelining", no_argument, NULL, OPTION_NO_PIPELINING},
+    {"tls", no_argument, NULL, OPTION_TLS},
+    {"rate", required_argument, NULL, OPTION_RATE},
+    {"slow-read", required_argument, NULL, OPTION_SLOW_READ},
+    {"slow-write", required_argument, NULL, OPTION_SLOW_WRITE},
+    {"chop", required_argument, NULL, OPTION_CHOP},
+    {"abrupt", required_argument, NULL, OPTION_ABRUPT},
+    {"mark", required_argument, NULL, OPTION_MARK},
+    {"deadline", required_argument, NULL, OPTION_DEADLINE},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"ledger", required_argument, NULL, OPTION_LEDGER},
+    {"any-server", no_argument, NULL, OPTION_ANY_SERVER},
+    {"may-refuse", no_argument, NULL, OPTION_MAY_REFUSE},
+    {"phase", required_argument, NULL, OPTION_PHASE},
+    {"control", no_argument, NULL, OPTION_CONTROL},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {0},
+};
+
+static const char *phases[PHASES];
+static unsigned phase_count;
+static bool control, stopping;
+static uint64_t stop_us;
+
+static uint64_t
+number_of(const char *text)
+{
+	const char *end;
+	uint64_t value;
+
+	if (strcmp(text, "-1") == 0)
+		return UINT64_MAX;
+	if (!sizes_number(text, &end, &value) || *end != '\0')
+		errx(64, "%s: not a number", text);
+	return value;
+}
+
+static unsigned
+small_number_of(const char *text)
+{
+	uint64_t value = number_of(text);
+
+	if (value > 1000000000)
+		errx(64, "%s: too large", text);
+	return (unsigned)value;
+}
+
+static void
+option_take(int letter, const char *argument)
+{
+	struct source_options *o = &source_options;
+	unsigned *const numbers[] = {
+	    [OPTION_CONNECTIONS - OPTION_MESSAGES] = &o->connections,
+	    [OPTION_PER_CONNECTION - OPTION_MESSAGES] = &o->per_connection,
+	    [OPTION_RECIPIENTS - OPTION_MESSAGES] = &o->recipients,
+	    [OPTION_RATE - OPTION_MESSAGES] = &o->rate,
+	    [OPTION_SLOW_READ - OPTION_MESSAGES] = &o->slow_read,
+	    [OPTION_SLOW_WRITE - OPTION_MESSAGES] = &o->slow_write,
+	    [OPTION_CHOP - OPTION_MESSAGES] = &o->chop,
+	    [OPTION_ABRUPT - OPTION_MESSAGES] = &o->abrupt,
+	    [OPTION_HELP - OPTION_MESSAGES] = NULL,
+	};
+
+	if (letter >= OPTION_MESSAGES && letter <= OPTION_HELP &&
+	    numbers[letter - OPTION_MESSAGES] != NULL) {
+		*numbers[letter - OPTION_MESSAGES] = small_number_of(argument);
+		return;
+	}
+	switch (letter) {
+	case OPTION_MESSAGES:
+		o->messages = number_of(argument);
+		break;
+	case OPTION_SIZES:
+		if (!sizes_parse(argument, &o->sizes))
+			errx(64, "%s: not a distribution of sizes", argument);
+		break;
+	case OPTION_NO_PIPELINING:
+		o->pipelining = false;
+		break;
+	case OPTION_TLS:
+		o->tls = true;
+		break;
+	case OPTION_MARK:
+		o->mark = argument;
+		break;
+	case OPTION_DEADLINE:
+		o->deadline_us = small_number_of(argument) * UINT64_C(1000000);
+		break;
+	case OPTION_SEED:
+		o->seed = number_of(argument);
+		break;
+	case OPTION_LEDGER:
+		ledger_open(argument);
+		break;
+	case OPTION_ANY_SERVER:
+		o->strict = false;
+		break;
+	case OPTION_MAY_REFUSE:
+		o->may_refuse = true;
+		break;
+	case OPTION_PHASE:
+		if (phase_count == PHASES)
+			errx(64, "too many phases");
+		phases[phase_count++] = argument;
+		break;
+	case OPTION_CONTROL:
+		control = true;
+		break;
+	case OPTION_HELP:
+		fputs(usage, stdout);
+		exit(0);
+	default:
+		fputs(usage, stderr);
+		exit(64);
+	}
+}
+
+/* NAME:COUNT[@ADDRESS:PORT] */
+static void
+phase_want(const char *text)
+{
+	struct address target = source_options.target;
+	const char *colon = strchr(text, ':'), *at;
+	uint64_t count;
+	char name[32];
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(name) ||
+	    !sizes_number(colon + 1, &at, &count) || count > 100000 ||
+	    (*at != '\0' && (*at != '@' || !address_parse(at + 1, strlen(at + 1), &target))))
+		errx(64, "%s: not NAME:COUNT[@ADDRESS:PORT]", text);
+	memcpy(name, text, (size_t)(colon - text));
+	name[colon - text] = '\0';
+	if (!source_pool_want(name, (unsigned)count, &target))
+		errx(64, "%s: no such phase", name);
+}
+
+static void
+stop(void)
+{
+	stopping = true;
+	stop_us = loop_clock() + STOP_US;
+	source_pool_stop();
+	source_pool_go(NULL);
+}
+
+/* The blow itself: all that must happen in one instant is done here, without a pause. */
+static void
+blow(pid_t pid, bool stop_first)
+{
+	source_pool_status();
+	if (pid > 0 && stop_first)
+		kill(pid, SIGSTOP);
+	source_pool_urgent();
+	source_pool_reset(500);
+	if (pid > 0 && kill(pid, SIGKILL) != 0)
+		warn("kill %d", (int)pid);
+	source_pool_reset(1000);
+}
+
+static void
+command_run(char *line)
+{
+	const char *word = strtok(line, " "), *argument = strtok(NULL, " ");
+	const char *second = strtok(NULL, " ");
+
+	if (word == NULL)
+		return;
+	if (strcmp(word, "status") == 0)
+		source_pool_status();
+	else if (strcmp(word, "go") == 0)
+		printf("{\"released\": %u}\n", source_pool_go(argument));
+	else if (strcmp(word, "reset") == 0)
+		printf("{\"reset\": %u}\n",
+		    source_pool_reset(argument != NULL ? small_number_of(argument) : 1000));
+	else if (strcmp(word, "blow") == 0 && argument != NULL)
+		blow((pid_t)small_number_of(argument), second != NULL);
+	else if (strcmp(word, "mark") == 0)
+		source_pool_mark(), printf("{}\n");
+	else if (strcmp(word, "figures") == 0)
+		source_pool_figures();
+	else if (strcmp(word, "stop") == 0)
+		stop();
+	else
+		printf("{\"error\": \"no such command\"}\n");
+	fflush(stdout);
+}
+
+int
+main(int argc, char **argv)
+{
+	int letter;
+
+	source_options = (struct source_options){.connections = 1,
+	    .recipients = 1,
+	    .deadline_us = 30000000,
+	    .pipelining = true,
+	    .strict = true,
+	    .seed = 1,
+	    .mark = ""};
+	sizes_parse("1k-16k", &source_options.sizes);
+	while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)
+		option_take(letter, optarg);
+	if (optind != argc - 1) {
+		fputs(usage, stderr);
+		return 64;
+	}
+	if (source_options.recipients < 1 || source_options.recipients > 100)
+		errx(64, "1 to 100 recipients");
+	if (!address_parse(argv[optind], strlen(argv[optind]), &source_options.target))
+		errx(64, "%s: not ADDRESS:PORT", argv[optind]);
+	for (unsigned i = 0; i < phase_count; i++)
+		phase_want(phases[i]);
+	signal(SIGPIPE, SIG_IGN);
+	transport_setup(TRANSPORT_CLIENT);
+	loop_open();
+	if (control)
+		control_open(command_run);
+	source_pool_start();
+	while (!source_pool_idle() && (!stopping || loop_clock() < stop_us)) {
+		loop_round(100);
+		if (stopping)
+			source_pool_go(NULL);
+	}
+	if (source_figures.open > 0)
+		warnx("%" PRIu64 " sessions did not end", source_figures.open);
+	ledger_close();
+	source_pool_figures();
+	return source_figures.failed == 0 && source_figures.open == 0 ? 0 : 1;
+}

@@ -1,0 +1,68 @@
+/*
+ * source_pool -- what mailsource is to do, how far it is, and what came of it
+ *
+ * Keeps the wanted number of sessions of each phase alive, hands out messages while there are any
+ * left to send, and gathers the figures.
+ */
+#ifndef TESTS_TOOLS_SOURCE_POOL_H
+#define TESTS_TOOLS_SOURCE_POOL_H
+
+#include "tests/tools/address.h"
+#include "tests/tools/histogram.h"
+#include "tests/tools/ledger.h"
+#include "tests/tools/sizes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct source_options {
+	struct address target;
+	uint64_t seed;
+	uint64_t messages;	 /* of the load; UINT64_MAX: until stopped */
+	unsigned connections;	 /* of the load */
+	unsigned per_connection; /* 0: any number */
+	unsigned recipients;
+	unsigned rate;			/* messages a second; 0: no pace */
+	unsigned slow_read, slow_write; /* bytes a second; 0: as fast as it goes */
+	unsigned chop;			/* bytes a write at most; 0: any number */
+	unsigned abrupt;		/* of 1000 sessions, how many break off somewhere */
+	uint64_t deadline_us;
+	struct sizes sizes;
+	bool pipelining;
+	bool strict; /* the server is mailsink: replies are compared with its texts */
+	bool tls;
+	bool may_refuse;  /* a refusal is not a failure */
+	const char *mark; /* added to sender and recipient; "" */
+};
+
+struct source_figures {
+	uint64_t sessions, open, done, failed, broken_off;
+	uint64_t begun, given, refused, unknown, one_way, unsent, bytes;
+	struct histogram command, message, silence;
+};
+
+extern struct source_options source_options;
+extern struct source_figures source_figures;
+
+/* A phase, and how many sessions of it are wanted. */
+bool source_pool_want(const char *name, unsigned count, const struct address *target);
+void source_pool_start(void);
+void source_pool_stop(void); /* no new sessions; those that are held go on */
+bool source_pool_idle(void); /* nothing is left to do */
+
+/* For sessions: */
+const struct address *source_pool_target(unsigned phase);
+bool source_pool_message(void); /* is there one more to send? takes it */
+uint64_t source_pool_due(void); /* when the next message may begin */
+void source_pool_ended(unsigned phase);
+bool source_pool_running(void);
+
+/* For the control commands: */
+void source_pool_status(void);
+unsigned source_pool_go(const char *phase); /* NULL: all */
+unsigned source_pool_reset(unsigned per_mille);
+void source_pool_urgent(void);
+void source_pool_mark(void);
+void source_pool_figures(void);
+
+#endif
