@@ -25,6 +25,23 @@ struct shm_plan {
 	uint64_t epoch;
 };
 
+/* Where the parts of the regions begin: one computation for who creates and who attaches. */
+struct shm_layout {
+	uint64_t clock;
+	uint64_t failpoint;
+	uint64_t process;
+	uint64_t custody;
+	uint64_t policy;
+	uint64_t journal;
+	uint64_t chunk_owner;
+	uint64_t session;
+	uint64_t chunk;
+	uint64_t counters;
+	uint64_t closed;
+	uint64_t events;
+	uint64_t size[SHM_REGIONS];
+};
+
 struct shm {
 	int fd[SHM_REGIONS]; /* -1 after shm_attach() has closed what it was given */
 	uint8_t *base[SHM_REGIONS];
@@ -32,6 +49,7 @@ struct shm {
 	uint32_t slots;
 	uint32_t chunks;
 	uint32_t workers;
+	struct shm_layout layout;
 };
 
 struct slot_custody;
