@@ -91,6 +91,14 @@ harness_over(const struct harness *harness)
 	       (harness->leg[INSPECT_CLIENT].ending && harness->leg[INSPECT_SERVER].ending);
 }
 
+bool
+harness_load(struct harness *harness, const uint8_t *saved, size_t length)
+{
+	harness->observer.off = true;
+	memset(harness->state, GARBAGE, inspect_size());
+	return inspect_load(harness->state, saved, length);
+}
+
 /* ---- the promises about one step ---- */
 
 static bool

@@ -56,6 +56,9 @@ struct harness {
 void harness_init(struct harness *harness, const struct inspect_policy *policy,
     enum inspect_mode mode, const struct harness_options *options);
 void harness_done(struct harness *harness);
+/* Goes on from a saved state that nobody vouches for; the observer then has no say.  False: the
+ * core refused to load it. */
+bool harness_load(struct harness *harness, const uint8_t *saved, size_t length);
 /* Delivers one act and runs the core until it asks for more. */
 void harness_act(struct harness *harness, const struct dialogue_act *act);
 /* Forgets the outputs, events and notes of the last act. */

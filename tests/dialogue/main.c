@@ -2,12 +2,15 @@
  * dialogue_runner -- runs dialogues and compares their transcripts
  *
  *   dialogue_runner [--update] [--seed N] FILE.in...
+ *   dialogue_runner --pack FOLDER FILE.in...
  *
  * Each script is run whole, byte by byte, with 50 random cuts, and with the state saved and
  * loaded before every call; all must give the transcript in FILE.ref.  --update writes FILE.ref
  * from the whole run: read what it wrote.  Exit code 0, or 1 with a diff on standard output.
+ * --pack writes FOLDER/NAME, the script in the packed form of the fuzzers' corpora.
  */
 #include "tests/dialogue/dialogue.h"
+#include "tests/dialogue/packed.h"
 #include "tests/dialogue/transcript.h"
 #include "tests/dialogue/visible.h"
 
@@ -134,49 +137,85 @@ update(const struct dialogue *dialogue, const char *path, struct visible *wanted
 }
 
 static bool
-run_file(const char *path, bool updating, uint64_t seed)
+pack(const struct dialogue *dialogue, const char *path, const char *folder)
 {
-	struct visible script = {0}, wanted = {0};
+	struct visible bytes = {0};
+	char target[4096];
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	snprintf(target, sizeof(target), "%s/%.*s", folder, (int)(strlen(name) - 3), name);
+	packed_write(dialogue, 1, &bytes);
+	bool good = write_file(target, &bytes);
+	visible_done(&bytes);
+	return good;
+}
+
+static bool
+check(const struct dialogue *dialogue, const char *path, bool updating, uint64_t seed)
+{
+	struct visible wanted = {0};
+	char reference[4096];
+
+	snprintf(reference, sizeof(reference), "%.*s.ref", (int)(strlen(path) - 3), path);
+	bool good =
+	    (updating ? update(dialogue, reference, &wanted) : read_file(reference, &wanted)) &&
+	    run_all(dialogue, seed, &wanted);
+	printf("%s: %s\n", path, good ? "ok" : "FAILED");
+	visible_done(&wanted);
+	return good;
+}
+
+struct job {
+	bool updating;
+	uint64_t seed;
+	const char *folder; /* of --pack, or NULL */
+};
+
+static bool
+run_file(const char *path, const struct job *job)
+{
+	struct visible script = {0};
 	struct dialogue dialogue;
-	char problem[256], reference[4096];
+	char problem[256];
 	size_t length = strlen(path);
 	bool good = false;
 
-	if (length < 3 || strcmp(path + length - 3, ".in") != 0 || length + 2 > sizeof(reference)) {
+	if (length < 3 || strcmp(path + length - 3, ".in") != 0) {
 		fprintf(stderr, "%s: not a .in file\n", path);
 		return false;
 	}
-	snprintf(reference, sizeof(reference), "%.*s.ref", (int)(length - 3), path);
 	dialogue_init(&dialogue);
-	if (!read_file(path, &script))
-		goto out;
-	unsigned row = dialogue_parse(
-	    &dialogue, script.data ? script.data : "", script.length, problem, sizeof(problem));
-	if (row)
-		fprintf(stderr, "%s:%u: %s\n", path, row, problem);
-	else if (updating ? update(&dialogue, reference, &wanted) : read_file(reference, &wanted))
-		good = run_all(&dialogue, seed, &wanted);
-	printf("%s: %s\n", path, good ? "ok" : "FAILED");
-out:
+	if (read_file(path, &script)) {
+		unsigned row = dialogue_parse(&dialogue, script.data ? script.data : "",
+		    script.length, problem, sizeof(problem));
+		if (row)
+			fprintf(stderr, "%s:%u: %s\n", path, row, problem);
+		else if (job->folder)
+			good = pack(&dialogue, path, job->folder);
+		else
+			good = check(&dialogue, path, job->updating, job->seed);
+	}
 	dialogue_done(&dialogue);
 	visible_done(&script);
-	visible_done(&wanted);
 	return good;
 }
 
 int
 main(int argc, char **argv)
 {
-	bool updating = false, good = true;
-	uint64_t seed = 1;
+	struct job job = {.seed = 1};
+	bool good = true;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--update") == 0)
-			updating = true;
+			job.updating = true;
 		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-			seed = strtoull(argv[++i], NULL, 10);
+			job.seed = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--pack") == 0 && i + 1 < argc)
+			job.folder = argv[++i];
 		else
-			good = run_file(argv[i], updating, seed) && good;
+			good = run_file(argv[i], &job) && good;
 	}
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,8 +7,6 @@
 
 #define LINE_MAX 16384u
 
-enum kind { OTHER, MAIL, RCPT, DATA, CLEARING, STARTTLS, AUTH, SASL, CONTENT };
-
 static void __attribute__((format(printf, 2, 3)))
 fail(struct observer *observer, const char *format, ...)
 {
@@ -39,14 +37,15 @@ observer_done(struct observer *observer)
 	visible_done(&observer->content);
 }
 
-static enum kind
+static enum observer_kind
 kind_of(const char *line, size_t length)
 {
 	static const struct {
 		const char *verb;
-		enum kind kind;
-	} verbs[] = {{"MAIL", MAIL}, {"RCPT", RCPT}, {"DATA", DATA}, {"RSET", CLEARING},
-	    {"HELO", CLEARING}, {"EHLO", CLEARING}, {"STARTTLS", STARTTLS}, {"AUTH", AUTH}};
+		enum observer_kind kind;
+	} verbs[] = {{"MAIL", OBSERVED_MAIL}, {"RCPT", OBSERVED_RCPT}, {"DATA", OBSERVED_DATA},
+	    {"RSET", OBSERVED_CLEARING}, {"HELO", OBSERVED_CLEARING}, {"EHLO", OBSERVED_CLEARING},
+	    {"STARTTLS", OBSERVED_STARTTLS}, {"AUTH", OBSERVED_AUTH}};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		size_t verb = strlen(verbs[i].verb);
@@ -54,7 +53,7 @@ kind_of(const char *line, size_t length)
 		    (line[verb] == ' ' || line[verb] == '\r'))
 			return verbs[i].kind;
 	}
-	return OTHER;
+	return OBSERVED_OTHER;
 }
 
 /* ---- what the server says ---- */
@@ -78,26 +77,26 @@ reply_done(struct observer *observer, int class, size_t client)
 	struct observer_command *command = &observer->queue[observer->head++ % OBSERVER_QUEUE];
 	bool current = command->generation == observer->generation;
 	switch (command->kind) {
-	case MAIL:
+	case OBSERVED_MAIL:
 		if (current)
 			mail_answered(observer, class == 2);
 		break;
-	case CLEARING:
+	case OBSERVED_CLEARING:
 		if (class != 2)
 			observer->mail = MAIL_UNKNOWN;
 		break;
-	case DATA:
+	case OBSERVED_DATA:
 		if (class == 3) {
 			observer->state = OBSERVE_CONTENT;
 			observer->content_start = client;
 			visible_clear(&observer->content);
 		}
 		break;
-	case AUTH:
-	case SASL:
+	case OBSERVED_AUTH:
+	case OBSERVED_SASL:
 		observer->state = class == 3 ? OBSERVE_SASL : OBSERVE_COMMAND;
 		break;
-	case STARTTLS:
+	case OBSERVED_STARTTLS:
 		if (class == 2)
 			observer->state = OBSERVE_OPAQUE;
 		break;
@@ -191,7 +190,7 @@ content_done(struct observer *observer, const uint8_t *client, size_t client_len
 /* ---- what the server gets ---- */
 
 static void
-push(struct observer *observer, enum kind kind)
+push(struct observer *observer, enum observer_kind kind)
 {
 	if (observer->tail - observer->head >= OBSERVER_QUEUE) {
 		fail(observer, "more than %u commands without a reply", OBSERVER_QUEUE);
@@ -211,20 +210,20 @@ clear_transaction(struct observer *observer)
 static void
 command_line(struct observer *observer, const struct visible *line)
 {
-	enum kind kind = kind_of(line->data, line->length);
+	enum observer_kind kind = kind_of(line->data, line->length);
 
 	if (observer->state == OBSERVE_SASL)
-		kind = SASL;
+		kind = OBSERVED_SASL;
 	if (observer->head != observer->tail) {
 		uint8_t last = observer->queue[(observer->tail - 1) % OBSERVER_QUEUE].kind;
-		if (last == DATA || last == STARTTLS)
+		if (last == OBSERVED_DATA || last == OBSERVED_STARTTLS)
 			fail(observer, "bytes behind DATA or STARTTLS before its reply");
 	}
-	if (kind == RCPT && observer->mail == MAIL_NONE)
+	if (kind == OBSERVED_RCPT && observer->mail == MAIL_NONE)
 		fail(observer, "RCPT without MAIL");
-	if (kind == CLEARING)
+	if (kind == OBSERVED_CLEARING)
 		clear_transaction(observer);
-	if (kind == MAIL && observer->mail == MAIL_NONE) {
+	if (kind == OBSERVED_MAIL && observer->mail == MAIL_NONE) {
 		observer->generation++;
 		observer->mail = MAIL_SENT;
 	}
@@ -240,7 +239,7 @@ content_line(
 		content_done(observer, client, client_length);
 		observer->state = OBSERVE_COMMAND;
 		clear_transaction(observer);
-		push(observer, CONTENT);
+		push(observer, OBSERVED_CONTENT);
 	} else {
 		add_line(&observer->content, line);
 	}

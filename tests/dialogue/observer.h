@@ -25,8 +25,20 @@
 enum observer_state { OBSERVE_COMMAND, OBSERVE_SASL, OBSERVE_CONTENT, OBSERVE_OPAQUE };
 enum observer_mail { MAIL_NONE, MAIL_SENT, MAIL_ACCEPTED, MAIL_UNKNOWN };
 
+enum observer_kind {
+	OBSERVED_OTHER,
+	OBSERVED_MAIL,
+	OBSERVED_RCPT,
+	OBSERVED_DATA,
+	OBSERVED_CLEARING, /* RSET, HELO, EHLO */
+	OBSERVED_STARTTLS,
+	OBSERVED_AUTH,
+	OBSERVED_SASL,	  /* a line of an AUTH exchange */
+	OBSERVED_CONTENT, /* the end of data */
+};
+
 struct observer_command {
-	uint8_t kind;	     /* private */
+	uint8_t kind;	     /* enum observer_kind */
 	unsigned generation; /* of the transaction it belongs to */
 };
 
