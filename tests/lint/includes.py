@@ -1,0 +1,47 @@
+"""Each folder includes only what it may use."""
+
+import re
+
+import tree
+
+PURE = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
+# folder -> (prefixes of our own headers, libraries beside libc); the longest folder that fits rules.
+RULES = {
+    "worker/inspect": (("worker/inspect/",), None),
+    "worker": (("worker/", "shm/", "config.h"), ("liburing.h", "seccomp.h")),
+    "shm": (("shm/",), ()),
+    "proto": (("proto/",), ("protobuf-c/",)),
+    "daemon/supervisor": (("daemon/supervisor/", "daemon/settings.h", "shm/", "config.h"), ("cap-ng.h",)),
+    "daemon/manager": (("daemon/manager/", "daemon/policy/", "daemon/settings.h", "shm/", "proto/", "config.h",
+                        "worker/inspect/inspect.h", "worker/inspect/policy.h"),
+                       ("libconfig.h", "jansson.h", "systemd/", "openssl/")),
+    "daemon/policy": (("daemon/policy/", "worker/inspect/policy.h", "shm/policy_area.h", "shm/layout.h", "shm/slot.h"),
+                      ("openssl/",)),
+    "daemon": (("daemon/", "shm/"), ()),
+    "ctl": (("ctl/", "proto/", "daemon/policy/", "worker/inspect/", "config.h"),
+            ("histedit.h", "editline/", "jansson.h")),
+}
+LIBRARIES = ("liburing", "libconfig.h", "jansson.h", "systemd/", "openssl/", "seccomp.h", "protobuf-c/", "histedit.h",
+             "editline/", "cap-ng.h", "hs.h", "hs/", "zstd.h", "cmocka.h", "microhttpd.h", "ncurses.h")
+
+problems = []
+for path in tree.files(".c", ".h", ".def", under=("shm", "proto", "worker", "daemon", "ctl")):
+    folder = max((rule for rule in RULES if path.startswith(rule + "/")), key=len)
+    own, libraries = RULES[folder]
+    for number, line in enumerate(tree.read(path).splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if not match:
+            continue
+        name = match.group(2)
+        if match.group(1) == '"':
+            good = name.startswith(own)
+        elif libraries is None:
+            good = name in PURE
+        else:
+            good = not name.startswith(LIBRARIES) or name.startswith(libraries)
+        if not good:
+            problems.append(f"{path}:{number}: {folder} may not include {name}")
+for path in tree.files(".c", ".h", ".def", under=("shm", "proto", "worker", "daemon", "ctl", "packaging")):
+    if re.search(r'#\s*include\s*"tests/', tree.read(path)):
+        problems.append(f"{path}: includes a file of the tests")
+tree.finish(problems)

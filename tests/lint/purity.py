@@ -1,0 +1,33 @@
+"""The inspection core asks nothing of its surroundings: libinspect.a needs only memory functions.
+
+usage: purity.py NM LIBRARY
+"""
+
+import re
+import subprocess
+import sys
+
+import tree
+
+ALLOWED = {"memchr", "memrchr", "memcmp", "memcpy", "memmove", "memset", "strlen", "_GLOBAL_OFFSET_TABLE_"}
+# What compilers and sanitizers put in by themselves.
+SUPPORT = re.compile(r"__(asan|ubsan|msan|tsan|sanitizer|stack_chk|gcov|llvm|mem\w+_chk|sancov)|"
+                     r"__stack_chk_fail|__start___sancov|__stop___sancov")
+
+
+def symbols(kind):
+    result = subprocess.run([sys.argv[1], kind, sys.argv[2]], check=True, capture_output=True, text=True)
+    for line in result.stdout.splitlines():
+        words = line.split()
+        if len(words) >= 2 and len(words[-2]) == 1:
+            yield words[-2], words[-1]
+
+
+defined = {name for kind, name in symbols("--defined-only") if kind.isupper()}
+needed = {name for kind, name in symbols("-u")}
+problems = [f"libinspect.a needs {name}" for name in sorted(needed - defined - ALLOWED) if not SUPPORT.match(name)]
+# b, d, C: data that can be written.  Constants lie in r (and in d/D only as .data.rel.ro under PIE).
+for kind, name in symbols("--defined-only"):
+    if kind in "bBcC" and not SUPPORT.search(name) and not name.startswith(("__odr_asan", ".")):
+        problems.append(f"libinspect.a has writable data: {name}")
+tree.finish(problems)
