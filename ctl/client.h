@@ -1,0 +1,29 @@
+/*
+ * client -- the connection of smtpguardctl to the manager
+ *
+ * One request at a time; the replies to it are given to a function as they come, the last one has
+ * reply.final.  Blocking; called by the command line and by the shell.
+ *
+ * Errors: 0, or a sysexits value after a message on stderr that names the socket (69: nobody
+ * listens there, 77: no permission, 76: what came was no reply).
+ */
+#ifndef CTL_CLIENT_H
+#define CTL_CLIENT_H
+
+#include "proto/control_codec.h"
+
+#include <stdbool.h>
+
+struct client;
+
+/* Called for each reply; what `reply` points to is good until it returns. */
+typedef void client_reply_f(void *context, const struct control_reply *reply);
+
+int client_open(const char *path, struct client **ret_client);
+void client_close(struct client *client);
+
+/* Sends the request and gives every reply to it to `take`. *ret_status: the last one's status. */
+int client_ask(struct client *client, enum control_kind kind, const char *line, bool json,
+    client_reply_f *take, void *context, unsigned *ret_status);
+
+#endif
