@@ -18,7 +18,7 @@ for path in tree.files(".c"):
     if not os.path.exists(os.path.join(tree.ROOT, header)) and not PROGRAM.search(tree.read(path)):
         problems.append(f"{path} has no {os.path.basename(header)} and is no program")
     folder, name = os.path.split(path)
-    if folder == "tests/unit" and name.endswith("_test.c") and not registered(folder, name[:-len("_test.c")]):
+    if name.endswith("_test.c") and not registered(folder, name[:-len("_test.c")]):
         problems.append(f"{path} is not registered")
     if folder == "tests/fuzz" and name.endswith("_fuzzer.c"):
         target = name[:-len("_fuzzer.c")]
