@@ -65,6 +65,7 @@ listener_ready(struct loop_watch *watch, uint32_t events)
 			return;
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 		sink_session_open(fd, &listener->profile);
 	}
 }

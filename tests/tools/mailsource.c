@@ -5,11 +5,12 @@
  * phases, or both.  Commands on standard input (--control), each answered with one line of JSON
  * on standard output:
  *	status		sessions by phase
- *	go [PHASE]	sessions that are held go on
+ *	go [PHASE [N]]	sessions that are held go on (every N-th of them); PHASE
+ *			"all": any, "own": those that the sink does not hold too
  *	reset [N]	N of 1000 sessions of reset-client are reset
  *	blow PID [stop]	in one instant: SIGSTOP (if wanted), urgent bytes, resets, SIGKILL.
  *			PID 0: no kill.  Answers what was held then.
- *	mark		the silence of each session counts anew
+ *	mark [keep]	the silence of each session counts anew; keep: in the total it stays
  *	figures		so far
  *	stop		no new sessions, what is held goes on; ends when all have ended
  */
@@ -36,6 +37,7 @@ static const char usage[] =
     "  --connections N     at once, of the load (1)\n"
     "  --per-connection N  messages in one connection; 0 any number (0)\n"
     "  --sizes SPEC        1k-16k:900,16k-1m:99,50m:1 (1k-16k)\n"
+    "  --body-sizes SPEC   of messages that are held half-way (1k-1m)\n"
     "  --recipients N      of each message (1)\n"
     "  --no-pipelining     one command at a time\n"
     "  --tls               STARTTLS first\n"
@@ -56,6 +58,7 @@ enum {
 	OPTION_CONNECTIONS,
 	OPTION_PER_CONNECTION,
 	OPTION_SIZES,
+	OPTION_BODY_SIZES,
 	OPTION_RECIPIENTS,
 	OPTION_NO_PIPELINING,
 	OPTION_TLS,
@@ -80,6 +83,7 @@ static const struct option options[] = {
     {"connections", required_argument, NULL, OPTION_CONNECTIONS},
     {"per-connection", required_argument, NULL, OPTION_PER_CONNECTION},
     {"sizes", required_argument, NULL, OPTION_SIZES},
+    {"body-sizes", required_argument, NULL, OPTION_BODY_SIZES},
     {"recipients", required_argument, NULL, OPTION_RECIPIENTS},
     {"no-pipelining", no_argument, NULL, OPTION_NO_PIPELINING},
     {"tls", no_argument, NULL, OPTION_TLS},
@@ -157,6 +161,10 @@ option_take(int letter, const char *argument)
 		if (!sizes_parse(argument, &o->sizes))
 			errx(64, "%s: not a distribution of sizes", argument);
 		break;
+	case OPTION_BODY_SIZES:
+		if (!sizes_parse(argument, &o->body_sizes))
+			errx(64, "%s: not a distribution of sizes", argument);
+		break;
 	case OPTION_NO_PIPELINING:
 		o->pipelining = false;
 		break;
@@ -223,7 +231,7 @@ stop(void)
 	stopping = true;
 	stop_us = loop_clock() + STOP_US;
 	source_pool_stop();
-	source_pool_go(NULL);
+	source_pool_go("all", 1);
 }
 
 /* The blow itself: all that must happen in one instant is done here, without a pause. */
@@ -240,6 +248,14 @@ blow(pid_t pid, bool stop_first)
 	source_pool_reset(1000);
 }
 
+static unsigned
+go(const char *phase, const char *step)
+{
+	unsigned every = step != NULL ? small_number_of(step) : 1;
+
+	return source_pool_go(phase != NULL ? phase : "all", every > 0 ? every : 1);
+}
+
 static void
 command_run(char *line)
 {
@@ -251,14 +267,14 @@ command_run(char *line)
 	if (strcmp(word, "status") == 0)
 		source_pool_status();
 	else if (strcmp(word, "go") == 0)
-		printf("{\"released\": %u}\n", source_pool_go(argument));
+		printf("{\"released\": %u}\n", go(argument, second));
 	else if (strcmp(word, "reset") == 0)
 		printf("{\"reset\": %u}\n",
 		    source_pool_reset(argument != NULL ? small_number_of(argument) : 1000));
 	else if (strcmp(word, "blow") == 0 && argument != NULL)
 		blow((pid_t)small_number_of(argument), second != NULL);
 	else if (strcmp(word, "mark") == 0)
-		source_pool_mark(), printf("{}\n");
+		source_pool_mark(argument != NULL), printf("{}\n");
 	else if (strcmp(word, "figures") == 0)
 		source_pool_figures();
 	else if (strcmp(word, "stop") == 0)
@@ -281,6 +297,7 @@ main(int argc, char **argv)
 	    .seed = 1,
 	    .mark = ""};
 	sizes_parse("1k-16k", &source_options.sizes);
+	sizes_parse("1k-1m", &source_options.body_sizes);
 	while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)
 		option_take(letter, optarg);
 	if (optind != argc - 1) {
@@ -298,11 +315,12 @@ main(int argc, char **argv)
 	loop_open();
 	if (control)
 		control_open(command_run);
+	source_options.hurry = phase_count == 0;
 	source_pool_start();
 	while (!source_pool_idle() && (!stopping || loop_clock() < stop_us)) {
 		loop_round(100);
 		if (stopping)
-			source_pool_go(NULL);
+			source_pool_go("all", 1);
 	}
 	if (source_figures.open > 0)
 		warnx("%" PRIu64 " sessions did not end", source_figures.open);

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SPAWN_US   2000u
-#define SPAWN_MOST 100u /* sessions opened at once; more would overrun a backlog */
+#define SPAWN_HURRY 100u /* a backlog holds as many */
+#define SPAWN_US    2000u
+#define SPAWN_MOST  6u /* sessions opened at once: no burst that would count as silence */
 
 struct source_options source_options;
 struct source_figures source_figures;
@@ -85,7 +86,7 @@ session_spawn(unsigned phase)
 static void
 spawn_expired(struct loop_timer *timer)
 {
-	unsigned budget = SPAWN_MOST;
+	unsigned budget = source_options.hurry ? SPAWN_HURRY : SPAWN_MOST;
 
 	if (!running)
 		return;
@@ -161,16 +162,26 @@ source_pool_status(void)
 	printf("}}\n");
 }
 
+static bool
+session_is_of(const struct source_session *session, const char *phase)
+{
+	if (strcmp(phase, "all") == 0)
+		return true;
+	if (strcmp(phase, "own") == 0)
+		return (session->step->until & STEP_SERVER) == 0;
+	return strcmp(phase, source_phase_name(session->phase)) == 0;
+}
+
 unsigned
-source_pool_go(const char *phase)
+source_pool_go(const char *phase, unsigned step)
 {
 	struct source_session *session = source_sessions, *next;
-	unsigned count = 0;
+	unsigned count = 0, seen[PHASES] = {0};
 
 	for (; session != NULL; session = next) {
 		next = session->next;
-		if (!source_session_holds(session) ||
-		    (phase != NULL && strcmp(phase, source_phase_name(session->phase)) != 0))
+		if (!source_session_holds(session) || !session_is_of(session, phase) ||
+		    seen[session->phase]++ % step != 0)
 			continue;
 		count++;
 		source_session_release(session);
@@ -203,10 +214,12 @@ source_pool_urgent(void)
 }
 
 void
-source_pool_mark(void)
+source_pool_mark(bool keep)
 {
 	for (struct source_session *s = source_sessions; s != NULL; s = s->next)
 		source_session_mark(s);
+	if (keep)
+		histogram_merge(&source_figures.silence_all, &source_figures.silence);
 	histogram_clear(&source_figures.silence);
 }
 
@@ -233,5 +246,6 @@ source_pool_figures(void)
 	quantiles_print("command_us", &f->command);
 	quantiles_print("message_us", &f->message);
 	quantiles_print("silence_us", &f->silence);
+	quantiles_print("silence_all_us", &f->silence_all);
 	printf("}\n");
 }

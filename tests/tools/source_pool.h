@@ -27,10 +27,11 @@ struct source_options {
 	unsigned chop;			/* bytes a write at most; 0: any number */
 	unsigned abrupt;		/* of 1000 sessions, how many break off somewhere */
 	uint64_t deadline_us;
-	struct sizes sizes;
+	struct sizes sizes, body_sizes; /* the latter: of messages that are held half-way */
 	bool pipelining;
 	bool strict; /* the server is mailsink: replies are compared with its texts */
 	bool tls;
+	bool hurry;	  /* new sessions as fast as it goes */
 	bool may_refuse;  /* a refusal is not a failure */
 	const char *mark; /* added to sender and recipient; "" */
 };
@@ -38,7 +39,8 @@ struct source_options {
 struct source_figures {
 	uint64_t sessions, open, done, failed, broken_off;
 	uint64_t begun, given, refused, unknown, one_way, unsent, bytes;
-	struct histogram command, message, silence;
+	struct histogram command, message;
+	struct histogram silence, silence_all; /* since the last mark; since the first that kept */
 };
 
 extern struct source_options source_options;
@@ -59,10 +61,12 @@ bool source_pool_running(void);
 
 /* For the control commands: */
 void source_pool_status(void);
-unsigned source_pool_go(const char *phase); /* NULL: all */
+/* Every step-th session that is held, phase by phase. phase: a name, "all", or "own" for those
+ * that wait for nothing but this. */
+unsigned source_pool_go(const char *phase, unsigned step);
 unsigned source_pool_reset(unsigned per_mille);
 void source_pool_urgent(void);
-void source_pool_mark(void);
+void source_pool_mark(bool keep); /* keep: what was silent so far counts in the total */
 void source_pool_figures(void);
 
 #endif

@@ -166,7 +166,10 @@ source_message_begin(struct source_session *session)
 {
 	session->key =
 	    (struct oracle_key){source_options.seed, session->number, session->messages++};
-	session->size = sizes_pick(&source_options.sizes, &session->random);
+	session->size =
+	    sizes_pick(source_phase_holds_body(session->phase) ? &source_options.body_sizes
+							       : &source_options.sizes,
+		&session->random);
 	if (session->size < ORACLE_SIZE_MIN)
 		session->size = ORACLE_SIZE_MIN;
 	session->message = MESSAGE_ENVELOPE;
@@ -396,7 +399,8 @@ session_ended(struct source_session *session, const char *how)
 	session->ended = true;
 	if ((until & STEP_LENIENT) != 0)
 		return;
-	if (*how == '\0' && session->goodbye)
+	/* A FIN that was announced: after 221, or by a server that will only listen. */
+	if (*how == '\0' && session->expected_count == 0 && (session->goodbye || session->one_way))
 		return;
 	if (*how == '\0' && (until & UNTIL_CLOSED) != 0 && session->expected_count == 0 &&
 	    ((until & STEP_SERVER) == 0 || session->released))

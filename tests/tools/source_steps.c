@@ -28,6 +28,13 @@ source_phase_name(unsigned phase)
 	return phase < PHASES ? phase_names[phase] : "?";
 }
 
+/* Sessions of these are held in the middle of a message. */
+bool
+source_phase_holds_body(unsigned phase)
+{
+	return phase == PHASE_DATA || phase == PHASE_RESET_CLIENT;
+}
+
 static void
 send_text(struct source_session *session, const char *text)
 {
@@ -187,8 +194,8 @@ begin_body(struct source_session *session)
 static void
 begin_body_held(struct source_session *session)
 {
-	session->body_limit = session->size - session->size / 8;
-	session->body_pace = session->size / 128 + 16;
+	session->body_limit = session->size - session->size / 64 - 32;
+	session->body_pace = session->size / 64 + 16;
 	source_body_begin(session);
 }
 

@@ -26,6 +26,7 @@ enum source_phase {
 };
 
 const char *source_phase_name(unsigned phase);
+bool source_phase_holds_body(unsigned phase);
 const struct source_step *source_script(unsigned phase, unsigned variant);
 
 /* The step after this one; NULL: the script is at its end. May take a message from the pool: call once. */
