@@ -1,0 +1,58 @@
+#include "daemon/manager/activity.h"
+
+#include "shm/slot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int
+activity_open(struct activity *activity, const struct shm *shm)
+{
+	*activity = (struct activity){.shm = shm};
+	activity->slot = calloc(shm->slots, sizeof(*activity->slot));
+	return activity->slot == NULL ? -ENOMEM : 0;
+}
+
+void
+activity_close(struct activity *activity)
+{
+	free(activity->slot);
+	activity->slot = NULL;
+}
+
+static void
+look_at(const struct shm *shm, uint32_t index, struct activity_slot *slot, uint64_t now_ms)
+{
+	uint32_t generation = atomic_load(&shm_custody(shm, index)->generation);
+	uint64_t published = atomic_load(&shm_session(shm, index)->published);
+
+	if (slot->changed_ms != 0 && slot->generation == generation && slot->published == published)
+		return;
+	*slot = (struct activity_slot){generation, published, now_ms};
+}
+
+void
+activity_look(struct activity *activity, uint64_t now_ms)
+{
+	uint32_t in_use = 0;
+
+	for (uint32_t i = 0; i < activity->shm->slots; i++) {
+		const struct slot_custody *custody = shm_custody(activity->shm, i);
+
+		if (atomic_load_explicit(&custody->state, memory_order_relaxed) == SLOT_FREE)
+			continue;
+		look_at(activity->shm, i, &activity->slot[i], now_ms);
+		in_use++;
+	}
+	activity->in_use = in_use;
+	if (in_use > activity->most_used)
+		activity->most_used = in_use;
+}
+
+uint64_t
+activity_idle_ms(const struct activity *activity, uint32_t slot, uint64_t now_ms)
+{
+	const struct activity_slot *seen = &activity->slot[slot];
+
+	return seen->changed_ms == 0 || now_ms < seen->changed_ms ? 0 : now_ms - seen->changed_ms;
+}

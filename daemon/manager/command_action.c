@@ -1,0 +1,252 @@
+#include "daemon/manager/command_action.h"
+
+#include "daemon/manager/event_note.h"
+#include "daemon/manager/session_view.h"
+#include "daemon/manager/show_config.h"
+#include "daemon/manager/show_conn.h"
+#include "daemon/manager/show_counters.h"
+#include "daemon/manager/show_events.h"
+#include "daemon/manager/show_service_policy.h"
+#include "daemon/manager/show_session.h"
+#include "daemon/manager/show_version.h"
+#include "shm/failpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* Follow begins with the newest of the past, so that a screen is not flooded. */
+#define FOLLOW_PAST 20u
+
+static const char *
+value(const struct command_action *action, unsigned index)
+{
+	return index < action->outcome->values ? action->outcome->value[index] : NULL;
+}
+
+static int
+fail(struct command_action *action, int status, const char *message)
+{
+	text_printf(action->out, "%% %s\n", message);
+	return status;
+}
+
+static int
+run_show_running(struct command_action *action)
+{
+	bool all = value(action, 0) != NULL && strcmp(value(action, 0), "all") == 0;
+
+	return show_running_config(
+	    action->manager, value(action, all ? 1 : 0), all, action->request->json, action->out);
+}
+
+static int
+run_write_terminal(struct command_action *action)
+{
+	return show_running_config(
+	    action->manager, NULL, false, action->request->json, action->out);
+}
+
+static int
+run_show_startup(struct command_action *action)
+{
+	return show_startup_config(action->manager, action->request->json, action->out);
+}
+
+static int
+run_show_version(struct command_action *action)
+{
+	show_version(action->manager, action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
+run_show_conn(struct command_action *action)
+{
+	show_conn(action->manager, action->outcome->action == CLI_ACTION_SHOW_CONN_DETAIL,
+	    action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
+run_show_conn_id(struct command_action *action)
+{
+	uint64_t id;
+
+	if (value(action, 0) == NULL || !session_id_parse(value(action, 0), &id))
+		return fail(action, EX_USAGE, "A session id is up to 16 hexadecimal digits");
+	if (!show_session(action->manager, id, action->request->json, action->out))
+		return fail(action, EX_UNAVAILABLE, "No such session");
+	return EX_OK;
+}
+
+static int
+run_show_conn_closed(struct command_action *action)
+{
+	if (!show_conn_closed(
+		action->manager, value(action, 0), action->request->json, action->out))
+		return fail(action, EX_USAGE, "Not an IPv4 or IPv6 address");
+	return EX_OK;
+}
+
+static int
+run_show_service_policy(struct command_action *action)
+{
+	show_service_policy(&action->manager->shm, action->manager->running.config,
+	    action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
+run_show_counters(struct command_action *action)
+{
+	show_counters(&action->manager->shm, action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
+run_show_events(struct command_action *action)
+{
+	show_events(&action->manager->events, action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
+run_show_events_follow(struct command_action *action)
+{
+	const struct event_log *log = &action->manager->events;
+	unsigned count = event_log_count(log);
+
+	for (unsigned i = count > FOLLOW_PAST ? count - FOLLOW_PAST : 0; i < count; i++)
+		show_event_line(event_log_get(log, i), action->request->json, action->out);
+	action->client->following = true;
+	action->client->follow_json = action->request->json;
+	action->client->follow_lost = false;
+	action->client->follow_id = action->request->id;
+	return EX_OK;
+}
+
+static int
+ask_supervisor(struct command_action *action, enum request_kind kind, const uint64_t argument[4])
+{
+	uint32_t detail;
+	int result = supervisor_link_ask(&action->manager->link, kind, argument, &detail);
+
+	if (result == 0)
+		return EX_OK;
+	if (action->manager->link.lost)
+		return fail(action, EX_UNAVAILABLE, "The supervisor did not answer");
+	if (result == -ENOENT)
+		return fail(action, EX_UNAVAILABLE, "No such session");
+	return fail(action, EX_UNAVAILABLE, strerror(-result));
+}
+
+static int
+run_clear_conn(struct command_action *action)
+{
+	uint64_t argument[4] = {0};
+
+	if (value(action, 0) == NULL || !session_id_parse(value(action, 0), &argument[0]))
+		return fail(action, EX_USAGE, "A session id is up to 16 hexadecimal digits");
+	return ask_supervisor(action, REQUEST_CLEAR_SESSION, argument);
+}
+
+static int
+run_clear_counters(struct command_action *action)
+{
+	counters_clear(&action->manager->shm);
+	return EX_OK;
+}
+
+static int
+run_clear_service_policy(struct command_action *action)
+{
+	counters_clear_rules(&action->manager->shm);
+	return EX_OK;
+}
+
+static int
+run_write_memory(struct command_action *action)
+{
+	return write_memory(action->manager, action->client->peer.name, action->out);
+}
+
+static int
+run_write_erase(struct command_action *action)
+{
+	return write_erase(action->manager, action->out);
+}
+
+static bool
+find_failpoint(const char *name, uint64_t *ret_point)
+{
+	for (unsigned i = 0; failpoint_name(i) != NULL; i++)
+		if (strcmp(failpoint_name(i), name) == 0) {
+			*ret_point = i;
+			return true;
+		}
+	return false;
+}
+
+/* test failpoint worker NUMBER NAME PASS */
+static int
+run_test_failpoint(struct command_action *action)
+{
+	uint64_t argument[4] = {0};
+
+	if (action->outcome->values < 3 || !find_failpoint(value(action, 1), &argument[1]))
+		return fail(action, EX_USAGE, "No such failpoint");
+	argument[0] = strtoull(value(action, 0), NULL, 10);
+	argument[2] = strtoull(value(action, 2), NULL, 10);
+	return ask_supervisor(action, REQUEST_FAILPOINT, argument);
+}
+
+/* The terminal is the client's: it reads the number itself. */
+static int
+run_terminal_length(struct command_action *action)
+{
+	(void)action;
+	return EX_OK;
+}
+
+static int
+run_quit(struct command_action *action)
+{
+	action->client->closing = true;
+	return EX_OK;
+}
+
+static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
+    [CLI_ACTION_SHOW_RUNNING_CONFIG] = run_show_running,
+    [CLI_ACTION_SHOW_STARTUP_CONFIG] = run_show_startup,
+    [CLI_ACTION_SHOW_VERSION] = run_show_version,
+    [CLI_ACTION_SHOW_CONN] = run_show_conn,
+    [CLI_ACTION_SHOW_CONN_DETAIL] = run_show_conn,
+    [CLI_ACTION_SHOW_CONN_ID] = run_show_conn_id,
+    [CLI_ACTION_SHOW_CONN_CLOSED] = run_show_conn_closed,
+    [CLI_ACTION_SHOW_SERVICE_POLICY] = run_show_service_policy,
+    [CLI_ACTION_SHOW_COUNTERS] = run_show_counters,
+    [CLI_ACTION_SHOW_EVENTS] = run_show_events,
+    [CLI_ACTION_SHOW_EVENTS_FOLLOW] = run_show_events_follow,
+    [CLI_ACTION_CLEAR_CONN] = run_clear_conn,
+    [CLI_ACTION_CLEAR_COUNTERS] = run_clear_counters,
+    [CLI_ACTION_CLEAR_SERVICE_POLICY] = run_clear_service_policy,
+    [CLI_ACTION_WRITE_MEMORY] = run_write_memory,
+    [CLI_ACTION_WRITE_TERMINAL] = run_write_terminal,
+    [CLI_ACTION_WRITE_ERASE] = run_write_erase,
+    [CLI_ACTION_COPY_RUNNING_STARTUP] = run_write_memory,
+    [CLI_ACTION_TERMINAL_LENGTH] = run_terminal_length,
+    [CLI_ACTION_TEST_FAILPOINT] = run_test_failpoint,
+    [CLI_ACTION_QUIT] = run_quit,
+};
+
+int
+command_action_run(struct command_action *action)
+{
+	enum cli_action which = action->outcome->action;
+
+	if ((unsigned)which >= CLI_ACTION_COUNT || handlers[which] == NULL)
+		return EX_OK;
+	return handlers[which](action);
+}

@@ -1,0 +1,168 @@
+#include "daemon/manager/log_drain.h"
+
+#include "daemon/manager/event_format.h"
+#include "shm/counters.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CURSOR_MAGIC	   0x5347435552534f52ull
+#define REFILL_EACH_WRITER 200u
+
+struct cursor_file {
+	uint64_t magic;
+	uint64_t tag;
+	uint64_t cursor[SHM_WRITERS_MAX];
+};
+
+static int
+compare_time(const void *one, const void *other)
+{
+	const struct event *a = one;
+	const struct event *b = other;
+
+	if (a->realtime_us != b->realtime_us)
+		return a->realtime_us < b->realtime_us ? -1 : 1;
+	return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+static void
+read_cursors(struct log_drain *drain)
+{
+	struct cursor_file file;
+
+	if (drain->file < 0 || pread(drain->file, &file, sizeof(file), 0) != sizeof(file) ||
+	    file.magic != CURSOR_MAGIC || file.tag != drain->tag)
+		return;
+	memcpy(drain->cursor, file.cursor, sizeof(drain->cursor));
+}
+
+/* Cursors that cannot be noted cost events logged twice after a restart, nothing else. */
+static void
+write_cursors(struct log_drain *drain)
+{
+	struct cursor_file file = {.magic = CURSOR_MAGIC, .tag = drain->tag};
+
+	if (drain->file < 0)
+		return;
+	memcpy(file.cursor, drain->cursor, sizeof(file.cursor));
+	if (pwrite(drain->file, &file, sizeof(file), 0) == sizeof(file))
+		return;
+	fprintf(stderr, "smtpguard-manager: %s: %s\n", LOG_DRAIN_CURSOR, strerror(errno));
+	close(drain->file);
+	drain->file = -1;
+}
+
+/* Up to `most` events of one ring, from *cursor on but not beyond `end`. */
+static unsigned
+read_ring(const struct log_drain *drain, unsigned writer, uint64_t *cursor, uint64_t end,
+    struct event *events, unsigned most, uint64_t *lost)
+{
+	const struct event_ring *ring = shm_events(drain->shm, writer);
+	unsigned count = 0;
+
+	while (ring != NULL && count < most && *cursor < end &&
+	       event_ring_read(ring, cursor, &events[count], lost))
+		count++;
+	return count;
+}
+
+/* What the dead manager had logged is shown again by `show events`, but not logged again. */
+static void
+refill(struct log_drain *drain)
+{
+	struct event *events = calloc(SHM_WRITERS_MAX * REFILL_EACH_WRITER, sizeof(*events));
+	uint64_t lost = 0;
+	unsigned count = 0;
+
+	if (events == NULL)
+		return;
+	for (unsigned writer = 0; writer < SHM_WRITERS_MAX; writer++) {
+		uint64_t end = drain->cursor[writer];
+		uint64_t cursor = end > REFILL_EACH_WRITER ? end - REFILL_EACH_WRITER : 0;
+
+		count += read_ring(
+		    drain, writer, &cursor, end, events + count, REFILL_EACH_WRITER, &lost);
+	}
+	qsort(events, count, sizeof(*events), compare_time);
+	for (unsigned i = 0; i < count; i++)
+		event_log_add(drain->log, &events[i]);
+	free(events);
+}
+
+int
+log_drain_open(struct log_drain *drain, const struct shm *shm, struct log_target *target,
+    struct event_log *log, int directory, uint64_t tag)
+{
+	*drain = (struct log_drain){.shm = shm, .target = target, .log = log, .tag = tag};
+	drain->batch = calloc(LOG_DRAIN_BATCH, sizeof(*drain->batch));
+	if (drain->batch == NULL)
+		return -ENOMEM;
+	drain->file =
+	    openat(directory, LOG_DRAIN_CURSOR, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (drain->file < 0)
+		fprintf(stderr, "smtpguard-manager: %s: %s\n", LOG_DRAIN_CURSOR, strerror(errno));
+	read_cursors(drain);
+	refill(drain);
+	return 0;
+}
+
+void
+log_drain_close(struct log_drain *drain)
+{
+	if (drain->file >= 0)
+		close(drain->file);
+	drain->file = -1;
+	free(drain->batch);
+	drain->batch = NULL;
+}
+
+static void
+hand_on(struct log_drain *drain, const struct event *event, uint64_t *lost)
+{
+	const struct event_description *description = event_describe(event->id);
+	struct text message;
+
+	/* An id that is not in the catalogue was written by a damaged process. */
+	if (description == NULL)
+		return;
+	text_init(&message, EVENT_FORMAT_MAX);
+	event_format_message(&message, event, description);
+	if (!log_target_write(drain->target, event, description, text_string(&message)))
+		++*lost;
+	text_free(&message);
+	event_log_add(drain->log, event);
+}
+
+unsigned
+log_drain_pass(struct log_drain *drain, void (*follow)(void *context, const struct event *event),
+    void *context)
+{
+	uint64_t lost = 0;
+	unsigned count = 0;
+
+	/* Each pass begins with another ring, so that a busy one cannot starve the rest. */
+	for (unsigned i = 0; i < SHM_WRITERS_MAX; i++) {
+		unsigned writer = (drain->first + i) % SHM_WRITERS_MAX;
+
+		count += read_ring(drain, writer, &drain->cursor[writer], UINT64_MAX,
+		    drain->batch + count, LOG_DRAIN_BATCH - count, &lost);
+	}
+	drain->first = (drain->first + 1) % SHM_WRITERS_MAX;
+	qsort(drain->batch, count, sizeof(*drain->batch), compare_time);
+	for (unsigned i = 0; i < count; i++) {
+		hand_on(drain, &drain->batch[i], &lost);
+		if (follow != NULL)
+			follow(context, &drain->batch[i]);
+	}
+	if (lost > 0)
+		counter_add(
+		    shm_counters(drain->shm, SHM_WRITER_MANAGER), COUNTER_events_lost, lost);
+	if (count > 0 || lost > 0)
+		write_cursors(drain);
+	return count;
+}

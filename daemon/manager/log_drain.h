@@ -1,0 +1,39 @@
+/*
+ * log_drain -- takes events out of all rings, in the order of their time, and hands them on
+ *
+ * The cursors are noted in a file of the state directory after each pass, so that a manager that
+ * was started anew goes on where the dead one stopped: nothing twice, nothing left out.  `tag` ties
+ * the file to the rings it speaks of.  Overwritten events are counted (events_lost).
+ */
+#ifndef DAEMON_MANAGER_LOG_DRAIN_H
+#define DAEMON_MANAGER_LOG_DRAIN_H
+
+#include "daemon/manager/event_log.h"
+#include "daemon/manager/log_target.h"
+#include "shm/region.h"
+
+#define LOG_DRAIN_BATCH	 256u
+#define LOG_DRAIN_CURSOR "log-position"
+
+struct log_drain {
+	const struct shm *shm;
+	struct log_target *target;
+	struct event_log *log;
+	int file; /* -1: cursors cannot be noted */
+	uint64_t tag;
+	uint64_t cursor[SHM_WRITERS_MAX];
+	struct event *batch; /* [LOG_DRAIN_BATCH] */
+	unsigned first;	     /* the ring that the next pass begins with */
+};
+
+/* 0 or -ENOMEM. A cursor file that cannot be written is said once on standard error. */
+int log_drain_open(struct log_drain *drain, const struct shm *shm, struct log_target *target,
+    struct event_log *log, int directory, uint64_t tag);
+void log_drain_close(struct log_drain *drain);
+
+/* One pass: logs at most LOG_DRAIN_BATCH events and gives each to `follow` (may be NULL). Returns
+ * how many there were. */
+unsigned log_drain_pass(struct log_drain *drain,
+    void (*follow)(void *context, const struct event *event), void *context);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * smtpguard-manager --run              the manager process, started by smtpguardd
+ * smtpguard-manager --settings PATH    smtpguard.conf (descriptor 4) to struct settings (3)
+ * smtpguard-manager --check PATH       the same, without a result
+ */
+#include "daemon/manager/manager.h"
+#include "daemon/manager/settings_command.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--run") == 0)
+		return manager_run();
+	if (argc == 3 && strcmp(argv[1], "--settings") == 0)
+		return settings_command(argv[2], true);
+	if (argc == 3 && strcmp(argv[1], "--check") == 0)
+		return settings_command(argv[2], false);
+	fprintf(stderr, "smtpguard-manager is started by smtpguardd\n");
+	return EX_USAGE;
+}

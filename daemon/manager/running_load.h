@@ -1,0 +1,20 @@
+/*
+ * running_load -- the configuration to start with, from the state directory
+ *
+ * instance 0: a first start, from startup-config (or its newest good predecessor).  Else a manager
+ * started anew beside living sessions: from running-config if it is of this instance.  Damage and
+ * lines that are not understood are told by events; they are never passed over in silence.
+ *
+ * NULL: no memory.  The caller owns the configuration.
+ */
+#ifndef DAEMON_MANAGER_RUNNING_LOAD_H
+#define DAEMON_MANAGER_RUNNING_LOAD_H
+
+#include "daemon/policy/config.h"
+#include "shm/region.h"
+
+#include <stdint.h>
+
+struct config *running_load(const struct shm *shm, int directory, uint64_t instance);
+
+#endif

@@ -1,0 +1,156 @@
+#include "daemon/manager/show_config.h"
+
+#include "daemon/manager/event_note.h"
+#include "daemon/manager/lines.h"
+#include "daemon/manager/show_json.h"
+#include "daemon/manager/store.h"
+#include "shm/gateway_clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static json_t *
+lines_json(const struct lines *lines)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < lines->count; i++) {
+		struct text line;
+
+		/* A saved line that is no UTF-8 would be refused by the JSON library. */
+		json_t *string = json_string(lines->line[i]);
+		if (string == NULL) {
+			text_init(&line, 4 * LINES_LENGTH_MAX);
+			text_add_escaped(
+			    &line, lines->line[i], strlen(lines->line[i]), 4 * LINES_LENGTH_MAX);
+			string = json_string(text_string(&line));
+			text_free(&line);
+		}
+		json_array_append_new(list, string);
+	}
+	return list;
+}
+
+static void
+add_lines(struct text *out, const struct lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++) {
+		text_add_string(out, lines->line[i]);
+		text_add_string(out, "\n");
+	}
+}
+
+static int
+fail(struct text *out, const char *what, const char *why, int status)
+{
+	text_clear(out);
+	text_printf(out, "%% %s: %s\n", what, why);
+	return status;
+}
+
+int
+show_running_config(
+    const struct manager *manager, const char *section, bool all, bool json, struct text *out)
+{
+	struct lines lines;
+
+	lines_init(&lines);
+	bool whole = lines_from_config(&lines, manager->running.config, section, all);
+	if (json)
+		show_json_finish(out, json_pack("{s:o}", "lines", lines_json(&lines)));
+	else
+		add_lines(out, &lines);
+	lines_free(&lines);
+	return whole
+		   ? EX_OK
+		   : fail(out, "running configuration", "it is too long to be shown", EX_SOFTWARE);
+}
+
+/* Four groups of eight digits, as the ASA prints it. */
+static void
+add_checksum(struct text *out, const unsigned char digest[LINES_DIGEST_SIZE])
+{
+	char hex[65];
+
+	lines_digest_hex(digest, hex);
+	text_printf(out, "Cryptochecksum: %.8s %.8s %.8s %.8s\n", hex, hex + 8, hex + 16, hex + 24);
+}
+
+static void
+add_startup_json(struct text *out, const struct store_entry *entry)
+{
+	char hex[65];
+
+	lines_digest_hex(entry->digest, hex);
+	show_json_finish(
+	    out, json_pack("{s:i, s:i, s:s, s:s, s:s, s:o}", "serial", (int)entry->serial, "epoch",
+		     (int)entry->epoch, "saved", entry->saved, "by", entry->by, "checksum", hex,
+		     "lines", lines_json(&entry->lines)));
+}
+
+int
+show_startup_config(const struct manager *manager, bool json, struct text *out)
+{
+	struct store_entry entry;
+	char why[STORE_WHY_MAX];
+	int result = store_read(manager->running.directory, STORE_STARTUP, &entry, why);
+
+	if (result == -ENOENT)
+		return fail(out, STORE_STARTUP, "nothing has been saved", EX_UNAVAILABLE);
+	if (result < 0)
+		return fail(out, STORE_STARTUP, why, EX_DATAERR);
+	if (json) {
+		add_startup_json(out, &entry);
+	} else {
+		text_printf(out, "! Saved %s by ", entry.saved);
+		text_add_escaped(out, entry.by, strlen(entry.by), STORE_BY_MAX);
+		text_printf(out, ", serial %" PRIu32 "\n", entry.serial);
+		add_lines(out, &entry.lines);
+		text_add_string(out, "! ");
+		add_checksum(out, entry.digest);
+	}
+	store_entry_free(&entry);
+	return EX_OK;
+}
+
+int
+write_memory(const struct manager *manager, const char *by, struct text *out)
+{
+	struct store_entry entry;
+	struct lines lines;
+	size_t bytes = 0;
+	uint64_t begun = monotonic_now_ms();
+	int result = -EFBIG;
+
+	lines_init(&lines);
+	if (lines_from_config(&lines, manager->running.config, NULL, false))
+		result = store_save(manager->running.directory, &lines, by, &entry, &bytes);
+	lines_free(&lines);
+	if (result < 0)
+		return fail(out, "Cannot save the configuration", strerror(-result), EX_IOERR);
+
+	event_note(&manager->shm, 109021, entry.serial, by, NULL, NULL);
+	uint64_t took = monotonic_now_ms() - begun;
+	text_add_string(out, "Building configuration...\n");
+	add_checksum(out, entry.digest);
+	text_printf(out, "\n%zu bytes copied in %" PRIu64 ".%03u secs\n[OK]\n", bytes, took / 1000,
+	    (unsigned)(took % 1000));
+	return EX_OK;
+}
+
+int
+write_erase(const struct manager *manager, struct text *out)
+{
+	int result = store_erase(manager->running.directory);
+
+	if (result == -ENOENT)
+		return fail(out, STORE_STARTUP, "nothing has been saved", EX_UNAVAILABLE);
+	if (result < 0)
+		return fail(
+		    out, "Cannot erase the saved configuration", strerror(-result), EX_IOERR);
+	text_add_string(out, "Erase of the saved configuration: complete\n[OK]\n");
+	return EX_OK;
+}

@@ -1,0 +1,189 @@
+#include "daemon/manager/show_service_policy.h"
+
+#include "daemon/manager/lines.h"
+#include "daemon/manager/show_json.h"
+#include "shm/counters.h"
+#include "worker/inspect/policy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_MAP "_default_esmtp_map"
+#define WORDS_MAX   4
+
+/* What is counted for one map, over all slots that hold an image of it. */
+struct map_counts {
+	bool masks_banner;
+	uint64_t packets;
+	uint64_t drops;
+	uint64_t resets;
+	uint64_t banners;
+	uint64_t ehlo;
+};
+
+/* The printer's own lines in words; a line that is longer is cut, none of ours is. */
+struct words {
+	char buffer[256];
+	const char *word[WORDS_MAX];
+	unsigned count;
+};
+
+struct show {
+	const struct shm *shm;
+	const struct lines *lines;
+	struct text *out;
+	json_t *policies; /* NULL: text */
+	json_t *classes;
+};
+
+static void
+split(const char *line, struct words *words)
+{
+	char *save = NULL;
+
+	*words = (struct words){0};
+	snprintf(words->buffer, sizeof(words->buffer), "%s", line);
+	for (char *word = strtok_r(words->buffer, " ", &save);
+	     word != NULL && words->count < WORDS_MAX; word = strtok_r(NULL, " ", &save))
+		words->word[words->count++] = word;
+}
+
+static bool
+starts(const struct words *words, const char *first, const char *second)
+{
+	return words->count > 0 && strcmp(words->word[0], first) == 0 &&
+	       (second == NULL || (words->count > 1 && strcmp(words->word[1], second) == 0));
+}
+
+static bool
+slot_masks_banner(const struct policy_area *area, uint32_t slot)
+{
+	size_t size;
+	const void *image = policy_area_image(area, slot, &size);
+	struct inspect_policy policy;
+
+	if (image == NULL || size < sizeof(policy))
+		return false;
+	memcpy(&policy, image, sizeof(policy));
+	return policy.banner != INSPECT_BANNER_SERVER;
+}
+
+static struct map_counts
+count_map(const struct shm *shm, const char *map)
+{
+	const struct policy_area *area = shm_policy(shm);
+	struct map_counts counts = {0};
+
+	for (uint32_t i = 0; i < POLICY_SLOTS; i++) {
+		if (atomic_load(&area->slot[i].state) != POLICY_READY ||
+		    strncmp(area->slot[i].name, map, sizeof(area->slot[i].name)) != 0)
+			continue;
+		counts.masks_banner |= slot_masks_banner(area, i);
+		counts.packets += counter_total_rule(shm, i, COUNTER_RULE_PACKETS);
+		counts.drops += counter_total_rule(shm, i, COUNTER_RULE_DROPS);
+		counts.resets += counter_total_rule(shm, i, COUNTER_RULE_RESETS);
+		counts.banners += counter_total_rule(shm, i, COUNTER_RULE_BANNERS);
+		counts.ehlo += counter_total_rule(shm, i, COUNTER_RULE_EHLO);
+	}
+	return counts;
+}
+
+static void
+add_inspect(struct show *show, const char *map)
+{
+	struct map_counts counts = count_map(show->shm, map);
+
+	if (show->policies != NULL) {
+		json_array_append_new(show->classes,
+		    json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "inspect", "esmtp", "map",
+			map, "packets", (json_int_t)counts.packets, "drops",
+			(json_int_t)counts.drops, "resets", (json_int_t)counts.resets,
+			"banners_masked", (json_int_t)counts.banners, "ehlo_lines_masked",
+			(json_int_t)counts.ehlo, "mask_banner", counts.masks_banner));
+		return;
+	}
+	text_printf(show->out,
+	    "      Inspect: esmtp %s, packet %" PRIu64 ", drop %" PRIu64 ", reset-drop %" PRIu64
+	    "\n",
+	    map, counts.packets, counts.drops, counts.resets);
+	if (counts.masks_banner)
+		text_printf(show->out, "        mask-banner, count %" PRIu64 "\n", counts.banners);
+	text_printf(show->out,
+	    "        match ehlo-reply-parameter others\n          mask, packet %" PRIu64 "\n",
+	    counts.ehlo);
+}
+
+static void
+add_class(struct show *show, const char *name)
+{
+	if (show->policies == NULL)
+		text_printf(show->out, "    Class-map: %s\n", name);
+	else
+		json_array_append_new(show->classes, json_pack("{s:s}", "class", name));
+}
+
+/* The block of `policy-map NAME`: its classes and what each does. */
+static void
+add_policy(struct show *show, const char *name)
+{
+	bool inside = false;
+
+	for (size_t i = 0; i < show->lines->count; i++) {
+		const char *line = show->lines->line[i];
+		struct words words;
+
+		split(line, &words);
+		if (line[0] != ' ') {
+			inside = starts(&words, "policy-map", name) && words.count == 2;
+			continue;
+		}
+		if (!inside)
+			continue;
+		if (starts(&words, "class", NULL) && words.count > 1)
+			add_class(show, words.word[1]);
+		else if (starts(&words, "inspect", "esmtp"))
+			add_inspect(show, words.count > 2 ? words.word[2] : DEFAULT_MAP);
+	}
+}
+
+static void
+add_service(struct show *show, const char *name, bool global, const char *interface)
+{
+	if (show->policies == NULL) {
+		if (global)
+			text_add_string(show->out, "Global policy:\n");
+		else
+			text_printf(show->out, "Interface %s:\n", interface);
+		text_printf(show->out, "  Service-policy: %s\n", name);
+		add_policy(show, name);
+		return;
+	}
+	show->classes = json_array();
+	add_policy(show, name);
+	json_array_append_new(
+	    show->policies, json_pack("{s:s, s:s, s:o}", "policy", name, "interface",
+				global ? "global" : interface, "rules", show->classes));
+}
+
+void
+show_service_policy(const struct shm *shm, const struct config *config, bool json, struct text *out)
+{
+	struct lines lines;
+	struct show show = {shm, &lines, out, json ? json_array() : NULL, NULL};
+
+	lines_init(&lines);
+	lines_from_config(&lines, config, NULL, false);
+	for (size_t i = 0; i < lines.count; i++) {
+		struct words words;
+
+		split(lines.line[i], &words);
+		if (!starts(&words, "service-policy", NULL) || words.count < 3)
+			continue;
+		bool global = strcmp(words.word[2], "global") == 0;
+		add_service(&show, words.word[1], global, words.count > 3 ? words.word[3] : "");
+	}
+	lines_free(&lines);
+	if (json)
+		show_json_finish(out, json_pack("{s:o}", "policies", show.policies));
+}

@@ -1,0 +1,291 @@
+#include "daemon/manager/store.h"
+
+#include "daemon/manager/store_format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STORE_TEMPORARY ".new"
+
+void
+store_entry_free(struct store_entry *entry)
+{
+	lines_free(&entry->lines);
+}
+
+static void
+history_name(char name[STORE_NAME_MAX], int number)
+{
+	if (number == 0)
+		snprintf(name, STORE_NAME_MAX, "%s", STORE_STARTUP);
+	else
+		snprintf(name, STORE_NAME_MAX, "%s.%d", STORE_STARTUP, number);
+}
+
+/* The file's bytes with a NUL behind them; only a regular file of sane size is read. */
+static int
+read_file(int directory, const char *name, char **ret_bytes, size_t *ret_length)
+{
+	struct stat status;
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	int result = fstat(fd, &status) < 0 ? -errno : 0;
+	if (result == 0 && (!S_ISREG(status.st_mode) || status.st_size > STORE_FILE_MAX))
+		result = -EFBIG;
+	size_t size = result == 0 ? (size_t)status.st_size : 0;
+	char *bytes = result == 0 ? malloc(size + 1) : NULL;
+	if (result == 0 && bytes == NULL)
+		result = -ENOMEM;
+
+	size_t length = 0;
+	while (result == 0 && length < size) {
+		ssize_t n = read(fd, bytes + length, size - length);
+		if (n < 0 && errno != EINTR)
+			result = -errno;
+		if (n == 0)
+			break;
+		if (n > 0)
+			length += (size_t)n;
+	}
+	close(fd);
+	if (result < 0) {
+		free(bytes);
+		return result;
+	}
+	bytes[length] = '\0';
+	*ret_bytes = bytes;
+	*ret_length = length;
+	return 0;
+}
+
+int
+store_read(int directory, const char *name, struct store_entry *ret_entry, char *why)
+{
+	char *bytes = NULL;
+	size_t length = 0;
+	int result = read_file(directory, name, &bytes, &length);
+
+	*ret_entry = (struct store_entry){0};
+	if (result < 0) {
+		snprintf(why, STORE_WHY_MAX, "%s", strerror(-result));
+		return result;
+	}
+	bool good = store_format_read(bytes, length, ret_entry, why);
+	free(bytes);
+	return good ? 0 : -EBADMSG;
+}
+
+int
+store_load(int directory, struct store_entry *ret_entry, char name[STORE_NAME_MAX], char *why)
+{
+	char history_why[STORE_WHY_MAX];
+
+	why[0] = '\0';
+	history_name(name, 0);
+	int result = store_read(directory, name, ret_entry, why);
+	if (result == 0 || result == -ENOENT)
+		return result;
+	for (int i = 1; i <= STORE_HISTORY; i++) {
+		history_name(name, i);
+		if (store_read(directory, name, ret_entry, history_why) == 0)
+			return 0;
+	}
+	name[0] = '\0';
+	return -EBADMSG;
+}
+
+static int
+write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(fd, bytes, length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		bytes += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A whole new file beside the old one; on any failure it is removed and nothing has changed. */
+static int
+write_temporary(int directory, const char *name, const struct text *text, bool sync)
+{
+	/* A leftover of an earlier death may have any owner bits: make it anew. */
+	unlinkat(directory, name, 0);
+	int fd =
+	    openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	int result = write_all(fd, text->data, text->length);
+	if (result == 0 && sync && fsync(fd) < 0)
+		result = -errno;
+	if (close(fd) < 0 && result == 0)
+		result = -errno;
+	if (result < 0)
+		unlinkat(directory, name, 0);
+	return result;
+}
+
+/* fsync needs a descriptor that is not O_PATH. */
+static int
+sync_directory(int directory)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	int result = fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	return result;
+}
+
+/* Makes room at startup-config.1; startup-config itself stays where it is. */
+static int
+rotate(int directory)
+{
+	char from[STORE_NAME_MAX];
+	char to[STORE_NAME_MAX];
+
+	for (int i = STORE_HISTORY - 1; i >= 1; i--) {
+		history_name(from, i);
+		history_name(to, i + 1);
+		if (renameat(directory, from, directory, to) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Copies by link, so that the name startup-config never vanishes meanwhile. */
+static int
+push_history(int directory)
+{
+	char first[STORE_NAME_MAX];
+
+	if (faccessat(directory, STORE_STARTUP, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	int result = rotate(directory);
+	if (result < 0)
+		return result;
+	history_name(first, 1);
+	return linkat(directory, STORE_STARTUP, directory, first, 0) < 0 ? -errno : 0;
+}
+
+static int
+fill_entry(struct store_entry *entry, const struct lines *lines, const char *by)
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	if (gmtime_r(&now, &parts) == NULL ||
+	    strftime(entry->saved, sizeof(entry->saved), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+		return -EOVERFLOW;
+	snprintf(entry->by, sizeof(entry->by), "%s", by);
+	return lines_digest(lines, entry->digest) ? 0 : -ENOMEM;
+}
+
+/* The highest serial and epoch of what is there, damaged files aside. */
+static void
+find_highest(int directory, struct store_entry *entry)
+{
+	char name[STORE_NAME_MAX];
+	char why[STORE_WHY_MAX];
+
+	for (int i = 0; i <= STORE_HISTORY; i++) {
+		struct store_entry old;
+
+		history_name(name, i);
+		if (store_read(directory, name, &old, why) < 0)
+			continue;
+		if (old.serial > entry->serial)
+			entry->serial = old.serial;
+		if (old.epoch > entry->epoch)
+			entry->epoch = old.epoch;
+		store_entry_free(&old);
+	}
+}
+
+int
+store_save(int directory, const struct lines *lines, const char *by, struct store_entry *ret_entry,
+    size_t *ret_bytes)
+{
+	struct text text;
+
+	*ret_entry = (struct store_entry){0};
+	find_highest(directory, ret_entry);
+	if (ret_entry->serial >= INT32_MAX)
+		return -EOVERFLOW;
+	ret_entry->serial++;
+	int result = fill_entry(ret_entry, lines, by);
+	if (result < 0)
+		return result;
+
+	text_init(&text, STORE_FILE_MAX);
+	store_format_write(&text, ret_entry, lines);
+	result = text.overflow
+		     ? -EFBIG
+		     : write_temporary(directory, STORE_STARTUP STORE_TEMPORARY, &text, true);
+	*ret_bytes = text.length;
+	text_free(&text);
+	if (result < 0)
+		return result;
+
+	result = push_history(directory);
+	if (result == 0 &&
+	    renameat(directory, STORE_STARTUP STORE_TEMPORARY, directory, STORE_STARTUP) < 0)
+		result = -errno;
+	if (result < 0) {
+		unlinkat(directory, STORE_STARTUP STORE_TEMPORARY, 0);
+		return result;
+	}
+	return sync_directory(directory);
+}
+
+int
+store_erase(int directory)
+{
+	char first[STORE_NAME_MAX];
+
+	if (faccessat(directory, STORE_STARTUP, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	int result = rotate(directory);
+	if (result < 0)
+		return result;
+	history_name(first, 1);
+	if (renameat(directory, STORE_STARTUP, directory, first) < 0)
+		return -errno;
+	return sync_directory(directory);
+}
+
+int
+store_keep_running(int directory, const struct lines *lines, uint64_t tag)
+{
+	struct store_entry entry = {.tag = tag};
+	struct text text;
+	int result = fill_entry(&entry, lines, "");
+
+	if (result < 0)
+		return result;
+	text_init(&text, STORE_FILE_MAX);
+	store_format_write(&text, &entry, lines);
+	result = text.overflow
+		     ? -EFBIG
+		     : write_temporary(directory, STORE_RUNNING STORE_TEMPORARY, &text, false);
+	text_free(&text);
+	if (result == 0 &&
+	    renameat(directory, STORE_RUNNING STORE_TEMPORARY, directory, STORE_RUNNING) < 0)
+		result = -errno;
+	return result;
+}

@@ -1,0 +1,64 @@
+/*
+ * store -- the saved configuration in the state directory
+ *
+ * startup-config is a libconfig text (schema, serial, epoch, saved, by, checksum, lines).  It is
+ * written to a temporary file, synced, and put in place by rename; the directory is synced.  The
+ * one before becomes startup-config.1, and so on to .10.  At every instant startup-config is
+ * either the old or the new one, whole.
+ *
+ * running-config is the manager's own note of a running configuration that is not saved, so that
+ * the manager's death loses no change.  It is not synced: it need not outlive the host.  `tag` ties
+ * it to the shared memory in which that configuration was applied.
+ *
+ * All calls take a descriptor of the directory (O_PATH will do).  Errors: 0 or -errno; -EBADMSG: a
+ * file that does not hold, with the reason in `why`.  Called by the manager only.
+ */
+#ifndef DAEMON_MANAGER_STORE_H
+#define DAEMON_MANAGER_STORE_H
+
+#include "daemon/manager/lines.h"
+
+#include <stdint.h>
+
+#define STORE_HISTORY	10
+#define STORE_STARTUP	"startup-config"
+#define STORE_RUNNING	"running-config"
+#define STORE_FILE_MAX	(8u << 20)
+#define STORE_NAME_MAX	32
+#define STORE_BY_MAX	64
+#define STORE_SAVED_MAX 32
+#define STORE_WHY_MAX	160
+
+struct store_entry {
+	uint32_t serial; /* rises with each save */
+	uint32_t epoch;
+	uint64_t tag; /* of running-config; 0 in startup-config */
+	char saved[STORE_SAVED_MAX];
+	char by[STORE_BY_MAX];
+	unsigned char digest[LINES_DIGEST_SIZE];
+	struct lines lines; /* store_entry_free() */
+};
+
+void store_entry_free(struct store_entry *entry);
+
+/* Reads and checks one file of the directory. -ENOENT: there is none. */
+int store_read(int directory, const char *name, struct store_entry *ret_entry, char *why);
+
+/*
+ * Finds what to start from: startup-config, or, when that is damaged, the newest good one of the
+ * history.  name[] says which; damaged[] and why[] (STORE_WHY_MAX) what was wrong with
+ * startup-config, "" when nothing was.  -ENOENT: never saved (or erased).  -EBADMSG: damaged, and
+ * no good one in the history.
+ */
+int store_load(int directory, struct store_entry *ret_entry, char name[STORE_NAME_MAX], char *why);
+
+/* Saves lines as startup-config with the next serial; ret_entry (without lines) says what was
+ * written, *ret_bytes the size of the file. */
+int store_save(int directory, const struct lines *lines, const char *by,
+    struct store_entry *ret_entry, size_t *ret_bytes);
+/* startup-config goes to the history; -ENOENT: there was none. */
+int store_erase(int directory);
+
+int store_keep_running(int directory, const struct lines *lines, uint64_t tag);
+
+#endif
