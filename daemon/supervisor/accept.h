@@ -1,0 +1,17 @@
+/*
+ * accept -- takes connections from a listener
+ *
+ * At most ACCEPT_BATCH of them at a wake-up, so that one busy listener does not starve the rest.
+ * Who cannot be served is told 421 4.3.2 (RFC 5321 3.8, RFC 3463 X.3.2) and closed: no slot is
+ * free, or no descriptor (the spare one is given up for that).
+ */
+#ifndef SUPERVISOR_ACCEPT_H
+#define SUPERVISOR_ACCEPT_H
+
+#include "daemon/supervisor/supervisor.h"
+
+#define ACCEPT_BATCH 64
+
+void accept_ready(struct supervisor *supervisor, int listener);
+
+#endif

@@ -1,0 +1,183 @@
+#include "daemon/supervisor/custody.h"
+
+#include "shm/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define SESSION_COUNTER_BITS 40
+
+static int
+draw_id_prefix(uint64_t *ret_prefix)
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -errno;
+	*ret_prefix = (uint64_t)(random & 0xffffffu) << SESSION_COUNTER_BITS;
+	return 0;
+}
+
+int
+custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_max)
+{
+	uint32_t slots = sessions_max < shm->slots ? sessions_max : shm->slots;
+	int r;
+
+	*custody = (struct custody){.shm = shm, .slots = slots};
+	slot_list_init(&custody->free);
+	slot_list_init(&custody->connecting);
+	slot_list_init(&custody->ending);
+	r = draw_id_prefix(&custody->id_prefix);
+	if (r < 0)
+		return r;
+	custody->slot = calloc(slots, sizeof(*custody->slot));
+	custody->queue_link = calloc(slots, sizeof(*custody->queue_link));
+	custody->timer_link = calloc(slots, sizeof(*custody->timer_link));
+	if (!custody->slot || !custody->queue_link || !custody->timer_link) {
+		custody_fini(custody);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < slots; i++) {
+		custody->slot[i].fd[SHM_CLIENT] = custody->slot[i].fd[SHM_SERVER] = -1;
+		slot_list_append(custody->queue_link, &custody->free, i);
+	}
+	return 0;
+}
+
+void
+custody_fini(struct custody *custody)
+{
+	for (uint32_t i = 0; custody->slot && i < custody->slots; i++) {
+		custody_close_leg(custody, i, SHM_CLIENT);
+		custody_close_leg(custody, i, SHM_SERVER);
+	}
+	free(custody->slot);
+	free(custody->queue_link);
+	free(custody->timer_link);
+	custody->slot = NULL;
+	custody->queue_link = NULL;
+	custody->timer_link = NULL;
+	custody->slots = 0;
+}
+
+static void
+leg_clear(struct slot_leg *leg)
+{
+	memset(leg, 0, sizeof(*leg));
+	atomic_store_explicit(&leg->state, LEG_NONE, memory_order_relaxed);
+}
+
+uint32_t
+custody_take(struct custody *custody)
+{
+	uint32_t slot = slot_list_take(custody->queue_link, &custody->free);
+	struct slot_custody *public;
+
+	if (slot == SHM_NO_SLOT)
+		return SHM_NO_SLOT;
+	public = shm_custody(custody->shm, slot);
+	custody->slot[slot] = (struct custody_slot){
+	    .fd = {-1, -1},
+	    .worker = CUSTODY_UNOWNED,
+	    .died = CUSTODY_UNOWNED,
+	};
+	atomic_store_explicit(&public->owner, PROCESS_OWNER_NONE, memory_order_relaxed);
+	atomic_fetch_add_explicit(&public->generation, 1, memory_order_relaxed);
+	public->session_id = custody->id_prefix | ++custody->id_counter;
+	public->mark_position = 0;
+	public->mark_direction = 0;
+	atomic_store_explicit(&public->marks, 0, memory_order_relaxed);
+	leg_clear(&public->leg[SHM_CLIENT]);
+	leg_clear(&public->leg[SHM_SERVER]);
+	custody->in_use++;
+	return slot;
+}
+
+void
+custody_set_state(struct custody *custody, uint32_t slot, enum slot_state state)
+{
+	atomic_store_explicit(&shm_custody(custody->shm, slot)->state, state, memory_order_release);
+}
+
+void
+custody_set_leg(struct custody *custody, uint32_t slot, enum shm_leg leg, int fd)
+{
+	custody->slot[slot].fd[leg] = fd;
+	custody->descriptors++;
+}
+
+void
+custody_close_leg(struct custody *custody, uint32_t slot, enum shm_leg leg)
+{
+	int *fd = &custody->slot[slot].fd[leg];
+
+	if (*fd < 0)
+		return;
+	close(*fd);
+	*fd = -1;
+	custody->descriptors--;
+}
+
+void
+custody_stop_timer(struct custody *custody, uint32_t slot)
+{
+	struct slot_list *list =
+	    custody_state(custody, slot) == SLOT_ENDING ? &custody->ending : &custody->connecting;
+
+	if (custody->timer_link[slot].linked)
+		slot_list_remove(custody->timer_link, list, slot);
+}
+
+void
+custody_free(struct custody *custody, uint32_t slot)
+{
+	custody_stop_timer(custody, slot);
+	custody_close_leg(custody, slot, SHM_CLIENT);
+	custody_close_leg(custody, slot, SHM_SERVER);
+	custody_set_state(custody, slot, SLOT_FREE);
+	/* Last in, first out: the pages of this slot are still warm. */
+	slot_list_push(custody->queue_link, &custody->free, slot);
+	custody->in_use--;
+}
+
+uint32_t
+custody_generation(const struct custody *custody, uint32_t slot)
+{
+	return atomic_load_explicit(
+	    &shm_custody(custody->shm, slot)->generation, memory_order_relaxed);
+}
+
+enum slot_state
+custody_state(const struct custody *custody, uint32_t slot)
+{
+	return atomic_load_explicit(&shm_custody(custody->shm, slot)->state, memory_order_relaxed);
+}
+
+enum leg_state
+custody_leg_state(const struct custody *custody, uint32_t slot, enum shm_leg leg)
+{
+	return atomic_load_explicit(
+	    &shm_custody(custody->shm, slot)->leg[leg].state, memory_order_relaxed);
+}
+
+bool
+custody_holds(const struct custody *custody, uint32_t slot, uint32_t generation)
+{
+	return slot < custody->slots && custody_state(custody, slot) != SLOT_FREE &&
+	       custody_generation(custody, slot) == generation;
+}
+
+uint32_t
+custody_find(const struct custody *custody, uint64_t session_id)
+{
+	for (uint32_t i = 0; i < custody->slots; i++) {
+		if (custody_state(custody, i) != SLOT_FREE &&
+		    shm_custody(custody->shm, i)->session_id == session_id)
+			return i;
+	}
+	return SHM_NO_SLOT;
+}

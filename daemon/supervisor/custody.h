@@ -1,0 +1,82 @@
+/*
+ * custody -- the slots and the descriptors of their sessions
+ *
+ * The public half of a slot (struct slot_custody) lies in control and is what the others read;
+ * the private half (struct custody_slot) holds the descriptors.  Taking a slot raises its
+ * generation; freeing it closes what it holds.  The owner word is stored before anything of the
+ * session is handed to that worker.
+ *
+ * A descriptor of a session is a blocking one: io_uring waits for a blocking descriptor by
+ * itself, and answers -EAGAIN for a non-blocking one.
+ *
+ * Supervisor only.  0 or -errno.
+ */
+#ifndef SUPERVISOR_CUSTODY_H
+#define SUPERVISOR_CUSTODY_H
+
+#include "daemon/supervisor/slot_list.h"
+#include "shm/region.h"
+#include "shm/slot.h"
+
+#define CUSTODY_UNOWNED SHM_WORKERS_MAX
+
+/* What its worker has still to be told about a session. */
+enum custody_pending {
+	PENDING_CLIENT = 1 << 0,
+	PENDING_SERVER = 1 << 1,
+	PENDING_SERVER_FAILED = 1 << 2,
+	PENDING_ADOPT = 1 << 3,
+	PENDING_CLEAR = 1 << 4,
+};
+
+struct custody_slot {
+	int fd[SHM_LEGS];
+	uint8_t worker;	    /* index of the owner, CUSTODY_UNOWNED */
+	uint8_t died;	    /* index of the worker it is adopted from */
+	uint8_t pending;    /* enum custody_pending */
+	uint8_t end_waited; /* looks at the legs since ENDING, saturating */
+	uint64_t due_ms;    /* CLOCK_MONOTONIC: connect or ending gives up */
+	/* Positions of a leg that was ended by the supervisor: the kernel forgets them. */
+	uint64_t consumed[SHM_LEGS];
+	uint64_t written[SHM_LEGS];
+};
+
+struct custody {
+	const struct shm *shm;
+	uint32_t slots;
+	uint32_t in_use;
+	uint32_t descriptors;
+	uint64_t id_prefix; /* 24 random bits, shifted */
+	uint64_t id_counter;
+	struct custody_slot *slot;    /* [slots] */
+	struct slot_link *queue_link; /* free, or waiting for a worker */
+	struct slot_link *timer_link; /* connecting, or ending */
+	struct slot_list free;
+	struct slot_list connecting;
+	struct slot_list ending;
+};
+
+/* sessions_max: at most that many slots are used. */
+int custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_max);
+void custody_fini(struct custody *custody);
+
+/* A free slot with a new generation and session id, all else cleared; still SLOT_FREE to others.
+ * SHM_NO_SLOT: every slot is in use. */
+uint32_t custody_take(struct custody *custody);
+void custody_set_state(struct custody *custody, uint32_t slot, enum slot_state state);
+void custody_set_leg(struct custody *custody, uint32_t slot, enum shm_leg leg, int fd);
+void custody_close_leg(struct custody *custody, uint32_t slot, enum shm_leg leg);
+/* Closes its descriptors. It must stand in no queue any more. */
+void custody_free(struct custody *custody, uint32_t slot);
+
+void custody_stop_timer(struct custody *custody, uint32_t slot);
+
+/* In range, not free, and of that generation. */
+bool custody_holds(const struct custody *custody, uint32_t slot, uint32_t generation);
+uint32_t custody_generation(const struct custody *custody, uint32_t slot);
+enum slot_state custody_state(const struct custody *custody, uint32_t slot);
+enum leg_state custody_leg_state(const struct custody *custody, uint32_t slot, enum shm_leg leg);
+/* SHM_NO_SLOT: there is no such session. */
+uint32_t custody_find(const struct custody *custody, uint64_t session_id);
+
+#endif

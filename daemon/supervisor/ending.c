@@ -1,0 +1,127 @@
+#include "daemon/supervisor/ending.h"
+
+#include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/watch.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static void
+leg_set_ended(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg)
+{
+	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_CONNECTING)
+		watch_remove(supervisor->epoll, supervisor->custody.slot[slot].fd[leg]);
+	atomic_store_explicit(
+	    &shm_custody(&supervisor->shm, slot)->leg[leg].state, LEG_ENDED, memory_order_release);
+	custody_close_leg(&supervisor->custody, slot, leg);
+}
+
+void
+ending_reset_leg(
+    struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, const struct record *record)
+{
+	struct custody_slot *private = &supervisor->custody.slot[slot];
+	const struct outlet *outlet = &record->outlet[leg];
+	uint8_t ending = record->ending[leg];
+	int fd = private->fd[leg];
+	struct leg_measure measure;
+
+	if (fd < 0 || (ending != ENDING_RESET && ending != ENDING_SILENT))
+		return;
+	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN) {
+		if (leg_measure(fd, &shm_custody(&supervisor->shm, slot)->leg[leg],
+			leg == SHM_SERVER, outlet->written + outlet_pending(outlet),
+			&measure) == 0) {
+			private->consumed[leg] = measure.consumed;
+			private->written[leg] = measure.written;
+		}
+		/* Without CAP_NET_ADMIN silence cannot be had; the connection must end all the same. */
+		if (leg_end(fd, ending == ENDING_SILENT) == -EPERM)
+			leg_end(fd, false);
+	}
+	leg_set_ended(supervisor, slot, leg);
+}
+
+/* Closes the leg when nothing is waited for any more. */
+static bool
+leg_leave(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, bool late)
+{
+	int fd = supervisor->custody.slot[slot].fd[leg];
+
+	if (fd < 0)
+		return true;
+	if (!late && !leg_is_settled(fd))
+		return false;
+	leg_discard_input(fd);
+	leg_set_ended(supervisor, slot, leg);
+	return true;
+}
+
+static bool
+slot_leave(struct supervisor *supervisor, uint32_t slot, bool late)
+{
+	bool client = leg_leave(supervisor, slot, SHM_CLIENT, late);
+	bool server = leg_leave(supervisor, slot, SHM_SERVER, late);
+
+	if (!client || !server)
+		return false;
+	custody_free(&supervisor->custody, slot);
+	supervisor_count(supervisor, COUNTER_sessions_closed, 1);
+	return true;
+}
+
+static void
+leg_begin(
+    struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, const struct record *record)
+{
+	ending_reset_leg(supervisor, slot, leg, record);
+	if (supervisor->custody.slot[slot].fd[leg] < 0)
+		return;
+	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN)
+		shutdown(supervisor->custody.slot[slot].fd[leg], SHUT_WR);
+	else
+		leg_set_ended(supervisor, slot, leg);
+}
+
+void
+ending_begin(struct supervisor *supervisor, uint32_t slot, const struct record *record)
+{
+	struct custody *custody = &supervisor->custody;
+
+	dispatch_release(supervisor, slot);
+	leg_begin(supervisor, slot, SHM_CLIENT, record);
+	leg_begin(supervisor, slot, SHM_SERVER, record);
+	custody_stop_timer(custody, slot);
+	custody_set_state(custody, slot, SLOT_ENDING);
+	if (slot_leave(supervisor, slot, false))
+		return;
+	custody->slot[slot].due_ms = supervisor->monotonic_ms + ENDING_WAIT_MS;
+	slot_list_append(custody->timer_link, &custody->ending, slot);
+}
+
+/* At the tick 1, 2, 4, ... and then at every tenth: most peers acknowledge at once. */
+static bool
+is_turn(struct custody_slot *private)
+{
+	uint8_t n = ++private->end_waited;
+
+	if (n >= 250)
+	private->end_waited = 200;
+	return (n & (n - 1)) == 0 || n % 10 == 0;
+}
+
+void
+ending_tick(struct supervisor *supervisor)
+{
+	struct custody *custody = &supervisor->custody;
+	uint32_t next;
+
+	for (uint32_t slot = custody->ending.first; slot != SHM_NO_SLOT; slot = next) {
+		bool late = custody->slot[slot].due_ms <= supervisor->monotonic_ms;
+
+		next = custody->timer_link[slot].next;
+		if (late || is_turn(&custody->slot[slot]))
+			slot_leave(supervisor, slot, late);
+	}
+}

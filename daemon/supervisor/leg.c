@@ -1,0 +1,350 @@
+#include "daemon/supervisor/leg.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+/* <linux/tcp.h> has the newer fields of tcp_info but not the states of <netinet/tcp.h>. */
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_FIN_WAIT1 = 4,
+	TCP_FIN_WAIT2 = 5,
+	TCP_TIME_WAIT = 6,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
+	TCP_CLOSING = 11,
+};
+
+#define MEASURE_TRIES 1000
+#define DUMP_TRIES    8
+#define DISCARD_TRIES 64
+#define DISCARD_SIZE  (1u << 20)
+
+#define STATE_BIT(state) (1u << (state))
+#define STATES_FIN_SEEN                                                                            \
+	(STATE_BIT(TCP_CLOSE_WAIT) | STATE_BIT(TCP_LAST_ACK) | STATE_BIT(TCP_CLOSING) |            \
+	    STATE_BIT(TCP_TIME_WAIT))
+#define STATES_FIN_SENT                                                                            \
+	(STATE_BIT(TCP_FIN_WAIT1) | STATE_BIT(TCP_FIN_WAIT2) | STATE_BIT(TCP_LAST_ACK) |           \
+	    STATE_BIT(TCP_CLOSING) | STATE_BIT(TCP_TIME_WAIT))
+#define STATES_SETTLED (STATE_BIT(TCP_CLOSE) | STATE_BIT(TCP_FIN_WAIT2) | STATE_BIT(TCP_TIME_WAIT))
+
+struct kernel_view {
+	struct tcp_info info;
+	int unread;
+	int unacknowledged;
+	bool fin_hint;
+};
+
+static int
+tcp_info_get(int fd, struct tcp_info *ret_info)
+{
+	socklen_t length = sizeof(*ret_info);
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret_info, &length) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+option_set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/*
+ * Has the peer's FIN been received?  TCP_INQ's hint counts the FIN, or says 1 after it was read;
+ * SIOCINQ never counts it.  A pending socket error is reported first and gone with that.
+ */
+static bool
+fin_hint(int fd, int unread)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+	bool seen = false;
+
+	if (option_set(fd, IPPROTO_TCP, TCP_INQ, 1) < 0)
+		return false;
+	for (int try = 0; try < 3; try++) {
+		struct msghdr message = {
+		    .msg_iov = &vector,
+		    .msg_iovlen = 1,
+		    .msg_control = &control,
+		    .msg_controllen = sizeof(control),
+		};
+		ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
+		struct cmsghdr *header = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
+		int hint;
+
+		if (!header)
+			continue;
+		if (header->cmsg_level != IPPROTO_TCP || header->cmsg_type != TCP_CM_INQ)
+			break;
+		memcpy(&hint, CMSG_DATA(header), sizeof(hint));
+		seen = hint != unread;
+		break;
+	}
+	option_set(fd, IPPROTO_TCP, TCP_INQ, 0);
+	return seen;
+}
+
+static int
+kernel_look(int fd, struct kernel_view *ret_view)
+{
+	int r = tcp_info_get(fd, &ret_view->info);
+
+	if (r < 0)
+		return r;
+	if (ioctl(fd, SIOCINQ, &ret_view->unread) < 0)
+		return -errno;
+	if (ioctl(fd, SIOCOUTQ, &ret_view->unacknowledged) < 0)
+		return -errno;
+	ret_view->fin_hint =
+	    ret_view->info.tcpi_state == TCP_CLOSE && fin_hint(fd, ret_view->unread);
+	return 0;
+}
+
+/* The numbers come from several calls while the peer goes on: they fit when nothing moved. */
+static int
+kernel_look_still(int fd, struct kernel_view *ret_view)
+{
+	for (int try = 0; try < MEASURE_TRIES; try++) {
+		struct tcp_info after;
+		int r = kernel_look(fd, ret_view);
+
+		if (r == 0)
+			r = tcp_info_get(fd, &after);
+		if (r < 0)
+			return r;
+		if (after.tcpi_bytes_received == ret_view->info.tcpi_bytes_received &&
+		    after.tcpi_bytes_acked == ret_view->info.tcpi_bytes_acked &&
+		    after.tcpi_state == ret_view->info.tcpi_state)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
+static uint64_t
+minus_one(uint64_t value, bool condition)
+{
+	return value - (value > 0 && condition);
+}
+
+int
+leg_measure(int fd, const struct slot_leg *leg, bool active, uint64_t output_end,
+    struct leg_measure *ret_measure)
+{
+	struct kernel_view view;
+	uint64_t received, written;
+	bool fin_seen, fin_sent;
+	unsigned state;
+	int r = kernel_look_still(fd, &view);
+
+	if (r < 0)
+		return r;
+	state = view.info.tcpi_state;
+	received = view.info.tcpi_bytes_received - (uint64_t)view.unread;
+	written = view.info.tcpi_bytes_acked + (uint64_t)view.unacknowledged;
+	written = leg->base_written + minus_one(written, active); /* the SYN of an active open */
+	fin_seen = STATE_BIT(state) & STATES_FIN_SEEN;
+	fin_sent = STATE_BIT(state) & STATES_FIN_SENT;
+	if (state == TCP_CLOSE) {
+		fin_seen = view.fin_hint;
+		fin_sent = written > output_end;
+		if (fin_seen && fin_sent && view.unacknowledged == 0)
+			state = TCP_TIME_WAIT;
+	}
+	*ret_measure = (struct leg_measure){
+	    .consumed = leg->base_received + minus_one(received, fin_seen),
+	    .written = minus_one(written, fin_sent),
+	    .tcp_state = (uint8_t)state,
+	    .fin_seen = fin_seen,
+	};
+	return 0;
+}
+
+int
+leg_set_options(int fd)
+{
+	static const struct {
+		int level, option, value;
+	} options[] = {
+	    /* An urgent byte is an ordinary byte: without this the arithmetic is off by one. */
+	    {SOL_SOCKET, SO_OOBINLINE, 1},
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	    {IPPROTO_TCP, TCP_KEEPIDLE, 300},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, 30},
+	    {IPPROTO_TCP, TCP_KEEPCNT, 5},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && r == 0; i++)
+		r = option_set(fd, options[i].level, options[i].option, options[i].value);
+	return r;
+}
+
+static int
+queue_sequence(int fd, int queue, uint32_t *ret_sequence)
+{
+	socklen_t length = sizeof(*ret_sequence);
+	int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue);
+
+	if (r < 0)
+		return r;
+	return getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, ret_sequence, &length) < 0 ? -errno : 0;
+}
+
+static int
+dump_parameters(int fd, struct leg_tcp *tcp, const struct tcp_info *info)
+{
+	struct tcp_repair_window window;
+	uint32_t mss, timestamp;
+	socklen_t length = sizeof(mss);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &length) < 0)
+		return -errno;
+	length = sizeof(timestamp);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &timestamp, &length) < 0)
+		return -errno;
+	length = sizeof(window);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, &length) < 0)
+		return -errno;
+	tcp->mss = (uint16_t)mss;
+	tcp->timestamp = timestamp;
+	tcp->send_window = window.snd_wnd;
+	tcp->max_window = window.max_window;
+	tcp->receive_window = window.rcv_wnd;
+	tcp->rtt_us = info->tcpi_rtt;
+	tcp->send_scale = info->tcpi_snd_wscale;
+	tcp->receive_scale = info->tcpi_rcv_wscale;
+	tcp->options = info->tcpi_options;
+	return 0;
+}
+
+/* The peer may already send: sequence number and count must be of the same instant. */
+static int
+dump_sequences(int fd, struct leg_tcp *tcp, struct tcp_info *info)
+{
+	uint32_t before, after;
+	int r;
+
+	for (int try = 0; try < DUMP_TRIES; try++) {
+		if ((r = queue_sequence(fd, TCP_RECV_QUEUE, &before)) < 0 ||
+		    (r = tcp_info_get(fd, info)) < 0 ||
+		    (r = queue_sequence(fd, TCP_RECV_QUEUE, &after)) < 0)
+			return r;
+		if (before != after)
+			continue;
+		tcp->receive_sequence = before - (uint32_t)info->tcpi_bytes_received;
+		return queue_sequence(fd, TCP_SEND_QUEUE, &tcp->send_sequence);
+	}
+	return -EAGAIN;
+}
+
+int
+leg_dump(int fd, struct slot_leg *leg, uint64_t gateway_ms)
+{
+	struct tcp_info info;
+	struct leg_tcp tcp = {0};
+	int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+
+	if (r < 0)
+		return r;
+	r = dump_sequences(fd, &tcp, &info);
+	if (r == 0)
+		r = dump_parameters(fd, &tcp, &info);
+	/* No window probe; then the address must stay free for a listener beside this socket. */
+	option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+	option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (r < 0)
+		return r;
+	tcp.dumped = 1;
+	tcp.dumped_ms = gateway_ms;
+	leg->tcp = tcp;
+	return 0;
+}
+
+int
+leg_end(int fd, bool silently)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	if (silently) {
+		int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+		if (r < 0)
+			return r;
+	}
+	return connect(fd, &none, sizeof(none)) < 0 ? -errno : 0;
+}
+
+bool
+leg_is_settled(int fd)
+{
+	struct tcp_info info;
+	int unacknowledged;
+
+	if (tcp_info_get(fd, &info) < 0 || STATE_BIT(info.tcpi_state) & STATES_SETTLED)
+		return true;
+	return ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 || unacknowledged == 0;
+}
+
+void
+leg_discard_input(int fd)
+{
+	for (int try = 0; try < DISCARD_TRIES; try++)
+		if (recv(fd, NULL, DISCARD_SIZE, MSG_TRUNC | MSG_DONTWAIT) <= 0)
+			return;
+}
+
+void
+leg_endpoint(const struct sockaddr_storage *address, struct shm_endpoint *ret_endpoint)
+{
+	memset(ret_endpoint, 0, sizeof(*ret_endpoint));
+	if (address->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+		ret_endpoint->family = 4;
+		ret_endpoint->port = ntohs(in->sin_port);
+		memcpy(ret_endpoint->address, &in->sin_addr, 4);
+	} else if (address->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+
+		ret_endpoint->family = 6;
+		ret_endpoint->port = ntohs(in6->sin6_port);
+		memcpy(ret_endpoint->address, &in6->sin6_addr, 16);
+	}
+}
+
+unsigned
+leg_sockaddr(const struct shm_endpoint *endpoint, struct sockaddr_storage *ret_address)
+{
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (endpoint->family == 4) {
+		struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
+
+		in->sin_family = AF_INET;
+		in->sin_port = htons(endpoint->port);
+		memcpy(&in->sin_addr, endpoint->address, 4);
+		return sizeof(*in);
+	}
+	if (endpoint->family == 6) {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_address;
+
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(endpoint->port);
+		memcpy(&in6->sin6_addr, endpoint->address, 16);
+		return sizeof(*in6);
+	}
+	return 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * leg -- what the kernel knows about one TCP connection of a session
+ *
+ * leg_measure() says how much a worker that is dead had consumed from a leg and written to it.
+ * Nothing is read and nothing changes; it must not be called while somebody else reads or writes
+ * the connection.  Two things are not in the arithmetic's favour and are settled here:
+ *
+ *   the peer's FIN   counts as a byte received.  While the state is not CLOSE it tells whether the
+ *		      FIN was seen; in CLOSE (both ended, or reset) the kernel's read hint does.
+ *   our own FIN      counts as a byte written.  In CLOSE it is known by the committed output: more
+ *		      than that was never written, so one byte more is the FIN.
+ *
+ * leg_end() ends a connection whoever else holds it: by RST, or silently.
+ *
+ * Called by the supervisor only.  0 or -errno.
+ */
+#ifndef SUPERVISOR_LEG_H
+#define SUPERVISOR_LEG_H
+
+#include "shm/slot.h"
+
+#include <stdbool.h>
+
+struct leg_measure {
+	uint64_t consumed; /* stream positions */
+	uint64_t written;
+	uint8_t tcp_state; /* TCP_TIME_WAIT: closed in order by both; TCP_CLOSE: reset */
+	bool fin_seen;
+};
+
+/* `active`: the gateway has opened it. `output_end`: end of the committed output, 0 without a
+ * record. -EAGAIN: the connection did not hold still (try again later). */
+int leg_measure(int fd, const struct slot_leg *leg, bool active, uint64_t output_end,
+    struct leg_measure *ret_measure);
+
+/* What every session socket is given; on a listener the accepted ones inherit it. */
+int leg_set_options(int fd);
+
+/* Fills leg->tcp. Without CAP_NET_ADMIN (-EPERM) leg->tcp.dumped stays 0. */
+int leg_dump(int fd, struct slot_leg *leg, uint64_t gateway_ms);
+
+int leg_end(int fd, bool silently);
+
+/* All output is acknowledged, or nothing more will come of it. */
+bool leg_is_settled(int fd);
+/* Throws away what was received, so that close() sends no RST over unacknowledged output. */
+void leg_discard_input(int fd);
+
+/* Address conversion; family 0 in *ret_endpoint for anything but IPv4 and IPv6. */
+struct sockaddr_storage;
+void leg_endpoint(const struct sockaddr_storage *address, struct shm_endpoint *ret_endpoint);
+/* Length of the address, 0 for family 0. */
+unsigned leg_sockaddr(const struct shm_endpoint *endpoint, struct sockaddr_storage *ret_address);
+
+#endif

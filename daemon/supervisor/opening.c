@@ -1,0 +1,193 @@
+#include "daemon/supervisor/opening.h"
+
+#include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void
+set_leg_state(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, enum leg_state state)
+{
+	atomic_store_explicit(
+	    &shm_custody(&supervisor->shm, slot)->leg[leg].state, state, memory_order_release);
+}
+
+/* Cookie, own address and TCP's parameters of a connection that stands. */
+static void
+fill_leg(struct supervisor *supervisor, int fd, struct slot_leg *leg)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+		leg_endpoint(&address, &leg->local);
+	length = sizeof(leg->cookie);
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &leg->cookie, &length) < 0)
+		leg->cookie = 0;
+	if (supervisor->can_repair)
+		leg_dump(fd, leg, supervisor->gateway_ms);
+}
+
+static void
+server_is_open(struct supervisor *supervisor, uint32_t slot)
+{
+	int fd = supervisor->custody.slot[slot].fd[SHM_SERVER];
+
+	/* For io_uring it must be a blocking one (custody.h). */
+	fcntl(fd, F_SETFL, 0);
+	fill_leg(supervisor, fd, &shm_custody(&supervisor->shm, slot)->leg[SHM_SERVER]);
+	set_leg_state(supervisor, slot, SHM_SERVER, LEG_OPEN);
+	custody_set_state(&supervisor->custody, slot, SLOT_OPEN);
+	supervisor_count(supervisor, COUNTER_server_connects, 1);
+	dispatch_tell(supervisor, slot, PENDING_SERVER);
+}
+
+static void
+server_has_failed(struct supervisor *supervisor, uint32_t slot, int error)
+{
+	custody_close_leg(&supervisor->custody, slot, SHM_SERVER);
+	shm_custody(&supervisor->shm, slot)->leg[SHM_SERVER].error = error;
+	set_leg_state(supervisor, slot, SHM_SERVER, LEG_FAILED);
+	custody_set_state(&supervisor->custody, slot, SLOT_OPEN);
+	supervisor_count(supervisor, COUNTER_server_connects_failed, 1);
+	dispatch_tell(supervisor, slot, PENDING_SERVER_FAILED);
+}
+
+/* 0 connected, -EINPROGRESS, or another -errno. */
+static int
+server_connect(int fd, const struct listener_entry *entry)
+{
+	struct sockaddr_storage address;
+	unsigned length = leg_sockaddr(&entry->server, &address);
+	int one = 1, r = leg_set_options(fd);
+
+	if (r == 0 && entry->source.family != 0) {
+		/* The port is chosen at connect: one source address serves many connections. */
+		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+		r = listener_bind(fd, &entry->source);
+	}
+	if (r < 0)
+		return r;
+	return connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+}
+
+static void
+server_begin(struct supervisor *supervisor, uint32_t slot, const struct listener_entry *entry)
+{
+	struct custody *custody = &supervisor->custody;
+	int family = entry->server.family == 6 ? AF_INET6 : AF_INET;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int r = fd < 0 ? -errno : 0;
+
+	if (fd >= 0) {
+		custody_set_leg(custody, slot, SHM_SERVER, fd);
+		r = server_connect(fd, entry);
+	}
+	if (r == -EINPROGRESS) {
+		struct watch_note note = {
+		    .kind = WATCH_CONNECT,
+		    .index = slot,
+		    .generation = custody_generation(custody, slot),
+		};
+
+		r = watch_add(supervisor->epoll, fd, EPOLLOUT, note);
+		if (r == 0) {
+			set_leg_state(supervisor, slot, SHM_SERVER, LEG_CONNECTING);
+			custody->slot[slot].due_ms = supervisor->monotonic_ms + OPENING_CONNECT_MS;
+			slot_list_append(custody->timer_link, &custody->connecting, slot);
+			return;
+		}
+	}
+	if (r < 0)
+		server_has_failed(supervisor, slot, -r);
+	else
+		server_is_open(supervisor, slot);
+}
+
+static void
+publish_identity(struct supervisor *supervisor, uint32_t slot, int fd,
+    const struct listener_entry *entry, uint32_t index, const struct sockaddr_storage *peer)
+{
+	struct slot_custody *public = shm_custody(&supervisor->shm, slot);
+	const struct policy_area *area = shm_policy(&supervisor->shm);
+
+	public->listener = index;
+	public->opened_ms = supervisor->gateway_ms;
+	public->opened_us = realtime_now_us();
+	public->policy_slot = entry->policy_slot;
+	public->mode = entry->mode;
+	memcpy(&public->policy_hash, area->slot[entry->policy_slot].generation,
+	    sizeof(public->policy_hash));
+	leg_endpoint(peer, &public->leg[SHM_CLIENT].peer);
+	public->leg[SHM_SERVER].peer = entry->server;
+	fill_leg(supervisor, fd, &public->leg[SHM_CLIENT]);
+	set_leg_state(supervisor, slot, SHM_CLIENT, LEG_OPEN);
+	custody_set_state(&supervisor->custody, slot, SLOT_OPENING);
+}
+
+bool
+opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
+    uint32_t index, const struct sockaddr_storage *peer)
+{
+	uint32_t slot = custody_take(&supervisor->custody);
+
+	if (slot == SHM_NO_SLOT)
+		return false;
+	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, fd);
+	publish_identity(supervisor, slot, fd, &listener->entry, index, peer);
+	dispatch_assign(supervisor, slot, PENDING_CLIENT);
+	server_begin(supervisor, slot, &listener->entry);
+	return true;
+}
+
+static void
+stop_connecting(struct supervisor *supervisor, uint32_t slot)
+{
+	custody_stop_timer(&supervisor->custody, slot);
+	watch_remove(supervisor->epoll, supervisor->custody.slot[slot].fd[SHM_SERVER]);
+}
+
+void
+opening_connected(struct supervisor *supervisor, uint32_t slot, uint32_t generation)
+{
+	struct custody *custody = &supervisor->custody;
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	/* The event may be older than the slot's present session. */
+	if (slot >= custody->slots || custody_state(custody, slot) != SLOT_OPENING ||
+	    (custody_generation(custody, slot) & WATCH_GENERATION_MASK) != generation ||
+	    custody_leg_state(custody, slot, SHM_SERVER) != LEG_CONNECTING)
+		return;
+	if (getsockopt(custody->slot[slot].fd[SHM_SERVER], SOL_SOCKET, SO_ERROR, &error, &length) <
+	    0)
+		error = errno;
+	stop_connecting(supervisor, slot);
+	if (error != 0)
+		server_has_failed(supervisor, slot, error);
+	else
+		server_is_open(supervisor, slot);
+}
+
+void
+opening_tick(struct supervisor *supervisor)
+{
+	struct custody *custody = &supervisor->custody;
+
+	/* In the order of their start, and all wait equally long. */
+	while (custody->connecting.first != SHM_NO_SLOT) {
+		uint32_t slot = custody->connecting.first;
+
+		if (custody->slot[slot].due_ms > supervisor->monotonic_ms)
+			return;
+		stop_connecting(supervisor, slot);
+		server_has_failed(supervisor, slot, ETIMEDOUT);
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * opening -- a connection becomes a session
+ *
+ * The accepted leg is dumped, published in a slot and handed over at once; the server leg is
+ * connected meanwhile (not blocking, OPENING_CONNECT_MS) and handed over when it stands.  Its
+ * failure is told to the worker, which answers the client.
+ */
+#ifndef SUPERVISOR_OPENING_H
+#define SUPERVISOR_OPENING_H
+
+#include "daemon/supervisor/supervisor.h"
+
+#define OPENING_CONNECT_MS 30000u
+
+struct sockaddr_storage;
+
+/* Takes over `fd`, a blocking socket. False: no slot is free, `fd` is still the caller's. */
+bool opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
+    uint32_t index, const struct sockaddr_storage *peer);
+/* epoll says something about a connecting server leg. */
+void opening_connected(struct supervisor *supervisor, uint32_t slot, uint32_t generation);
+/* Connects that took too long. */
+void opening_tick(struct supervisor *supervisor);
+
+#endif

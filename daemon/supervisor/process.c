@@ -1,0 +1,89 @@
+#include "daemon/supervisor/process.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+
+void
+process_init(struct process *process)
+{
+	*process = (struct process){.pidfd = -1};
+}
+
+bool
+process_is_running(const struct process *process)
+{
+	return process->pid != 0;
+}
+
+struct process_death
+process_classify(int code, int status)
+{
+	struct process_death death = {.end = PROCESS_END_KILLED, .status = status};
+
+	if (code == CLD_EXITED) {
+		death.end = PROCESS_END_EXIT;
+		return death;
+	}
+	for (size_t i = 0; i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++)
+		if (status == fault_signals[i])
+			death.end = PROCESS_END_FAULT;
+	return death;
+}
+
+void
+process_judge(struct process *process, const struct process_death *death, uint64_t now_ms)
+{
+	uint64_t life_ms = now_ms - process->started_ms;
+
+	if (life_ms >= PROCESS_CALM_MS)
+		process->delay_ms = 0;
+	if (death->end == PROCESS_END_KILLED ||
+	    (death->end == PROCESS_END_EXIT && life_ms >= PROCESS_EARLY_MS)) {
+		process->start_at_ms = 0;
+		return;
+	}
+	process->delay_ms = process->delay_ms == 0 ? PROCESS_DELAY_MIN_MS : process->delay_ms * 2;
+	if (process->delay_ms > PROCESS_DELAY_MAX_MS)
+		process->delay_ms = PROCESS_DELAY_MAX_MS;
+	process->start_at_ms = now_ms + process->delay_ms;
+}
+
+void
+process_describe(const struct process_death *death, char *text, size_t size)
+{
+	const char *name = sigabbrev_np(death->status);
+
+	if (death->end == PROCESS_END_EXIT)
+		snprintf(text, size, "exit status %d", death->status);
+	else
+		snprintf(text, size, "signal %d (SIG%s)", death->status, name ? name : "?");
+}
+
+bool
+process_reap(struct process *process, uint64_t now_ms, struct process_death *ret_death)
+{
+	siginfo_t info = {0};
+
+	if (!process_is_running(process) ||
+	    waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return false;
+	*ret_death = process_classify(info.si_code, info.si_status);
+	close(process->pidfd);
+	process->pidfd = -1;
+	process->pid = 0;
+	process_judge(process, ret_death, now_ms);
+	return true;
+}
+
+void
+process_signal(const struct process *process, int number)
+{
+	if (process_is_running(process))
+		pidfd_send_signal(process->pidfd, number, NULL, 0);
+}

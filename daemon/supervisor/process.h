@@ -1,0 +1,56 @@
+/*
+ * process -- one child of the supervisor: its life and when it is started again
+ *
+ * A child that died by a fault, or within PROCESS_EARLY_MS of its start, is started again after a
+ * delay that doubles from 100 ms to 10 s; it begins anew after a life of PROCESS_CALM_MS.  A kill
+ * from outside is no fault and never slows a restart.
+ *
+ * The rules are pure (process_judge()); process_reap() looks at the child.  Supervisor only.
+ */
+#ifndef SUPERVISOR_PROCESS_H
+#define SUPERVISOR_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PROCESS_EARLY_MS     1000u
+#define PROCESS_CALM_MS	     60000u
+#define PROCESS_DELAY_MIN_MS 100u
+#define PROCESS_DELAY_MAX_MS 10000u
+
+enum process_end {
+	PROCESS_END_EXIT,   /* it has left by itself */
+	PROCESS_END_FAULT,  /* SIGSEGV SIGBUS SIGILL SIGFPE SIGABRT SIGSYS */
+	PROCESS_END_KILLED, /* any other signal: from outside */
+};
+
+struct process_death {
+	enum process_end end;
+	int status; /* exit status, or the signal */
+};
+
+struct process {
+	pid_t pid; /* 0: not running */
+	int pidfd;
+	uint64_t started_ms;  /* CLOCK_MONOTONIC */
+	uint64_t start_at_ms; /* not before; 0: at once */
+	uint32_t delay_ms;    /* the last one */
+};
+
+void process_init(struct process *process);
+bool process_is_running(const struct process *process);
+
+struct process_death process_classify(int code, int status); /* of siginfo_t */
+/* Sets start_at_ms of the next start. */
+void process_judge(struct process *process, const struct process_death *death, uint64_t now_ms);
+/* "signal 11 (SIGSEGV)", "exit status 1" */
+void process_describe(const struct process_death *death, char *text, size_t size);
+
+/* False: still alive. Otherwise reaped, pidfd closed, pid 0, and judged. */
+bool process_reap(struct process *process, uint64_t now_ms, struct process_death *ret_death);
+/* By its pidfd, so never another process of the same number. */
+void process_signal(const struct process *process, int number);
+
+#endif

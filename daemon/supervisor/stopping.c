@@ -1,0 +1,116 @@
+#include "daemon/supervisor/stopping.h"
+
+#include "daemon/supervisor/children.h"
+#include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/notify.h"
+#include "daemon/supervisor/watch.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#define LEAVE_MS 2000
+
+static int
+forget_listener(void *context, int fd, bool opened)
+{
+	const struct supervisor *supervisor = context;
+
+	(void)opened;
+	watch_remove(supervisor->epoll, fd);
+	return 0;
+}
+
+static void
+enter(struct supervisor *supervisor, enum supervisor_phase phase)
+{
+	uint64_t wait_ms = 0;
+
+	supervisor->phase = phase;
+	switch (phase) {
+	case PHASE_WAITING:
+		wait_ms = supervisor->drain_ms;
+		break;
+	case PHASE_DRAINING:
+		wait_ms = SUPERVISOR_DRAIN_END;
+		dispatch_drain(supervisor);
+		break;
+	case PHASE_LEAVING:
+		wait_ms = LEAVE_MS;
+		children_signal(supervisor, SIGTERM);
+		break;
+	case PHASE_KILLING:
+		children_signal(supervisor, SIGKILL);
+		break;
+	default:
+		break;
+	}
+	supervisor->phase_end_ms = supervisor->monotonic_ms + wait_ms;
+}
+
+static void
+say_stopping(struct supervisor *supervisor)
+{
+	struct event event;
+
+	notify_send("STOPPING=1\nSTATUS=stopping");
+	fprintf(stderr, "smtpguardd: stopping: %u sessions\n", supervisor->custody.in_use);
+	event_init(&event, 109024, 0);
+	event.number[0] = supervisor->custody.in_use;
+	supervisor_event(supervisor, &event);
+	listeners_close(&supervisor->listeners, forget_listener, supervisor);
+}
+
+void
+stopping_begin(struct supervisor *supervisor, uint64_t drain_ms)
+{
+	if (supervisor->phase >= PHASE_WAITING)
+		return;
+	say_stopping(supervisor);
+	supervisor->drain_ms = drain_ms;
+	enter(supervisor, PHASE_WAITING);
+	stopping_tick(supervisor);
+}
+
+void
+stopping_signal(struct supervisor *supervisor)
+{
+	if (supervisor->phase < PHASE_WAITING)
+		stopping_begin(supervisor, supervisor->settings.drain_ms);
+	else if (supervisor->phase < PHASE_LEAVING)
+		enter(supervisor, supervisor->phase + 1);
+}
+
+void
+stopping_fail(struct supervisor *supervisor, int status)
+{
+	if (supervisor->phase >= PHASE_WAITING)
+		return;
+	supervisor->status = status;
+	say_stopping(supervisor);
+	enter(supervisor, PHASE_LEAVING);
+}
+
+void
+stopping_tick(struct supervisor *supervisor)
+{
+	bool over = supervisor->monotonic_ms >= supervisor->phase_end_ms;
+
+	switch (supervisor->phase) {
+	case PHASE_WAITING:
+	case PHASE_DRAINING:
+		if (supervisor->custody.in_use == 0)
+			enter(supervisor, PHASE_LEAVING);
+		else if (over)
+			enter(supervisor, supervisor->phase + 1);
+		break;
+	case PHASE_LEAVING:
+	case PHASE_KILLING:
+		if (children_are_gone(supervisor))
+			supervisor->phase = PHASE_ENDED;
+		else if (over && supervisor->phase == PHASE_LEAVING)
+			enter(supervisor, PHASE_KILLING);
+		break;
+	default:
+		break;
+	}
+}

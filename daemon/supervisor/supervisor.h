@@ -1,0 +1,127 @@
+/*
+ * supervisor -- the state of the privileged process, and its loop
+ *
+ * One thread, one epoll loop.  A wake-up first handles every event that is there, then sends what
+ * came of it to the workers in batches.  The modules around this struct:
+ *
+ *   accept, opening   a connection becomes a session
+ *   dispatch	       who carries it, and telling that worker
+ *   requests	       what workers and manager ask for
+ *   ending	       a finished session's legs, until the peer has acknowledged everything
+ *   children	       workers and manager: start, death, start again
+ *   adoption	       a dead worker's sessions
+ *   stopping	       the clean stop
+ *
+ * All of them run in this process only and take this struct.
+ */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include "daemon/settings.h"
+#include "daemon/supervisor/custody.h"
+#include "daemon/supervisor/listener.h"
+#include "daemon/supervisor/process.h"
+#include "daemon/supervisor/runtime.h"
+#include "daemon/supervisor/spawn.h"
+#include "shm/counters.h"
+#include "shm/event_ring.h"
+#include "shm/gateway_clock.h"
+#include "shm/process.h"
+#include "shm/region.h"
+
+#define SUPERVISOR_PATH_MAX  4096
+#define SUPERVISOR_SWEEPS    8
+#define SUPERVISOR_TICK_MS   100
+#define SUPERVISOR_DRAIN_END 5000 /* ms after DRAIN */
+
+enum supervisor_phase {
+	PHASE_STARTING, /* until a worker is ready and the listeners are applied */
+	PHASE_RUNNING,
+	PHASE_WAITING,	/* stopping: sessions may end by themselves */
+	PHASE_DRAINING, /* the workers end them with 421 */
+	PHASE_LEAVING,	/* the children were told to end */
+	PHASE_KILLING,
+	PHASE_ENDED,
+};
+
+struct worker {
+	struct process process;
+	uint32_t owner; /* PROCESS_OWNER() of the running one */
+	int socket;	/* -1: none */
+	bool ready;
+	bool blocked;	    /* the socket is full: EPOLLOUT says when not */
+	bool drain_pending; /* HANDOVER_DRAIN is still to be sent */
+	uint32_t under_way; /* items with descriptors that it has not confirmed */
+	uint32_t sessions;
+	uint32_t sweep[SUPERVISOR_SWEEPS]; /* dead owner words it is to sweep */
+	uint32_t sweeps;
+	struct slot_list queue; /* slots it has to be told about */
+};
+
+struct supervisor {
+	struct settings settings;
+	struct spawn_account account;
+	char worker_path[SUPERVISOR_PATH_MAX];
+	char manager_path[SUPERVISOR_PATH_MAX];
+	struct runtime runtime;
+	struct shm shm;
+	/* Descriptors of regions for readers, which cannot be mapped writable. */
+	int readable[SHM_REGIONS];
+	struct custody custody;
+	struct listeners listeners;
+	struct gateway_clock clock;
+	uint64_t gateway_ms;
+	uint64_t monotonic_ms;
+	int epoll;
+	int timer;
+	int signals;
+	int spare;	 /* given up for a moment when no other descriptor is left */
+	int settings_fd; /* the manager's copy of `settings` */
+	bool can_repair; /* CAP_NET_ADMIN */
+
+	uint32_t workers;
+	struct worker worker[SHM_WORKERS_MAX];
+	struct slot_list unowned; /* no worker is ready for them */
+	uint32_t serial;	  /* of the last worker started */
+	uint32_t dead_owner[SUPERVISOR_SWEEPS];
+	uint32_t deaths;
+
+	struct process manager;
+	int manager_socket;
+	bool listeners_applied;
+	bool worker_was_ready;
+
+	enum supervisor_phase phase;
+	uint64_t phase_end_ms;	 /* monotonic */
+	uint64_t limit_event_ms; /* when the last 201011 was written */
+	uint64_t drain_ms;
+	int status; /* exit status */
+};
+
+/* Everything up to the first start of the children; an exit status after saying why. */
+int supervisor_open(
+    struct supervisor *supervisor, const char *runtime_directory, const char *state_directory);
+/* Until it is stopped; the exit status. No child is left. */
+int supervisor_run(struct supervisor *supervisor);
+void supervisor_close(struct supervisor *supervisor);
+
+/* Looks at the clocks; publishes the floor of gateway time. */
+void supervisor_look_at_clock(struct supervisor *supervisor);
+
+static inline void
+supervisor_count(const struct supervisor *supervisor, enum counter_id id, uint64_t n)
+{
+	counter_add(shm_counters(&supervisor->shm, SHM_WRITER_SUPERVISOR), id, n);
+}
+
+static inline void
+supervisor_event(const struct supervisor *supervisor, const struct event *event)
+{
+	event_ring_write(shm_events(&supervisor->shm, SHM_WRITER_SUPERVISOR), event);
+}
+
+/* Identity and endpoints of the slot's session. */
+void supervisor_event_init(
+    const struct supervisor *supervisor, struct event *event, uint32_t id, uint32_t slot);
+
+#endif
