@@ -1,0 +1,252 @@
+#include "worker/adopt.h"
+
+#include "shm/failpoint.h"
+#include "worker/commit.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+/* [from, to) lies in the window. */
+static bool
+window_holds(const struct window *window, uint64_t from, uint64_t to)
+{
+	return from == to ||
+	       (from < to && window_start(window) <= from && to <= window_end(window));
+}
+
+/* What is still to be sent to a leg lies in the windows, and the kernel has taken no more of it
+ * than there is. */
+static bool
+check_outlet(const struct slot_session *shared, const struct record *record, enum shm_leg leg,
+    uint64_t written)
+{
+	struct outlet outlet = record->outlet[leg];
+
+	if (outlet.count > OUTLET_WORDS || outlet_input_end(&outlet) != record->position[!leg])
+		return false;
+	if (record->ending[leg] == ENDING_RESET)
+		return true; /* nothing of it will be sent */
+	if (written < outlet.written || written - outlet.written > outlet_pending(&outlet))
+		return false;
+	outlet_advance(&outlet, written - outlet.written);
+	for (uint32_t i = 0; i < outlet.count; i++) {
+		uint32_t length = outlet.word[i] & OUTLET_LENGTH_MAX;
+
+		switch (outlet.word[i] >> 30) {
+		case OUTLET_KEEP:
+			if (!window_holds(
+				&shared->input[!leg], outlet.input, outlet.input + length))
+				return false;
+			outlet.input += length;
+			break;
+		case OUTLET_DROP:
+			outlet.input += length;
+			break;
+		case OUTLET_INSERT:
+			if (!window_holds(&shared->text[leg], outlet.text, outlet.text + length))
+				return false;
+			outlet.text += length;
+			break;
+		default:
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What was received and is not committed lies in the window. */
+static bool
+check_input(const struct slot_session *shared, const struct record *record, enum shm_leg leg,
+    uint64_t consumed)
+{
+	if (consumed < record->position[leg])
+		return false;
+	if (record->flags & RECORD_DRAINING)
+		return true; /* thrown away: nobody needs it */
+	return window_holds(&shared->input[leg], record->position[leg], consumed);
+}
+
+/* The kernel's counts hold for this leg.  In state CLOSE they do not: what was not acknowledged is
+ * no longer counted, and whether a FIN was among what came cannot be told. */
+static bool
+counts_hold(const struct handover_item *item, enum shm_leg leg)
+{
+	return (item->legs & HANDOVER_LEG(leg)) && item->tcp_state[leg] != TCP_CLOSE;
+}
+
+bool
+adopt_check(const struct shm *shm, uint32_t slot, const struct slot_session *shared,
+    const struct record *record, const struct handover_item *item)
+{
+	if (!window_check_slot(shared, shm, slot))
+		return false;
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		bool holds = counts_hold(item, leg);
+		uint64_t written = holds ? item->written[leg] : record->outlet[leg].written;
+		uint64_t consumed = holds ? item->consumed[leg] : record->position[leg];
+
+		if (!check_outlet(shared, record, leg, written) ||
+		    !check_input(shared, record, leg, consumed))
+			return false;
+	}
+	return true;
+}
+
+static bool
+fin_was_sent(uint8_t tcp_state)
+{
+	switch (tcp_state) {
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSING:
+	case TCP_LAST_ACK:
+	case TCP_TIME_WAIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Broken, or ended by both sides if we had ended it: nothing more will come or go. */
+static void
+leg_lost(struct session *session, const struct record *record, enum shm_leg leg)
+{
+	session->leg[leg].flags |= LEG_RESET;
+	if (record->ending[leg] == ENDING_FIN)
+		session->leg[leg].flags |= LEG_END;
+	else if (record->end_seen[leg] != ENDING_RESET)
+		session->signals |= leg == SHM_CLIENT ? SIGNAL_RESET_CLIENT : SIGNAL_RESET_SERVER;
+}
+
+static void
+restore_leg(struct session *session, const struct record *record, enum shm_leg leg,
+    const struct handover_item *item)
+{
+	struct leg *side = &session->leg[leg];
+
+	side->received = record->position[leg];
+	side->sent = record->outlet[leg].written;
+	if (counts_hold(item, leg)) {
+		side->received = item->consumed[leg];
+		side->sent = item->written[leg];
+		/* Most adopted sessions are idle: the poll finds those that are not. */
+		side->flags |= LEG_PARKED;
+		if (fin_was_sent(item->tcp_state[leg]))
+			side->flags |= LEG_FIN_DONE;
+	} else if (item->legs & HANDOVER_LEG(leg)) {
+		/* SO_ERROR died with the worker that read it; the state tells. */
+		leg_lost(session, record, leg);
+	} else if (leg == SHM_SERVER && (item->flags & HANDOVER_SERVER_DEAD)) {
+		side->flags |= LEG_ABSENT;
+		session->server_error = item->error;
+		session->signals |= SIGNAL_SERVER_FAILED;
+	} else if (leg == SHM_CLIENT || !(item->flags & HANDOVER_SERVER_PENDING)) {
+		side->flags |= LEG_ABSENT;
+		leg_lost(session, record, leg);
+	}
+}
+
+static bool
+is_ending(const struct record *record)
+{
+	return record->ending[SHM_CLIENT] != ENDING_NONE &&
+	       record->ending[SHM_SERVER] != ENDING_NONE;
+}
+
+/* A session that has killed its workers: the committed output, then a 421 or RST. */
+static void
+end_poisoned(struct worker *worker, struct session *session)
+{
+	struct record *draft = commit_begin(worker, session);
+	const char *words = inspect_last_words(draft->inspect, draft->inspect_length);
+	enum ending how = ENDING_RESET;
+
+	if (words != NULL && draft->ending[SHM_CLIENT] == ENDING_NONE &&
+	    commit_insert(worker, session, draft, SHM_CLIENT, words, (uint32_t)strlen(words)) == 0)
+		how = ENDING_FIN;
+	commit_end(draft, how, CLOSE_POISONED);
+	draft->flags |= RECORD_TO_END;
+	commit_publish(worker, session, draft);
+	session->signals = 0;
+	counter_add(worker->counters, COUNTER_sessions_poisoned, 1);
+}
+
+static void
+adopt_broken(struct worker *worker, struct session *session, const struct handover_item *item)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		if (item->legs & HANDOVER_LEG(leg)) {
+			session->leg[leg].received = item->consumed[leg];
+			session->leg[leg].sent = item->written[leg];
+		}
+	commit_discard(worker, session);
+	report_invalid(worker, session);
+	session_act(worker, session);
+}
+
+/* The worker died between taking the session and its first commit: it had done nothing. */
+static void
+adopt_unopened(struct worker *worker, struct session *session, const struct handover_item *item)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		if ((item->legs & HANDOVER_LEG(leg)) &&
+		    (item->consumed[leg] != 0 || item->written[leg] != 0)) {
+			adopt_broken(worker, session, item);
+			return;
+		}
+	session_open(worker, session);
+	if (session->state != SESSION_LIVE)
+		return;
+	if (item->flags & HANDOVER_SERVER_DEAD)
+		session_server_failed(worker, session, item->error);
+}
+
+static void
+adopt_record(struct worker *worker, struct session *session, const struct record *record,
+    const struct handover_item *item)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		restore_leg(session, record, leg, item);
+	session->secret_end = session->leg[SHM_CLIENT].received;
+	if (is_ending(record)) {
+		session->signals = 0;
+		session_act(worker, session);
+	} else if (item->flags & HANDOVER_TO_END) {
+		end_poisoned(worker, session);
+		session_act(worker, session);
+	} else {
+		session_run(worker, session);
+	}
+}
+
+void
+adopt_session(struct worker *worker, struct session *session, const struct handover_item *item)
+{
+	struct slot_session *shared = session_shared(worker, session);
+	struct record record;
+
+	counter_add(worker->counters, COUNTER_sessions_adopted, 1);
+	session->adopted = true;
+	FAILPOINT(adopt_received);
+	if (atomic_load(&shared->published) == 0 ||
+	    atomic_load(&shared->generation) != session->generation) {
+		adopt_unopened(worker, session, item);
+		return;
+	}
+	if (!record_read(shared, session->generation, &record) ||
+	    !adopt_check(&worker->shm, session->slot, shared, &record, item) ||
+	    !inspect_load(worker->state, record.inspect, record.inspect_length)) {
+		adopt_broken(worker, session, item);
+		return;
+	}
+	FAILPOINT(adopt_checked);
+	if (record.flags & RECORD_FINISHED) {
+		session->state = SESSION_FINISHING;
+		session_settle(worker, session);
+		return;
+	}
+	adopt_record(worker, session, &record, item);
+	FAILPOINT(adopt_done);
+}

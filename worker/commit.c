@@ -1,0 +1,126 @@
+#include "worker/commit.h"
+
+#include "shm/failpoint.h"
+#include "shm/journal.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Output that can never leave: its words go, the positions stay true. */
+static void
+outlet_give_up(struct outlet *outlet, uint64_t sent)
+{
+	outlet->input = outlet_input_end(outlet);
+	outlet->text = outlet_text_end(outlet);
+	outlet->written = sent;
+	outlet->count = 0;
+}
+
+struct record *
+commit_begin(struct worker *worker, struct session *session)
+{
+	struct slot_session *shared = session_shared(worker, session);
+	struct record *draft = record_begin(shared, session->generation);
+
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		struct outlet *outlet = &draft->outlet[leg];
+		uint64_t sent = session->leg[leg].sent;
+
+		if (session_leg_gone(worker, session, leg))
+			outlet_give_up(outlet, sent);
+		else
+			outlet_advance(outlet, sent - outlet->written);
+	}
+	return draft;
+}
+
+void
+commit_publish(struct worker *worker, struct session *session, struct record *draft)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		draft->stored[leg] = draft->position[leg];
+	FAILPOINT(before_publish);
+	record_publish(session_shared(worker, session), draft);
+	FAILPOINT(after_publish);
+	journal_append(
+	    worker->journal, session->slot, session->generation, draft->sequence, draft->stored);
+	counter_add(worker->counters, COUNTER_commits, 1);
+}
+
+int
+commit_insert(struct worker *worker, struct session *session, struct record *draft,
+    enum shm_leg leg, const char *text, uint32_t length)
+{
+	struct window *window = &session_shared(worker, session)->text[leg];
+	struct outlet *outlet = &draft->outlet[leg];
+	uint64_t position = outlet_text_end(outlet);
+
+	if (length == 0)
+		return 0;
+	if (window_is_empty(window))
+		window_rebase(window, position);
+	while (window_end(window) < position + length) {
+		int error = window_append(window, &worker->shm, &worker->chunks, session->slot);
+
+		if (error < 0)
+			return error;
+	}
+	if (!window_write(window, &worker->shm, position, text, length) ||
+	    !outlet_push(outlet, OUTLET_INSERT, length))
+		return -ENOSPC;
+	return 0;
+}
+
+void
+commit_end(struct record *draft, enum ending how, enum close_reason reason)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		if (draft->ending[leg] == ENDING_NONE || how == ENDING_RESET)
+			draft->ending[leg] = (uint8_t)how;
+	draft->close_reason = (uint16_t)reason;
+	draft->flags |= RECORD_DRAINING;
+	draft->deadline_ms = 0;
+}
+
+void
+commit_reset(struct worker *worker, struct session *session, enum close_reason reason)
+{
+	struct record *draft = commit_begin(worker, session);
+
+	commit_end(draft, ENDING_RESET, reason);
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		outlet_give_up(&draft->outlet[leg], session->leg[leg].sent);
+	commit_publish(worker, session, draft);
+}
+
+static void
+window_forget(struct window *window)
+{
+	atomic_store(&window->last, 0);
+	atomic_store(&window->first, 0);
+	atomic_store(&window->origin, 0);
+}
+
+void
+commit_discard(struct worker *worker, struct session *session)
+{
+	struct slot_session *shared = session_shared(worker, session);
+	struct record *draft;
+
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		window_forget(&shared->input[leg]);
+		window_forget(&shared->text[leg]);
+	}
+	window_forget(&shared->extension);
+	chunk_sweep_slot(&worker->shm, session->slot, NULL);
+	atomic_store(&shared->published, 0);
+	draft = record_begin(shared, session->generation);
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		draft->position[leg] = session->leg[leg].received;
+		draft->outlet[!leg].input = session->leg[leg].received;
+		draft->outlet[leg].written = session->leg[leg].sent;
+	}
+	commit_end(draft, ENDING_RESET, CLOSE_INVALID_RECORD);
+	commit_publish(worker, session, draft);
+}

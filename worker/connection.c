@@ -1,0 +1,379 @@
+#include "worker/connection.h"
+
+#include "shm/failpoint.h"
+#include "shm/record.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+
+/* A chunk with less room than this is exchanged for a fresh one while nothing in it is needed. */
+#define CHUNK_ROOM_MIN (SHM_CHUNK_SIZE / 2)
+#define DISCARD_BYTES  65536u
+
+static struct io_uring_sqe *
+leg_submit(struct worker *worker, struct session *session, enum shm_leg leg,
+    enum completion_operation operation)
+{
+	struct completion_tag tag = {.operation = operation,
+	    .leg = (unsigned)leg,
+	    .slot = session->slot,
+	    .generation = session->generation};
+
+	session->under_way++;
+	return event_loop_next(&worker->loop, completion_tag_pack(tag));
+}
+
+static uint64_t
+leg_tag(const struct session *session, enum shm_leg leg, enum completion_operation operation)
+{
+	struct completion_tag tag = {.operation = operation,
+	    .leg = (unsigned)leg,
+	    .slot = session->slot,
+	    .generation = session->generation};
+
+	return completion_tag_pack(tag);
+}
+
+static void
+read_discard(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+
+	/* TCP drops the bytes in the kernel: no chunk is needed for what nobody will read. */
+	io_uring_prep_recv(leg_submit(worker, session, leg, COMPLETION_READ), side->descriptor,
+	    NULL, DISCARD_BYTES, MSG_TRUNC);
+	side->read = READ_DISCARD;
+}
+
+static void
+read_poll(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+
+	io_uring_prep_poll_add(leg_submit(worker, session, leg, COMPLETION_POLL), side->descriptor,
+	    POLLIN | POLLRDHUP);
+	side->read = READ_POLL;
+}
+
+/* Room in the window at `received`, or NULL when there is no chunk. */
+static uint8_t *
+read_room(struct worker *worker, struct session *session, enum shm_leg leg, size_t *ret_length)
+{
+	struct leg *side = &session->leg[leg];
+	struct window *window = &session_shared(worker, session)->input[leg];
+	bool wipe;
+
+	if (!window_is_empty(window) && session_needed(worker, session, leg) == side->received &&
+	    window_end(window) - side->received < CHUNK_ROOM_MIN) {
+		wipe = record_current(session_shared(worker, session))->flags & RECORD_SECRET;
+		window_release_all(window, &worker->shm, &worker->chunks, wipe);
+	}
+	if (window_is_empty(window))
+		window_rebase(window, side->received);
+	if (window_end(window) == side->received &&
+	    window_append(window, &worker->shm, &worker->chunks, session->slot) < 0)
+		return NULL;
+	return window_span(window, &worker->shm, side->received, SHM_CHUNK_SIZE, ret_length);
+}
+
+static void
+read_receive(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+	size_t length;
+	uint8_t *room = read_room(worker, session, leg, &length);
+
+	if (room == NULL) {
+		side->flags |= LEG_STARVED;
+		counter_add(worker->counters, COUNTER_chunks_waited, 1);
+		return;
+	}
+	io_uring_prep_recv(
+	    leg_submit(worker, session, leg, COMPLETION_READ), side->descriptor, room, length, 0);
+	side->read = READ_RECEIVE;
+}
+
+void
+connection_want_read(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+	struct window *window = &session_shared(worker, session)->input[leg];
+	uint64_t held;
+
+	if (side->read != READ_NONE || side->descriptor < 0 ||
+	    (side->flags & (LEG_END | LEG_RESET | LEG_RESET_ASKED | LEG_STARVED | LEG_LINGERED)))
+		return;
+	if (session->state == SESSION_ENDING) {
+		read_discard(worker, session, leg);
+		return;
+	}
+	held = side->received - session_needed(worker, session, leg);
+	if (held >= SESSION_HELD_MAX)
+		return;
+	if (!(side->flags & LEG_PARKED) || held > 0) {
+		side->flags &= (uint16_t)~LEG_PARKED;
+		read_receive(worker, session, leg);
+		return;
+	}
+	if (!window_is_empty(window)) {
+		const struct record *record = record_current(session_shared(worker, session));
+
+		window_release_all(
+		    window, &worker->shm, &worker->chunks, record->flags & RECORD_SECRET);
+	}
+	read_poll(worker, session, leg);
+}
+
+/* The next pieces of committed output as they lie in the windows; how many. */
+static unsigned
+output_pieces(const struct worker *worker, const struct session *session, enum shm_leg leg,
+    struct iovec piece[EVENT_LOOP_PIECES])
+{
+	const struct slot_session *shared = session_shared(worker, session);
+	const struct outlet *outlet = &record_current(shared)->outlet[leg];
+	struct outlet_piece output[EVENT_LOOP_PIECES];
+	size_t outputs = outlet_pieces(
+	    outlet, session->leg[leg].sent - outlet->written, output, EVENT_LOOP_PIECES);
+	unsigned count = 0;
+
+	for (size_t i = 0; i < outputs; i++) {
+		const struct window *window =
+		    output[i].kind == OUTLET_KEEP ? &shared->input[!leg] : &shared->text[leg];
+		uint32_t done = 0;
+
+		while (done < output[i].length && count < EVENT_LOOP_PIECES) {
+			size_t length;
+			uint8_t *span = window_span(window, &worker->shm, output[i].position + done,
+			    output[i].length - done, &length);
+
+			if (span == NULL)
+				return count;
+			piece[count++] = (struct iovec){.iov_base = span, .iov_len = length};
+			done += (uint32_t)length;
+		}
+	}
+	return count;
+}
+
+void
+connection_want_send(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+	struct event_loop_message *message;
+	struct io_uring_sqe *entry;
+	unsigned count;
+
+	if (side->descriptor < 0 || (side->flags & (LEG_SENDING | LEG_SHUTTING | LEG_FIN_DONE)) ||
+	    session_pending(worker, session, leg) == 0)
+		return;
+	message = event_loop_message(&worker->loop);
+	count = output_pieces(worker, session, leg, message->piece);
+	if (count == 0)
+		return;
+	FAILPOINT(before_send);
+	side->flags |= LEG_SENDING;
+	entry = leg_submit(worker, session, leg, COMPLETION_SEND);
+	if (count == 1) {
+		io_uring_prep_send(entry, side->descriptor, message->piece[0].iov_base,
+		    message->piece[0].iov_len, MSG_NOSIGNAL);
+		return;
+	}
+	message->header.msg_iovlen = count;
+	io_uring_prep_sendmsg(entry, side->descriptor, &message->header, MSG_NOSIGNAL);
+}
+
+static void
+end_by_reset(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+	struct handover_item item = {.kind = HANDOVER_RESET,
+	    .legs = (uint8_t)HANDOVER_LEG(leg),
+	    .slot = session->slot,
+	    .generation = session->generation};
+
+	FAILPOINT(before_end);
+	request_queue_push(&worker->requests, &item);
+	side->flags |= LEG_RESET_ASKED;
+	connection_cancel(worker, session, leg);
+	FAILPOINT(after_end);
+}
+
+void
+connection_want_end(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	const struct record *record = record_current(session_shared(worker, session));
+	struct leg *side = &session->leg[leg];
+
+	if (side->descriptor < 0 ||
+	    (side->flags & (LEG_RESET | LEG_RESET_ASKED | LEG_SHUTTING | LEG_SENDING)))
+		return;
+	switch (record->ending[leg]) {
+	case ENDING_FIN:
+		if ((side->flags & LEG_FIN_DONE) || session_pending(worker, session, leg) != 0)
+			return;
+		FAILPOINT(before_end);
+		side->flags |= LEG_SHUTTING;
+		io_uring_prep_shutdown(leg_submit(worker, session, leg, COMPLETION_SHUTDOWN),
+		    side->descriptor, SHUT_WR);
+		return;
+	case ENDING_RESET:
+		end_by_reset(worker, session, leg);
+		return;
+	default:
+		return;
+	}
+}
+
+void
+connection_park(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+
+	if (side->read != READ_RECEIVE || (side->flags & LEG_CANCELLED) ||
+	    session_needed(worker, session, leg) != side->received)
+		return;
+	side->flags |= LEG_PARKED | LEG_CANCELLED;
+	io_uring_prep_cancel64(leg_submit(worker, session, leg, COMPLETION_CANCEL),
+	    leg_tag(session, leg, COMPLETION_READ), 0);
+}
+
+void
+connection_cancel(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+
+	if (side->descriptor < 0 ||
+	    (side->read == READ_NONE && !(side->flags & (LEG_SENDING | LEG_SHUTTING))))
+		return;
+	io_uring_prep_cancel_fd(leg_submit(worker, session, leg, COMPLETION_CANCEL),
+	    side->descriptor, IORING_ASYNC_CANCEL_ALL);
+}
+
+/* Nothing more can come from or go to this leg. */
+static enum connection_news
+leg_broken(struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+
+	if (side->flags & (LEG_RESET | LEG_RESET_ASKED))
+		return NEWS_NONE;
+	side->flags |= LEG_RESET;
+	session->signals |= leg == SHM_CLIENT ? SIGNAL_RESET_CLIENT : SIGNAL_RESET_SERVER;
+	return NEWS_INPUT;
+}
+
+static bool
+is_passing(int result)
+{
+	return result == -ECANCELED || result == -EINTR || result == -EAGAIN;
+}
+
+static void
+note_received(struct worker *worker, struct session *session, enum shm_leg leg, unsigned length)
+{
+	session->leg[leg].received += length;
+	counter_add(worker->counters,
+	    leg == SHM_CLIENT ? COUNTER_bytes_from_clients : COUNTER_bytes_from_servers, length);
+}
+
+static enum connection_news
+complete_discard(struct worker *worker, struct session *session, enum shm_leg leg, int result)
+{
+	note_received(worker, session, leg, (unsigned)result);
+	session->discarded += (uint32_t)result;
+	if (session->discarded > SESSION_DISCARD_BYTES)
+		session->leg[leg].flags |= LEG_LINGERED;
+	return NEWS_OUTPUT;
+}
+
+static enum connection_news
+complete_read(struct worker *worker, struct session *session, enum shm_leg leg, int result)
+{
+	struct leg *side = &session->leg[leg];
+	uint8_t was = side->read;
+
+	side->read = READ_NONE;
+	side->flags &= (uint16_t)~LEG_CANCELLED;
+	if (is_passing(result))
+		return NEWS_OUTPUT;
+	if (result == -ENOMEM || result == -ENOBUFS) {
+		side->flags |= LEG_STARVED;
+		return NEWS_OUTPUT;
+	}
+	if (result < 0)
+		return leg_broken(session, leg);
+	side->flags &= (uint16_t)~LEG_PARKED;
+	/* What comes while the session ends does not put its end off. */
+	if (session->state == SESSION_LIVE)
+		session->active_ms = worker->now_ms;
+	if (result == 0) {
+		side->flags |= LEG_END;
+		return NEWS_INPUT;
+	}
+	if (was == READ_DISCARD)
+		return complete_discard(worker, session, leg, result);
+	note_received(worker, session, leg, (unsigned)result);
+	FAILPOINT(received);
+	return NEWS_INPUT;
+}
+
+static enum connection_news
+complete_send(struct worker *worker, struct session *session, enum shm_leg leg, int result)
+{
+	struct leg *side = &session->leg[leg];
+
+	side->flags &= (uint16_t)~LEG_SENDING;
+	if (is_passing(result) || result == -ENOMEM || result == -ENOBUFS)
+		return NEWS_OUTPUT;
+	if (result < 0)
+		return leg_broken(session, leg);
+	FAILPOINT(after_send);
+	side->sent += (uint64_t)result;
+	session->active_ms = worker->now_ms;
+	counter_add(worker->counters,
+	    leg == SHM_CLIENT ? COUNTER_bytes_to_clients : COUNTER_bytes_to_servers,
+	    (uint64_t)result);
+	return NEWS_OUTPUT;
+}
+
+static enum connection_news
+complete_shutdown(struct worker *worker, struct session *session, enum shm_leg leg, int result)
+{
+	struct leg *side = &session->leg[leg];
+
+	side->flags &= (uint16_t)~LEG_SHUTTING;
+	if (result == -ECANCELED)
+		return NEWS_OUTPUT;
+	FAILPOINT(after_end);
+	/* ENOTCONN: there is no connection left that a FIN could end. */
+	if (result < 0)
+		return leg_broken(session, leg);
+	side->flags |= LEG_FIN_DONE;
+	session->active_ms = worker->now_ms;
+	return NEWS_OUTPUT;
+}
+
+enum connection_news
+connection_complete(
+    struct worker *worker, struct session *session, const struct completion_tag *tag, int result)
+{
+	enum shm_leg leg = tag->leg;
+
+	session->under_way--;
+	switch (tag->operation) {
+	case COMPLETION_READ:
+		return complete_read(worker, session, leg, result);
+	case COMPLETION_POLL:
+		session->leg[leg].read = READ_NONE;
+		if (result != -ECANCELED)
+			session->leg[leg].flags &= (uint16_t)~LEG_PARKED;
+		return NEWS_OUTPUT;
+	case COMPLETION_SEND:
+		return complete_send(worker, session, leg, result);
+	case COMPLETION_SHUTDOWN:
+		return complete_shutdown(worker, session, leg, result);
+	default:
+		return NEWS_NONE;
+	}
+}

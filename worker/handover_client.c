@@ -1,0 +1,212 @@
+#include "worker/handover_client.h"
+
+#include "worker/adopt.h"
+#include "worker/completion_tag.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+/* Packets read per wake-up, so that sessions are served between two of them. */
+#define PACKETS_PER_TURN 8
+
+void
+handover_client_ready(struct worker *worker)
+{
+	struct handover_item item = {.kind = HANDOVER_READY, .slot = worker->owner};
+
+	request_queue_push(&worker->requests, &item);
+}
+
+static void
+client_orphan(struct worker *worker)
+{
+	if (worker->orphaned)
+		return;
+	worker->orphaned = true;
+	worker->idle_ms = worker->now_ms;
+	request_queue_drop(&worker->requests);
+}
+
+void
+handover_client_turn(struct worker *worker)
+{
+	const uint64_t poll =
+	    completion_tag_pack((struct completion_tag){.operation = COMPLETION_HANDOVER_POLL});
+	const uint64_t send =
+	    completion_tag_pack((struct completion_tag){.operation = COMPLETION_HANDOVER_SEND});
+	const struct handover_item *items;
+	uint32_t count;
+
+	if (worker->orphaned) {
+		request_queue_drop(&worker->requests);
+		return;
+	}
+	if (!worker->handover_armed) {
+		io_uring_prep_poll_add(
+		    event_loop_next(&worker->loop, poll), worker->handover, POLLIN);
+		worker->handover_armed = true;
+	}
+	count = request_queue_packet(&worker->requests, &items);
+	if (count != 0)
+		io_uring_prep_send(event_loop_next(&worker->loop, send), worker->handover, items,
+		    count * sizeof(*items), MSG_NOSIGNAL);
+}
+
+void
+handover_client_sent(struct worker *worker, int result)
+{
+	bool again =
+	    result == -EAGAIN || result == -EINTR || result == -ENOBUFS || result == -ENOMEM;
+
+	request_queue_sent(&worker->requests, again);
+	if (result < 0 && !again)
+		client_orphan(worker);
+}
+
+/* The slot is this generation's and ours; what a message says is never enough. */
+static const struct slot_custody *
+item_custody(const struct worker *worker, const struct handover_item *item)
+{
+	const struct slot_custody *custody = shm_custody(&worker->shm, item->slot);
+
+	if (custody == NULL || atomic_load(&custody->state) == SLOT_FREE ||
+	    atomic_load(&custody->generation) != item->generation ||
+	    atomic_load(&custody->owner) != worker->owner)
+		return NULL;
+	return custody;
+}
+
+static bool
+take_client(struct worker *worker, const struct handover_item *item, const int *fds)
+{
+	struct session *session;
+
+	if (item_custody(worker, item) == NULL || item->legs != HANDOVER_LEG(SHM_CLIENT) ||
+	    worker->sessions[item->slot].state != SESSION_NONE)
+		return false;
+	session = session_take(worker, item->slot, item->generation);
+	session_attach(worker, session, SHM_CLIENT, fds[0]);
+	session_attach(worker, session, SHM_SERVER, -1);
+	session_open(worker, session);
+	if (worker->draining)
+		session_signal(worker, session, SIGNAL_SHUTDOWN);
+	return true;
+}
+
+static bool
+take_server(struct worker *worker, const struct handover_item *item, const int *fds)
+{
+	struct session *session = session_find(worker, item->slot, item->generation);
+
+	if (session == NULL || session->state != SESSION_LIVE ||
+	    item->legs != HANDOVER_LEG(SHM_SERVER) || session->leg[SHM_SERVER].descriptor >= 0 ||
+	    (session->leg[SHM_SERVER].flags & LEG_ABSENT))
+		return false;
+	session_attach(worker, session, SHM_SERVER, fds[0]);
+	session_run(worker, session);
+	return true;
+}
+
+static bool
+take_adopted(struct worker *worker, const struct handover_item *item, const int *fds)
+{
+	struct session *session;
+	unsigned next = 0;
+
+	if (item_custody(worker, item) == NULL ||
+	    (item->legs & ~(HANDOVER_LEG(SHM_CLIENT) | HANDOVER_LEG(SHM_SERVER))) != 0 ||
+	    worker->sessions[item->slot].state != SESSION_NONE)
+		return false;
+	session = session_take(worker, item->slot, item->generation);
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		session_attach(
+		    worker, session, leg, item->legs & HANDOVER_LEG(leg) ? fds[next++] : -1);
+	adopt_session(worker, session, item);
+	if (worker->draining)
+		session_signal(worker, session, SIGNAL_SHUTDOWN);
+	return true;
+}
+
+static void
+drain(struct worker *worker)
+{
+	worker->draining = true;
+	for (uint32_t slot = 0; slot < worker->shm.slots; slot++)
+		if (worker->sessions[slot].state == SESSION_LIVE)
+			session_signal(worker, &worker->sessions[slot], SIGNAL_SHUTDOWN);
+}
+
+/* True: the item's descriptors have found their place. */
+static bool
+item_carry_out(struct worker *worker, const struct handover_item *item, const int *fds)
+{
+	struct session *session;
+
+	switch (item->kind) {
+	case HANDOVER_CLIENT:
+		return take_client(worker, item, fds);
+	case HANDOVER_SERVER:
+		return take_server(worker, item, fds);
+	case HANDOVER_ADOPT:
+		return take_adopted(worker, item, fds);
+	case HANDOVER_SERVER_FAILED:
+		session = session_find(worker, item->slot, item->generation);
+		if (session != NULL)
+			session_server_failed(worker, session, item->error);
+		return false;
+	case HANDOVER_CLEAR:
+		session = session_find(worker, item->slot, item->generation);
+		if (session != NULL)
+			session_signal(worker, session, SIGNAL_CLEAR);
+		return false;
+	case HANDOVER_SWEEP:
+		chunk_sweep(&worker->shm, item->slot);
+		return false;
+	case HANDOVER_DRAIN:
+		drain(worker);
+		return false;
+	default:
+		return false;
+	}
+}
+
+static void
+packet_carry_out(
+    struct worker *worker, const struct handover_item *items, unsigned count, const int *fds)
+{
+	for (unsigned i = 0; i < count; i++) {
+		unsigned own = handover_item_fds(&items[i]);
+
+		if (own != 0)
+			request_queue_taken(&worker->requests, 1);
+		if (!item_carry_out(worker, &items[i], fds))
+			for (unsigned n = 0; n < own; n++)
+				close(fds[n]);
+		fds += own;
+	}
+}
+
+void
+handover_client_receive(struct worker *worker)
+{
+	struct handover_item items[HANDOVER_BATCH];
+	int fds[HANDOVER_FDS];
+
+	worker->handover_armed = false;
+	for (unsigned i = 0; i < PACKETS_PER_TURN; i++) {
+		unsigned fd_count;
+		int count = handover_receive(worker->handover, items, fds, &fd_count);
+
+		if (count == -EAGAIN || count == -EINTR)
+			return;
+		if (count == -EPROTO)
+			continue;
+		if (count <= 0) {
+			client_orphan(worker);
+			return;
+		}
+		packet_carry_out(worker, items, (unsigned)count, fds);
+	}
+}

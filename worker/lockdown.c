@@ -1,0 +1,153 @@
+#include "worker/lockdown.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define LOCKDOWN_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LOCKDOWN_SANITIZED 1
+#endif
+#endif
+#ifndef LOCKDOWN_SANITIZED
+#define LOCKDOWN_SANITIZED 0
+#endif
+
+/* The headers of the oldest supported system know neither the later rights nor the later fields. */
+struct landlock_rules {
+	uint64_t files;
+	uint64_t network; /* from version 4 */
+	uint64_t scope;	  /* from version 6 */
+};
+
+#define LANDLOCK_VERSION_FLAG 1u
+
+static int
+lockdown_landlock(void)
+{
+	struct landlock_rules rules = {.files = 0x1fff};
+	size_t size = sizeof(rules.files);
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+	int set, error = 0;
+
+	if (version < 1)
+		return 0; /* a kernel without it: seccomp alone holds */
+	if (version >= 2)
+		rules.files |= 1u << 13;
+	if (version >= 3)
+		rules.files |= 1u << 14;
+	if (version >= 4) {
+		rules.network = 0x3;
+		size = offsetof(struct landlock_rules, scope);
+	}
+	if (version >= 5)
+		rules.files |= 1u << 15;
+	if (version >= 6) {
+		rules.scope = 0x3;
+		size = sizeof(rules);
+	}
+	set = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+	if (set < 0)
+		return -errno;
+	if (syscall(SYS_landlock_restrict_self, set, 0) < 0)
+		error = -errno;
+	close(set);
+	return error;
+}
+
+static const int allowed_calls[] = {
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(close),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(restart_syscall),
+#ifdef SMTPGUARD_FAILPOINTS
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(kill),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(rt_sigprocmask),
+#endif
+#if LOCKDOWN_SANITIZED
+    /* What the runtime calls, above all while it reports what it has found. */
+    SCMP_SYS(openat),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readlink),
+    SCMP_SYS(lseek),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(kill),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(prctl),
+    SCMP_SYS(ioctl),
+#endif
+};
+
+#if LOCKDOWN_SANITIZED
+/* Leaks are looked for by a process that attaches, which an undumpable one does not allow. */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "detect_leaks=0:abort_on_error=1";
+}
+#endif
+
+static int
+lockdown_seccomp(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int error = 0;
+
+	if (filter == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]) && error == 0; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+	if (error == 0)
+		error = seccomp_load(filter);
+	seccomp_release(filter);
+	return error;
+}
+
+int
+lockdown(const char **ret_step)
+{
+	int error;
+
+	*ret_step = "PR_SET_NO_NEW_PRIVS";
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	*ret_step = "PR_SET_DUMPABLE";
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	*ret_step = "Landlock";
+	error = lockdown_landlock();
+	if (error < 0)
+		return error;
+	*ret_step = "seccomp";
+	return lockdown_seccomp();
+}

@@ -1,0 +1,437 @@
+#include "worker/session.h"
+
+#include "shm/failpoint.h"
+#include "worker/commit.h"
+#include "worker/connection.h"
+#include "worker/step.h"
+#include "worker/worker.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT_ROOM_MIN (SHM_CHUNK_SIZE / 2)
+
+struct session *
+session_find(struct worker *worker, uint32_t slot, uint32_t generation)
+{
+	struct session *session;
+
+	if (slot >= worker->shm.slots)
+		return NULL;
+	session = &worker->sessions[slot];
+	if (session->state == SESSION_NONE || session->generation != generation)
+		return NULL;
+	return session;
+}
+
+struct slot_session *
+session_shared(const struct worker *worker, const struct session *session)
+{
+	return shm_session(&worker->shm, session->slot);
+}
+
+const struct slot_custody *
+session_custody(const struct worker *worker, const struct session *session)
+{
+	return shm_custody(&worker->shm, session->slot);
+}
+
+static const struct record *
+session_record(const struct worker *worker, const struct session *session)
+{
+	return record_current(session_shared(worker, session));
+}
+
+bool
+session_leg_gone(const struct worker *worker, const struct session *session, enum shm_leg leg)
+{
+	const struct record *record = session_record(worker, session);
+
+	return (session->leg[leg].flags & (LEG_RESET | LEG_RESET_ASKED | LEG_ABSENT)) ||
+	       (record != NULL && record->ending[leg] == ENDING_RESET);
+}
+
+uint64_t
+session_pending(const struct worker *worker, const struct session *session, enum shm_leg leg)
+{
+	const struct outlet *outlet;
+
+	if (session_leg_gone(worker, session, leg))
+		return 0;
+	outlet = &session_record(worker, session)->outlet[leg];
+	return outlet_pending(outlet) - (session->leg[leg].sent - outlet->written);
+}
+
+/* The leg's outlet as it is now: without what the kernel has taken. */
+static struct outlet
+outlet_now(const struct worker *worker, const struct session *session, enum shm_leg leg)
+{
+	struct outlet outlet = session_record(worker, session)->outlet[leg];
+
+	if (session_leg_gone(worker, session, leg)) {
+		outlet.input = outlet_input_end(&outlet);
+		outlet.text = outlet_text_end(&outlet);
+		outlet.count = 0;
+	} else {
+		outlet_advance(&outlet, session->leg[leg].sent - outlet.written);
+	}
+	return outlet;
+}
+
+uint64_t
+session_needed(const struct worker *worker, const struct session *session, enum shm_leg leg)
+{
+	const struct record *record = session_record(worker, session);
+
+	/* The usual case costs no copy: all output has left. */
+	if (record->outlet[!leg].count == 0 || session_pending(worker, session, !leg) == 0)
+		return record->position[leg];
+	return outlet_now(worker, session, !leg).input;
+}
+
+struct session *
+session_take(struct worker *worker, uint32_t slot, uint32_t generation)
+{
+	struct session *session = &worker->sessions[slot];
+
+	memset(session, 0, sizeof(*session));
+	session->slot = slot;
+	session->generation = generation;
+	session->state = SESSION_LIVE;
+	session->active_ms = worker->now_ms;
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		session->leg[leg].descriptor = -1;
+	worker->session_count++;
+	worker->had_sessions = true;
+	return session;
+}
+
+void
+session_attach(struct worker *worker, struct session *session, enum shm_leg leg, int descriptor)
+{
+	session->leg[leg].descriptor = descriptor;
+	atomic_store(&session_shared(worker, session)->descriptor[leg], descriptor);
+}
+
+/* A slot whose last session left nothing behind is only renamed. */
+static void
+shared_renew(struct worker *worker, struct session *session)
+{
+	struct slot_session *shared = session_shared(worker, session);
+	struct window *windows[] = {&shared->input[0], &shared->input[1], &shared->text[0],
+	    &shared->text[1], &shared->extension};
+
+	atomic_store(&shared->published, 0);
+	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+		if (!window_is_empty(windows[i])) {
+			chunk_sweep_slot(&worker->shm, session->slot, NULL);
+			atomic_store(&windows[i]->last, 0);
+			atomic_store(&windows[i]->first, 0);
+		}
+		window_rebase(windows[i], 0);
+	}
+	trail_clear(&shared->trail);
+	atomic_store(&shared->generation, session->generation);
+}
+
+void
+session_open(struct worker *worker, struct session *session)
+{
+	FAILPOINT(opened);
+	shared_renew(worker, session);
+	if (step_first(worker, session) != STEP_COMMITTED) {
+		commit_discard(worker, session);
+		report_invalid(worker, session);
+	}
+	report_opened(worker, session);
+	session_run(worker, session);
+}
+
+void
+session_signal(struct worker *worker, struct session *session, enum session_signal signal)
+{
+	if (session->state != SESSION_LIVE)
+		return;
+	session->signals |= (uint8_t)signal;
+	session_run(worker, session);
+}
+
+void
+session_server_failed(struct worker *worker, struct session *session, int error)
+{
+	if (session->state != SESSION_LIVE || session->leg[SHM_SERVER].descriptor >= 0 ||
+	    (session->leg[SHM_SERVER].flags & LEG_ABSENT))
+		return;
+	session->server_error = error;
+	session->leg[SHM_SERVER].flags |= LEG_ABSENT;
+	report_connect_failed(worker, session, error);
+	session_signal(worker, session, SIGNAL_SERVER_FAILED);
+}
+
+/* Chunks that neither input nor output needs go back. */
+static void
+session_release(struct worker *worker, struct session *session)
+{
+	struct slot_session *shared = session_shared(worker, session);
+	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
+
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		struct window *text = &shared->text[leg];
+
+		window_release_below(&shared->input[leg], &worker->shm, &worker->chunks,
+		    session_needed(worker, session, leg), wipe);
+		if (window_is_empty(text))
+			continue;
+		if (session_pending(worker, session, leg) != 0)
+			window_release_below(text, &worker->shm, &worker->chunks,
+			    outlet_now(worker, session, leg).text, false);
+		else if (!(session->leg[leg].flags & LEG_SENDING) &&
+			 window_end(text) -
+				 outlet_text_end(&session_record(worker, session)->outlet[leg]) <
+			     TEXT_ROOM_MIN)
+			window_release_all(text, &worker->shm, &worker->chunks, false);
+	}
+}
+
+static void
+session_park(struct worker *worker, struct session *session)
+{
+	struct slot_session *shared = session_shared(worker, session);
+
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		connection_park(worker, session, leg);
+		if (!window_is_empty(&shared->text[leg]) &&
+		    session_pending(worker, session, leg) == 0 &&
+		    !(session->leg[leg].flags & LEG_SENDING))
+			window_release_all(
+			    &shared->text[leg], &worker->shm, &worker->chunks, false);
+	}
+}
+
+/* Something would be given back if the session stayed idle. */
+static bool
+session_can_park(const struct worker *worker, const struct session *session)
+{
+	const struct slot_session *shared = session_shared(worker, session);
+
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		if ((session->leg[leg].read == READ_RECEIVE &&
+			!(session->leg[leg].flags & LEG_CANCELLED)) ||
+		    !window_is_empty(&shared->text[leg]))
+			return true;
+	return false;
+}
+
+static uint64_t
+due_ending(const struct session *session)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		uint64_t at = session->active_ms + (session->leg[leg].flags & LEG_FIN_DONE
+							   ? SESSION_LINGER_MS
+							   : SESSION_UNSENT_MS);
+
+		if (session->leg[leg].descriptor >= 0 && at < due)
+			due = at;
+	}
+	return due;
+}
+
+static uint64_t
+due_live(const struct worker *worker, const struct session *session)
+{
+	uint64_t due = session_record(worker, session)->deadline_ms;
+	uint64_t idle = session->active_ms + SESSION_IDLE_MS;
+
+	if (due == 0)
+		due = UINT64_MAX;
+	if (session->blocked_ms != 0 && session->blocked_ms + SESSION_BLOCKED_MS < due)
+		due = session->blocked_ms + SESSION_BLOCKED_MS;
+	if (idle <= worker->now_ms)
+		idle = worker->now_ms + SESSION_IDLE_MS;
+	if (idle < due && session_can_park(worker, session))
+		due = idle;
+	return due;
+}
+
+static void
+session_schedule(struct worker *worker, struct session *session)
+{
+	uint64_t due =
+	    session->state == SESSION_ENDING ? due_ending(session) : due_live(worker, session);
+
+	if ((session->leg[SHM_CLIENT].flags | session->leg[SHM_SERVER].flags) & LEG_STARVED)
+		due = worker->now_ms + SESSION_RETRY_MS;
+	if (due != UINT64_MAX)
+		timer_set_no_later(&worker->wheel, &session->timer, due);
+}
+
+static bool
+leg_is_done(const struct leg *leg)
+{
+	if (leg->descriptor < 0 || (leg->flags & (LEG_RESET | LEG_RESET_ASKED)))
+		return true;
+	return (leg->flags & LEG_FIN_DONE) && (leg->flags & (LEG_END | LEG_LINGERED));
+}
+
+/* Nothing is left to do: says so in the record, then gives everything back. */
+static void
+session_finish(struct worker *worker, struct session *session)
+{
+	struct record *draft = commit_begin(worker, session);
+
+	draft->flags |= RECORD_FINISHED;
+	commit_publish(worker, session, draft);
+	report_closed(worker, session, draft);
+	session->state = SESSION_FINISHING;
+	timer_cancel(&session->timer);
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		connection_cancel(worker, session, leg);
+	session_settle(worker, session);
+}
+
+void
+session_act(struct worker *worker, struct session *session)
+{
+	const struct record *record = session_record(worker, session);
+
+	if (session->state == SESSION_FINISHING)
+		return;
+	if (session->state == SESSION_LIVE && record->ending[SHM_CLIENT] != ENDING_NONE &&
+	    record->ending[SHM_SERVER] != ENDING_NONE) {
+		session->state = SESSION_ENDING;
+		session->active_ms = worker->now_ms;
+	}
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		connection_want_send(worker, session, leg);
+		connection_want_end(worker, session, leg);
+	}
+	session_release(worker, session);
+	if (session->state == SESSION_ENDING && leg_is_done(&session->leg[SHM_CLIENT]) &&
+	    leg_is_done(&session->leg[SHM_SERVER])) {
+		session_finish(worker, session);
+		return;
+	}
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		connection_want_read(worker, session, leg);
+	session_schedule(worker, session);
+}
+
+void
+session_run(struct worker *worker, struct session *session)
+{
+	if (session->state == SESSION_LIVE) {
+		switch (step_session(worker, session)) {
+		case STEP_STARVED:
+			session->leg[SHM_CLIENT].flags |= LEG_STARVED;
+			counter_add(worker->counters, COUNTER_chunks_waited, 1);
+			break;
+		case STEP_BROKEN:
+			commit_reset(worker, session, CLOSE_INVALID_RECORD);
+			report_invalid(worker, session);
+			break;
+		default:
+			break;
+		}
+		if (session->signals == 0)
+			session->blocked_ms = 0;
+		else if (session->blocked_ms == 0)
+			session->blocked_ms = worker->now_ms;
+	}
+	session_act(worker, session);
+}
+
+/* The reason why a session is reset that could not be told its signal. */
+static enum close_reason
+blocked_reason(const struct session *session)
+{
+	if (session->signals & SIGNAL_CLEAR)
+		return CLOSE_ADMINISTRATOR;
+	if (session->signals & SIGNAL_SHUTDOWN)
+		return CLOSE_SHUTDOWN;
+	if (session->signals & SIGNAL_RESET_CLIENT)
+		return CLOSE_RESET_CLIENT;
+	if (session->signals & SIGNAL_RESET_SERVER)
+		return CLOSE_RESET_SERVER;
+	return CLOSE_TIMEOUT;
+}
+
+static void
+timer_live(struct worker *worker, struct session *session)
+{
+	uint64_t deadline = session_record(worker, session)->deadline_ms;
+
+	if (deadline != 0 && deadline <= worker->now_ms)
+		session->signals |= SIGNAL_TIMER;
+	if (session->blocked_ms != 0 &&
+	    session->blocked_ms + SESSION_BLOCKED_MS <= worker->now_ms) {
+		commit_reset(worker, session, blocked_reason(session));
+		session->signals = 0;
+	} else if (session->active_ms + SESSION_IDLE_MS <= worker->now_ms) {
+		session_park(worker, session);
+	}
+}
+
+static void
+timer_ending(struct worker *worker, struct session *session)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		struct leg *side = &session->leg[leg];
+
+		if (side->flags & LEG_FIN_DONE) {
+			if (session->active_ms + SESSION_LINGER_MS <= worker->now_ms)
+				side->flags |= LEG_LINGERED;
+		} else if (!leg_is_done(side) &&
+			   session->active_ms + SESSION_UNSENT_MS <= worker->now_ms) {
+			struct record *draft = commit_begin(worker, session);
+
+			draft->ending[leg] = ENDING_RESET;
+			commit_publish(worker, session, draft);
+		}
+	}
+}
+
+void
+session_timer(struct worker *worker, struct session *session)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		session->leg[leg].flags &= (uint16_t)~LEG_STARVED;
+	if (session->state == SESSION_LIVE)
+		timer_live(worker, session);
+	else if (session->state == SESSION_ENDING)
+		timer_ending(worker, session);
+	session_run(worker, session);
+}
+
+static void
+session_free(struct worker *worker, struct session *session)
+{
+	struct slot_session *shared = session_shared(worker, session);
+	struct window *windows[] = {&shared->input[0], &shared->input[1], &shared->text[0],
+	    &shared->text[1], &shared->extension};
+	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
+	struct handover_item item = {
+	    .kind = HANDOVER_FINISHED, .slot = session->slot, .generation = session->generation};
+
+	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
+		window_release_all(windows[i], &worker->shm, &worker->chunks, wipe);
+	if (session->adopted)
+		chunk_sweep_slot(&worker->shm, session->slot, NULL);
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		atomic_store(&shared->descriptor[leg], -1);
+		if (session->leg[leg].descriptor >= 0)
+			close(session->leg[leg].descriptor);
+	}
+	FAILPOINT(finished);
+	request_queue_push(&worker->requests, &item);
+	session->state = SESSION_NONE;
+	worker->session_count--;
+}
+
+void
+session_settle(struct worker *worker, struct session *session)
+{
+	if (session->state == SESSION_FINISHING && session->under_way == 0)
+		session_free(worker, session);
+}

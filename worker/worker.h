@@ -1,0 +1,66 @@
+/*
+ * worker -- all that one worker process holds
+ *
+ * Made by main.c before lock-down; nothing is allocated later.  Single-threaded: no part needs a
+ * lock.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "shm/chunk.h"
+#include "shm/counters.h"
+#include "shm/gateway_clock.h"
+#include "shm/region.h"
+#include "worker/event_loop.h"
+#include "worker/inspect/inspect.h"
+#include "worker/policy_cache.h"
+#include "worker/report.h"
+#include "worker/request_queue.h"
+#include "worker/session.h"
+#include "worker/timer_wheel.h"
+
+/* Inherited descriptors: the regions in the order of enum shm_region, then the hand-over socket. */
+#define WORKER_FD_REGIONS  3
+#define WORKER_FD_HANDOVER (WORKER_FD_REGIONS + SHM_REGIONS)
+
+/* A worker whose supervisor has gone waits this long for nothing. */
+#define WORKER_ORPHAN_MS 600000u
+/* The heartbeat moves at least this often. */
+#define WORKER_TURN_MS 500u
+
+struct worker {
+	struct shm shm;
+	struct event_loop loop;
+	struct timer_wheel wheel;
+	struct request_queue requests;
+	struct policy_cache policies;
+	struct chunk_cache chunks;
+	struct gateway_clock clock;
+	struct report report;
+	uint64_t now_ms; /* gateway time of this turn */
+	uint32_t index;
+	uint32_t owner;
+	int handover;
+	bool orphaned;	  /* the supervisor's end is closed */
+	uint64_t idle_ms; /* orphaned: since when there has been no session */
+	uint32_t session_count;
+	bool handover_armed; /* its poll is under way */
+	bool draining;	     /* every session is being ended */
+	bool had_sessions;
+	struct session *sessions; /* [shm.slots] */
+	struct journal_ring *journal;
+	struct counter_block *counters;
+	struct inspect *state; /* the core's native state of the step under way */
+	struct inspect_output output;
+	uint8_t scratch[2 * INSPECT_LOOKAHEAD]; /* input that straddles chunks */
+};
+
+/* Maps the regions from the inherited descriptors and allocates. 0 or -errno; *ret_step names
+ * what failed. */
+int worker_open(struct worker *worker, uint32_t index, uint32_t owner, const char **ret_step);
+void worker_close(struct worker *worker);
+
+/* Turns the loop until there is nothing left to do. 0 or -errno of a ring that broke. */
+int worker_run(struct worker *worker);
+
+#endif
