@@ -54,21 +54,6 @@ lines_add(struct lines *lines, const char *text)
 	return true;
 }
 
-static void
-write_line(void *context, const char *text)
-{
-	lines_add(context, text);
-}
-
-bool
-lines_from_config(struct lines *lines, const struct config *config, const char *section, bool all)
-{
-	struct config_writer writer = {write_line, lines};
-
-	config_print(config, section, all, &writer);
-	return !lines->overflow;
-}
-
 bool
 lines_digest(const struct lines *lines, unsigned char digest[LINES_DIGEST_SIZE])
 {

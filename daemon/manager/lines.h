@@ -7,8 +7,6 @@
 #ifndef DAEMON_MANAGER_LINES_H
 #define DAEMON_MANAGER_LINES_H
 
-#include "daemon/policy/config.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,10 +26,6 @@ struct lines {
 void lines_init(struct lines *lines);
 void lines_free(struct lines *lines);
 bool lines_add(struct lines *lines, const char *text);
-
-/* config_print() into a list; false: no memory or too long. */
-bool lines_from_config(
-    struct lines *lines, const struct config *config, const char *section, bool all);
 
 /* SHA-256 over all lines, each with '\n' behind it; false: no memory. */
 bool lines_digest(const struct lines *lines, unsigned char digest[LINES_DIGEST_SIZE]);

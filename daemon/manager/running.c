@@ -1,7 +1,7 @@
 #include "daemon/manager/running.h"
 
+#include "daemon/manager/config_lines.h"
 #include "daemon/manager/event_note.h"
-#include "daemon/manager/lines.h"
 #include "daemon/manager/policy_place.h"
 #include "daemon/manager/present.h"
 #include "daemon/manager/running_load.h"
@@ -86,7 +86,7 @@ keep(const struct running *running, struct text *why)
 	int result = -EFBIG;
 
 	lines_init(&lines);
-	if (lines_from_config(&lines, running->config, NULL, false))
+	if (config_lines(&lines, running->config, NULL, false))
 		result = store_keep_running(running->directory, &lines, running->sequence);
 	lines_free(&lines);
 	if (result < 0)

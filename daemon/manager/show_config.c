@@ -1,7 +1,7 @@
 #include "daemon/manager/show_config.h"
 
+#include "daemon/manager/config_lines.h"
 #include "daemon/manager/event_note.h"
-#include "daemon/manager/lines.h"
 #include "daemon/manager/show_json.h"
 #include "daemon/manager/store.h"
 #include "shm/gateway_clock.h"
@@ -58,7 +58,7 @@ show_running_config(
 	struct lines lines;
 
 	lines_init(&lines);
-	bool whole = lines_from_config(&lines, manager->running.config, section, all);
+	bool whole = config_lines(&lines, manager->running.config, section, all);
 	if (json)
 		show_json_finish(out, json_pack("{s:o}", "lines", lines_json(&lines)));
 	else
@@ -126,7 +126,7 @@ write_memory(const struct manager *manager, const char *by, struct text *out)
 	int result = -EFBIG;
 
 	lines_init(&lines);
-	if (lines_from_config(&lines, manager->running.config, NULL, false))
+	if (config_lines(&lines, manager->running.config, NULL, false))
 		result = store_save(manager->running.directory, &lines, by, &entry, &bytes);
 	lines_free(&lines);
 	if (result < 0)

@@ -1,6 +1,6 @@
 #include "daemon/manager/show_service_policy.h"
 
-#include "daemon/manager/lines.h"
+#include "daemon/manager/config_lines.h"
 #include "daemon/manager/show_json.h"
 #include "shm/counters.h"
 #include "worker/inspect/policy.h"
@@ -173,7 +173,7 @@ show_service_policy(const struct shm *shm, const struct config *config, bool jso
 	struct show show = {shm, &lines, out, json ? json_array() : NULL, NULL};
 
 	lines_init(&lines);
-	lines_from_config(&lines, config, NULL, false);
+	config_lines(&lines, config, NULL, false);
 	for (size_t i = 0; i < lines.count; i++) {
 		struct words words;
 
