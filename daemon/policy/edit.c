@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 set_message(struct edit *edit, const char *format, va_list arguments)
 {
 	vsnprintf(edit->outcome->message, sizeof(edit->outcome->message), format, arguments);

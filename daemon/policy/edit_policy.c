@@ -47,11 +47,12 @@ edit_policy_map(struct edit *edit)
 	}
 	struct config_policy *policy = tree_find_policy(config, name);
 	if (policy == NULL) {
-		if (config->policies == CONFIG_POLICIES_MAX) {
+		bool first = strcmp(name, CONFIG_DEFAULT_POLICY) == 0;
+		bool reserved = !first && tree_find_policy(config, CONFIG_DEFAULT_POLICY) == NULL;
+		if (config->policies + reserved == CONFIG_POLICIES_MAX) {
 			edit_refuse(edit, "at most %d policy-maps", CONFIG_POLICIES_MAX);
 			return;
 		}
-		bool first = strcmp(name, CONFIG_DEFAULT_POLICY) == 0;
 		policy = tree_insert(config->policy, &config->policies, sizeof(*policy),
 		    first ? 0 : config->policies);
 		memcpy(policy->name, name, strlen(name));
@@ -191,7 +192,8 @@ edit_service_policy(struct edit *edit)
 	}
 	struct config_service *service = tree_find_service(config, interface);
 	if (service == NULL) {
-		if (config->services == CONFIG_SERVICES_MAX) {
+		bool reserved = interface[0] != '\0' && tree_find_service(config, "") == NULL;
+		if (config->services + reserved == CONFIG_SERVICES_MAX) {
 			edit_refuse(edit, "at most %d service-policies", CONFIG_SERVICES_MAX);
 			return;
 		}

@@ -51,9 +51,9 @@ take_bounds(struct parser *parser, struct pattern_token *token)
 		return;
 	parser->at++;
 	token->least = take_number(parser);
-	parser->failed |= *parser->at++ != '-';
+	parser->failed |= !take(parser, "-");
 	token->most = take_number(parser);
-	parser->failed |= *parser->at++ != '>' || token->least > token->most;
+	parser->failed |= !take(parser, ">") || token->least > token->most;
 }
 
 static struct part

@@ -4,7 +4,8 @@
  * One flat block without pointers, every list bounded: a clone is a copy.  Owned by config.h;
  * known to the modules of this library only.  Lists keep the order of entry, but
  * global_policy and the global service-policy stand first, where the factory has them: so what is
- * printed gives the same order when it is entered again.
+ * printed gives the same order when it is entered again.  For the same reason their places are kept
+ * free while they are not there.
  */
 #ifndef DAEMON_POLICY_TREE_H
 #define DAEMON_POLICY_TREE_H
