@@ -4,38 +4,49 @@
 
 #include <string.h>
 
-#define CHUNK_GRAB 16u /* taken from the pool at once */
+#define REFILL 16u
+
+/* All that the windows of one session can name. */
+#define HELD_MAX (5u * SHM_WINDOW_CHUNKS)
 
 void
 chunk_cache_init(struct chunk_cache *cache, uint32_t owner)
 {
 	memset(cache, 0, sizeof(*cache));
 	cache->owner = owner;
-	cache->hint = owner * 2654435761u; /* workers begin their scans apart */
+	/* Workers begin their scans apart; hint is taken modulo the pool. */
+	cache->hint = (owner & 0xffu) * 4096u;
 }
 
+/* A word that says "in the cache of" whatever the owner word looks like. */
 static uint32_t
-chunk_mine(const struct chunk_cache *cache)
+cached_by(uint32_t owner)
 {
-	return CHUNK_CACHED | (cache->owner & ~CHUNK_CACHED);
+	return CHUNK_CACHED | owner;
+}
+
+static bool
+take_free(_Atomic uint32_t *word, uint32_t owner)
+{
+	uint32_t expected = CHUNK_FREE;
+
+	return atomic_load_explicit(word, memory_order_relaxed) == CHUNK_FREE &&
+	       atomic_compare_exchange_strong_explicit(
+		   word, &expected, cached_by(owner), memory_order_acquire, memory_order_relaxed);
 }
 
 static void
-chunk_refill(const struct shm *shm, struct chunk_cache *cache)
+refill(const struct shm *shm, struct chunk_cache *cache)
 {
 	_Atomic uint32_t *owners = shm_chunk_owners(shm);
+	uint32_t chunk = shm->chunks > 0 ? cache->hint % shm->chunks : 0;
 
-	for (uint32_t i = 0; i < shm->chunks && cache->count < CHUNK_GRAB; i++) {
-		uint32_t chunk = (cache->hint + i) % shm->chunks;
-		uint32_t expected = CHUNK_FREE;
-
-		if (atomic_load_explicit(&owners[chunk], memory_order_relaxed) != CHUNK_FREE)
-			continue;
-		if (atomic_compare_exchange_strong(&owners[chunk], &expected, chunk_mine(cache)))
+	for (uint32_t looked = 0; looked < shm->chunks && cache->count < REFILL; looked++) {
+		if (take_free(&owners[chunk], cache->owner))
 			cache->chunk[cache->count++] = chunk;
+		chunk = chunk + 1 < shm->chunks ? chunk + 1 : 0;
 	}
-	if (cache->count > 0)
-		cache->hint = cache->chunk[cache->count - 1] + 1;
+	cache->hint = chunk;
 }
 
 uint32_t
@@ -44,7 +55,7 @@ chunk_take(const struct shm *shm, struct chunk_cache *cache, uint32_t slot)
 	uint32_t chunk;
 
 	if (cache->count == 0)
-		chunk_refill(shm, cache);
+		refill(shm, cache);
 	if (cache->count == 0)
 		return SHM_NO_CHUNK;
 	chunk = cache->chunk[--cache->count];
@@ -52,81 +63,105 @@ chunk_take(const struct shm *shm, struct chunk_cache *cache, uint32_t slot)
 	return chunk;
 }
 
+/* The colder half goes back to the pool; the next scan begins there, so that memory once bound
+ * is used again before fresh pages are. */
+static void
+give_back_half(const struct shm *shm, struct chunk_cache *cache)
+{
+	_Atomic uint32_t *owners = shm_chunk_owners(shm);
+	const uint32_t half = CHUNK_CACHE_SIZE / 2;
+
+	for (uint32_t i = 0; i < half; i++) {
+		if (cache->chunk[i] < cache->hint)
+			cache->hint = cache->chunk[i];
+		atomic_store_explicit(&owners[cache->chunk[i]], CHUNK_FREE, memory_order_release);
+	}
+	cache->count -= half;
+	memmove(cache->chunk, cache->chunk + half, cache->count * sizeof(cache->chunk[0]));
+}
+
 void
 chunk_give(const struct shm *shm, struct chunk_cache *cache, uint32_t chunk, bool wipe)
 {
-	_Atomic uint32_t *owners = shm_chunk_owners(shm);
+	_Atomic uint32_t *word;
+	uint32_t owner;
 
 	if (chunk >= shm->chunks)
 		return;
+	word = &shm_chunk_owners(shm)[chunk];
+	owner = atomic_load_explicit(word, memory_order_relaxed);
+	/* Given back already: a second time would let two sessions have it. */
+	if (owner == CHUNK_FREE || (owner & CHUNK_CACHED) != 0)
+		return;
 	if (wipe)
 		explicit_bzero(shm_chunk(shm, chunk), SHM_CHUNK_SIZE);
-	if (cache->count == CHUNK_CACHE_SIZE) {
-		/* The oldest half goes back to everybody: the hot pages stay. */
-		for (uint32_t i = 0; i < CHUNK_CACHE_SIZE / 2; i++)
-			atomic_store_explicit(
-			    &owners[cache->chunk[i]], CHUNK_FREE, memory_order_release);
-		cache->count = CHUNK_CACHE_SIZE / 2;
-		memmove(cache->chunk, cache->chunk + CHUNK_CACHE_SIZE / 2,
-		    sizeof(cache->chunk[0]) * cache->count);
-	}
-	atomic_store_explicit(&owners[chunk], chunk_mine(cache), memory_order_release);
+	if (cache->count == CHUNK_CACHE_SIZE)
+		give_back_half(shm, cache);
+	atomic_store_explicit(word, cached_by(cache->owner), memory_order_release);
 	cache->chunk[cache->count++] = chunk;
+}
+
+static bool
+free_if(_Atomic uint32_t *word, uint32_t owner)
+{
+	return atomic_compare_exchange_strong_explicit(
+	    word, &owner, CHUNK_FREE, memory_order_release, memory_order_relaxed);
 }
 
 uint32_t
 chunk_sweep(const struct shm *shm, uint32_t owner)
 {
 	_Atomic uint32_t *owners = shm_chunk_owners(shm);
-	uint32_t mark = CHUNK_CACHED | (owner & ~CHUNK_CACHED);
 	uint32_t freed = 0;
 
-	for (uint32_t i = 0; i < shm->chunks; i++) {
-		uint32_t expected = mark;
-
-		if (atomic_load_explicit(&owners[i], memory_order_relaxed) == mark &&
-		    atomic_compare_exchange_strong(&owners[i], &expected, CHUNK_FREE))
-			freed++;
-	}
+	for (uint32_t chunk = 0; chunk < shm->chunks; chunk++)
+		freed += free_if(&owners[chunk], cached_by(owner));
 	return freed;
 }
 
-static bool
-chunk_is_held(const struct window *window, uint32_t chunk)
+static void
+add_held(const struct window *window, uint32_t held[HELD_MAX], size_t *count)
 {
-	uint32_t first = atomic_load(&window->first);
-	uint32_t last = atomic_load(&window->last);
+	uint32_t first = window->first;
+	uint32_t number = window->last - first;
 
-	for (uint32_t number = first; number != last && number - first < SHM_WINDOW_CHUNKS;
-	     number++)
-		if (atomic_load(&window->chunk[number % SHM_WINDOW_CHUNKS]) == chunk)
-			return true;
-	return false;
+	/* Damaged: window_check() refuses it, and it holds nothing. */
+	if (number > SHM_WINDOW_CHUNKS)
+		return;
+	for (uint32_t i = 0; i < number; i++)
+		held[(*count)++] = window->chunk[(first + i) % SHM_WINDOW_CHUNKS];
 }
 
 static bool
-chunk_is_named(const struct slot_session *session, uint32_t chunk)
+is_held(const uint32_t *held, size_t count, uint32_t chunk)
 {
-	for (unsigned leg = 0; leg < SHM_LEGS; leg++)
-		if (chunk_is_held(&session->input[leg], chunk) ||
-		    chunk_is_held(&session->text[leg], chunk))
+	for (size_t i = 0; i < count; i++) {
+		if (held[i] == chunk)
 			return true;
-	return chunk_is_held(&session->extension, chunk);
+	}
+	return false;
 }
 
 uint32_t
 chunk_sweep_slot(const struct shm *shm, uint32_t slot, const struct slot_session *session)
 {
 	_Atomic uint32_t *owners = shm_chunk_owners(shm);
+	uint32_t held[HELD_MAX];
+	size_t count = 0;
 	uint32_t freed = 0;
 
-	for (uint32_t i = 0; i < shm->chunks; i++) {
-		if (atomic_load_explicit(&owners[i], memory_order_relaxed) != slot + 1)
+	if (session != NULL) {
+		for (unsigned leg = 0; leg < SHM_LEGS; leg++) {
+			add_held(&session->input[leg], held, &count);
+			add_held(&session->text[leg], held, &count);
+		}
+		add_held(&session->extension, held, &count);
+	}
+	for (uint32_t chunk = 0; chunk < shm->chunks; chunk++) {
+		if (atomic_load_explicit(&owners[chunk], memory_order_relaxed) != slot + 1)
 			continue;
-		if (session != NULL && chunk_is_named(session, i))
-			continue;
-		atomic_store_explicit(&owners[i], CHUNK_FREE, memory_order_release);
-		freed++;
+		if (!is_held(held, count, chunk))
+			freed += free_if(&owners[chunk], slot + 1);
 	}
 	return freed;
 }
@@ -134,11 +169,11 @@ chunk_sweep_slot(const struct shm *shm, uint32_t slot, const struct slot_session
 uint32_t
 chunk_count_free(const struct shm *shm)
 {
-	_Atomic uint32_t *owners = shm_chunk_owners(shm);
+	const _Atomic uint32_t *owners = shm_chunk_owners(shm);
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < shm->chunks; i++) {
-		uint32_t owner = atomic_load_explicit(&owners[i], memory_order_relaxed);
+	for (uint32_t chunk = 0; chunk < shm->chunks; chunk++) {
+		uint32_t owner = atomic_load_explicit(&owners[chunk], memory_order_relaxed);
 
 		count += owner == CHUNK_FREE || (owner & CHUNK_CACHED) != 0;
 	}

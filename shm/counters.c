@@ -1,17 +1,14 @@
 #include "shm/counters.h"
 
-#include <string.h>
+enum counter_kind { KIND_COUNTER, KIND_GAUGE };
 
 struct counter_description {
 	const char *name;
 	const char *help;
-	bool gauge;
+	enum counter_kind kind;
 };
 
-#define KIND_COUNTER false
-#define KIND_GAUGE   true
-
-static const struct counter_description description[COUNTER_COUNT] = {
+static const struct counter_description descriptions[COUNTER_COUNT] = {
 #define COUNTER(name, kind, help) [COUNTER_##name] = {#name, help, KIND_##kind},
 #include "shm/counters.def"
 #undef COUNTER
@@ -20,25 +17,26 @@ static const struct counter_description description[COUNTER_COUNT] = {
 const char *
 counter_name(enum counter_id id)
 {
-	return id < COUNTER_COUNT ? description[id].name : NULL;
+	return (unsigned)id < COUNTER_COUNT ? descriptions[id].name : NULL;
 }
 
 const char *
 counter_help(enum counter_id id)
 {
-	return id < COUNTER_COUNT ? description[id].help : NULL;
+	return (unsigned)id < COUNTER_COUNT ? descriptions[id].help : NULL;
 }
 
 bool
 counter_is_gauge(enum counter_id id)
 {
-	return id < COUNTER_COUNT && description[id].gauge;
+	return (unsigned)id < COUNTER_COUNT && descriptions[id].kind == KIND_GAUGE;
 }
 
 void
 counter_set(struct counter_block *block, enum counter_id id, uint64_t value)
 {
-	atomic_store_explicit(&block->value[id], value, memory_order_relaxed);
+	if ((unsigned)id < COUNTER_COUNT)
+		atomic_store_explicit(&block->value[id], value, memory_order_relaxed);
 }
 
 void
@@ -58,9 +56,14 @@ counter_total(const struct shm *shm, enum counter_id id)
 {
 	uint64_t total = 0;
 
-	for (uint32_t writer = 0; writer < SHM_WRITERS_MAX; writer++)
-		total += atomic_load_explicit(
-		    &shm_counters(shm, writer)->value[id], memory_order_relaxed);
+	if ((unsigned)id >= COUNTER_COUNT)
+		return 0;
+	for (uint32_t writer = 0; writer < SHM_WRITERS_MAX; writer++) {
+		const struct counter_block *block = shm_counters(shm, writer);
+
+		if (block != NULL)
+			total += atomic_load_explicit(&block->value[id], memory_order_relaxed);
+	}
 	return total;
 }
 
@@ -71,8 +74,12 @@ counter_total_rule(const struct shm *shm, uint32_t policy_slot, uint32_t rule)
 
 	if (policy_slot >= POLICY_SLOTS || rule >= COUNTER_RULE_SLOTS)
 		return 0;
-	for (uint32_t writer = 0; writer < SHM_WRITERS_MAX; writer++)
-		total += atomic_load_explicit(
-		    &shm_counters(shm, writer)->rule[policy_slot][rule], memory_order_relaxed);
+	for (uint32_t writer = 0; writer < SHM_WRITERS_MAX; writer++) {
+		const struct counter_block *block = shm_counters(shm, writer);
+
+		if (block != NULL)
+			total += atomic_load_explicit(
+			    &block->rule[policy_slot][rule], memory_order_relaxed);
+	}
 	return total;
 }

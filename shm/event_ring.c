@@ -2,10 +2,9 @@
 
 #include "shm/gateway_clock.h"
 
-#include <stddef.h>
 #include <string.h>
 
-static const struct event_description catalogue[] = {
+static const struct event_description descriptions[] = {
 #define EVENT(id, severity, name, text, help) {id, severity, #name, text, help},
 #include "shm/events.def"
 #undef EVENT
@@ -14,9 +13,10 @@ static const struct event_description catalogue[] = {
 const struct event_description *
 event_describe(uint32_t id)
 {
-	for (size_t i = 0; i < sizeof(catalogue) / sizeof(catalogue[0]); i++)
-		if (catalogue[i].id == id)
-			return &catalogue[i];
+	for (size_t i = 0; i < sizeof(descriptions) / sizeof(descriptions[0]); i++) {
+		if (descriptions[i].id == id)
+			return &descriptions[i];
+	}
 	return NULL;
 }
 
@@ -27,96 +27,95 @@ event_init(struct event *event, uint32_t id, uint64_t session_id)
 	event->id = id;
 	event->session_id = session_id;
 	event->realtime_us = realtime_now_us();
-	for (unsigned i = 0; i < EVENT_TEXTS; i++)
-		event->text_length[i] = EVENT_TEXT_UNSET;
-}
-
-/* Where text `index` begins; the lengths before it are bounded as they are added up. */
-static size_t
-event_text_start(const struct event *event, unsigned index)
-{
-	size_t start = 0;
-
-	for (unsigned i = 0; i < index; i++)
-		if (event->text_length[i] <= EVENT_TEXT_SIZE - start)
-			start += event->text_length[i];
-	return start;
 }
 
 void
 event_add_text(struct event *event, const char *text, size_t length)
 {
-	unsigned index = 0;
-	size_t start;
+	size_t used = 0;
 
-	while (index < EVENT_TEXTS && event->text_length[index] != EVENT_TEXT_UNSET)
-		index++;
-	if (index == EVENT_TEXTS)
+	if (event->texts >= EVENT_TEXTS)
 		return;
-	start = event_text_start(event, index);
-	if (length > EVENT_TEXT_SIZE - start)
-		length = EVENT_TEXT_SIZE - start;
-	memcpy(event->text + start, text, length);
-	event->text_length[index] = (uint16_t)length;
+	for (unsigned i = 0; i < event->texts; i++)
+		used += event->text_length[i];
+	if (length > EVENT_TEXT_SIZE - used)
+		length = EVENT_TEXT_SIZE - used;
+	if (length > 0)
+		memcpy(event->text + used, text, length);
+	event->text_length[event->texts++] = (uint16_t)length;
 }
 
+/* The event may come from another process: its lengths are cut to the room there is. */
 void
 event_text(const struct event *event, unsigned index, const char **ret_text, size_t *ret_length)
 {
-	size_t start;
+	size_t used = 0, length = 0;
 
-	*ret_text = event->text;
-	*ret_length = 0;
-	if (index >= EVENT_TEXTS || event->text_length[index] == EVENT_TEXT_UNSET)
-		return;
-	start = event_text_start(event, index);
-	if (event->text_length[index] > EVENT_TEXT_SIZE - start)
-		return;
-	*ret_text = event->text + start;
-	*ret_length = event->text_length[index];
+	for (unsigned i = 0; i <= index && i < EVENT_TEXTS; i++) {
+		used += length;
+		length = event->text_length[i];
+		if (length > EVENT_TEXT_SIZE - used)
+			length = EVENT_TEXT_SIZE - used;
+	}
+	*ret_text = event->text + used;
+	*ret_length = index < EVENT_TEXTS ? length : 0;
 }
 
-#define BODY offsetof(struct event, realtime_us)
+/* Everything behind the sequence word. */
+static void
+copy_body(struct event *to, const struct event *from)
+{
+	memcpy((uint8_t *)to + sizeof(to->sequence), (const uint8_t *)from + sizeof(from->sequence),
+	    sizeof(*to) - sizeof(to->sequence));
+}
 
 void
 event_ring_write(struct event_ring *ring, const struct event *event)
 {
-	uint64_t number = atomic_load_explicit(&ring->head, memory_order_relaxed);
-	struct event *place = &ring->entry[number % EVENT_RING_ENTRIES];
+	uint64_t n = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	struct event *entry = &ring->entry[n % EVENT_RING_ENTRIES];
 
-	atomic_store_explicit(&place->sequence, 0, memory_order_relaxed);
+	atomic_store_explicit(&entry->sequence, 0, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-	memcpy((uint8_t *)place + BODY, (const uint8_t *)event + BODY, sizeof(*event) - BODY);
-	atomic_store_explicit(&place->sequence, number + 1, memory_order_release);
-	atomic_store_explicit(&ring->head, number + 1, memory_order_release);
+	copy_body(entry, event);
+	atomic_store_explicit(&entry->sequence, n + 1, memory_order_release);
+	atomic_store_explicit(&ring->head, n + 1, memory_order_release);
+}
+
+static bool
+read_entry(const struct event_ring *ring, uint64_t n, struct event *ret_event)
+{
+	const struct event *entry = &ring->entry[n % EVENT_RING_ENTRIES];
+
+	if (atomic_load_explicit(&entry->sequence, memory_order_acquire) != n + 1)
+		return false;
+	copy_body(ret_event, entry);
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&entry->sequence, memory_order_relaxed) != n + 1)
+		return false;
+	atomic_store_explicit(&ret_event->sequence, n + 1, memory_order_relaxed);
+	return true;
 }
 
 bool
 event_ring_read(
     const struct event_ring *ring, uint64_t *cursor, struct event *ret_event, uint64_t *ret_lost)
 {
-	uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+	/* Bounded, so that a writer that runs wild in its ring holds no reader. */
+	for (unsigned tries = 0; tries < EVENT_RING_ENTRIES; tries++) {
+		uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 
-	if (*cursor > head) /* the ring is hostile, or was made anew */
-		*cursor = head;
-	if (head - *cursor > EVENT_RING_ENTRIES) {
-		*ret_lost += head - EVENT_RING_ENTRIES - *cursor;
-		*cursor = head - EVENT_RING_ENTRIES;
-	}
-	while (*cursor < head) {
-		const struct event *place = &ring->entry[*cursor % EVENT_RING_ENTRIES];
-		uint64_t complete = ++*cursor;
-
-		if (atomic_load_explicit(&place->sequence, memory_order_acquire) == complete) {
-			memcpy((uint8_t *)ret_event + BODY, (const uint8_t *)place + BODY,
-			    sizeof(*place) - BODY);
-			atomic_thread_fence(memory_order_acquire);
-			atomic_store_explicit(&ret_event->sequence, complete, memory_order_relaxed);
-			if (atomic_load_explicit(&place->sequence, memory_order_relaxed) ==
-			    complete)
-				return true;
+		if (*cursor > head)
+			*cursor = head;
+		if (*cursor == head)
+			return false;
+		if (head - *cursor > EVENT_RING_ENTRIES) {
+			*ret_lost += head - EVENT_RING_ENTRIES - *cursor;
+			*cursor = head - EVENT_RING_ENTRIES;
 		}
-		++*ret_lost;
+		if (read_entry(ring, (*cursor)++, ret_event))
+			return true;
+		(*ret_lost)++;
 	}
 	return false;
 }

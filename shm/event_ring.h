@@ -28,7 +28,7 @@ struct event {
 	uint32_t rule;
 	uint32_t code; /* SMTP reply code, 0 none */
 	uint16_t text_length[EVENT_TEXTS];
-	uint16_t reserved;
+	uint16_t texts; /* how many were added */
 	uint64_t number[EVENT_NUMBERS];
 	struct shm_endpoint client;
 	struct shm_endpoint server;

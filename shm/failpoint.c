@@ -2,34 +2,37 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
-static const char *const name[FAILPOINT_COUNT] = {
-#define X(point) [FAILPOINT_##point] = #point,
+/* What this process knows of the plan; a failpoint is passed anywhere, so it stands alone. */
+static struct {
+	const struct failpoint_plan *plan;
+	uint32_t owner;
+	pid_t pid;
+	uint32_t serial; /* of the plan that `passed` counts for */
+	uint32_t passed;
+} self;
+
+static const char *const names[FAILPOINT_COUNT] = {
+#define X(name) #name,
     FAILPOINTS(X)
 #undef X
 };
 
-/* The one place where a process keeps a global: FAILPOINT() stands in the middle of everything. */
-static struct {
-	const struct failpoint_plan *plan;
-	uint32_t owner;
-	uint32_t serial; /* of the plan that is being counted */
-	uint32_t passes;
-} watch;
-
 const char *
 failpoint_name(unsigned point)
 {
-	return point < FAILPOINT_COUNT ? name[point] : NULL;
+	return point < FAILPOINT_COUNT ? names[point] : NULL;
 }
 
 void
 failpoint_attach(const struct failpoint_plan *plan, uint32_t owner)
 {
-	watch.plan = plan;
-	watch.owner = owner;
-	watch.serial = 0;
-	watch.passes = 0;
+	self.plan = plan;
+	self.owner = owner;
+	self.pid = getpid();
+	self.serial = 0;
+	self.passed = 0;
 }
 
 void
@@ -37,16 +40,15 @@ failpoint_pass(enum failpoint point)
 {
 	uint32_t serial;
 
-	if (watch.plan == NULL)
+	if (self.plan == NULL)
 		return;
-	serial = atomic_load_explicit(&watch.plan->serial, memory_order_acquire);
-	if (serial != watch.serial) {
-		watch.serial = serial;
-		watch.passes = 0;
+	serial = atomic_load_explicit(&self.plan->serial, memory_order_acquire);
+	if (serial == 0 || self.plan->owner != self.owner || self.plan->point != (uint32_t)point)
+		return;
+	if (serial != self.serial) {
+		self.serial = serial;
+		self.passed = 0;
 	}
-	if (serial == 0 || atomic_load(&watch.plan->owner) != watch.owner ||
-	    atomic_load(&watch.plan->point) != (uint32_t)point)
-		return;
-	if (++watch.passes >= atomic_load(&watch.plan->pass))
-		raise(SIGKILL);
+	if (++self.passed >= self.plan->pass)
+		kill(self.pid, SIGKILL);
 }

@@ -3,7 +3,8 @@
  *
  * FAILPOINT(name) costs nothing unless the build has SMTPGUARD_FAILPOINTS.  The plan lies in
  * control (the supervisor writes it on request of a test): one worker, named by its owner word,
- * raises SIGKILL at its n-th pass of the point after the plan was made.
+ * raises SIGKILL at its n-th pass of the point after the plan was made.  It does so by one kill()
+ * of the pid seen by failpoint_attach(), which a locked-down worker's filter must let through.
  */
 #ifndef SHM_FAILPOINT_H
 #define SHM_FAILPOINT_H

@@ -11,11 +11,18 @@ gateway_clock_advance(struct gateway_clock *clock, uint64_t monotonic_ms, uint64
 		passed = monotonic_ms - clock->looked_ms;
 	if (passed > GATEWAY_CLOCK_STEP_MAX_MS)
 		passed = GATEWAY_CLOCK_STEP_MAX_MS;
-	clock->looked_ms = monotonic_ms;
+	if (monotonic_ms > clock->looked_ms)
+		clock->looked_ms = monotonic_ms;
 	clock->now_ms += passed;
 	if (clock->now_ms < floor_ms)
 		clock->now_ms = floor_ms;
 	return clock->now_ms;
+}
+
+uint64_t
+gateway_clock_look(struct gateway_clock *clock, uint64_t floor_ms)
+{
+	return gateway_clock_advance(clock, monotonic_now_ms(), floor_ms);
 }
 
 uint64_t
@@ -34,10 +41,4 @@ realtime_now_us(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-uint64_t
-gateway_clock_look(struct gateway_clock *clock, uint64_t floor_ms)
-{
-	return gateway_clock_advance(clock, monotonic_now_ms(), floor_ms);
 }

@@ -37,9 +37,6 @@
 #define SHM_NO_CHUNK	  UINT32_MAX
 #define SHM_NO_SLOT	  UINT32_MAX
 
-#define SLOTS_MAX  1048575u /* bits 0-19 of a socket mark hold slot + 1 */
-#define CHUNKS_MAX 1048576u
-
 /* The two legs of a session; also the two directions: what leg L sends is direction L. */
 enum shm_leg { SHM_CLIENT = 0, SHM_SERVER = 1, SHM_LEGS = 2 };
 

@@ -5,43 +5,76 @@
 
 #include <string.h>
 
-#define READ_TRIES 8
+#define READ_TRIES    8u
+#define FLAGS_KNOWN   0x1fu
+#define SEQUENCE_MAX  (UINT64_MAX >> 1)
+#define KIND_SHIFT    30
+#define CHECKED_WORDS ((sizeof(struct record) - sizeof(uint64_t)) / sizeof(uint64_t))
 
-_Static_assert(offsetof(struct record, check) == 0, "the check word comes first");
-_Static_assert(sizeof(struct record) % 32 == 0, "four lanes of 64 bits");
+_Static_assert(sizeof(struct record) % sizeof(uint64_t) == 0, "the check reads whole words");
+
+static enum outlet_kind
+word_kind(uint32_t word)
+{
+	return (enum outlet_kind)(word >> KIND_SHIFT);
+}
+
+static uint32_t
+word_length(uint32_t word)
+{
+	return word & OUTLET_LENGTH_MAX;
+}
+
+static uint32_t
+make_word(enum outlet_kind kind, uint32_t length)
+{
+	return ((uint32_t)kind << KIND_SHIFT) | length;
+}
+
+/* An outlet may come out of another process's memory. */
+static uint32_t
+word_count(const struct outlet *outlet)
+{
+	return outlet->count < OUTLET_WORDS ? outlet->count : OUTLET_WORDS;
+}
+
+static uint64_t
+rotate(uint64_t value, unsigned bits)
+{
+	return (value << bits) | (value >> (64 - bits));
+}
 
 /*
- * Not cryptography: it finds torn and stray writes.  Four independent lanes keep it at a few
- * cycles for each 32 bytes.
+ * Four lanes of multiply and rotate, so that the multiplications overlap: it is taken at each
+ * commit.  It finds torn and damaged records; it is no defence against a forger, who could write
+ * the check as well.
  */
 uint64_t
 record_checksum(const struct record *record)
 {
-	const uint8_t *bytes = (const uint8_t *)record;
-	uint64_t lane[4] = {
-	    0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu, 0x165667b19e3779f9u, 0x85ebca77c2b2ae63u};
-	uint64_t word[4];
+	const uint64_t odd = 0x9e3779b97f4a7c15ull, mix = 0xc2b2ae3d27d4eb4full;
+	uint64_t lane[4] = {odd, mix, ~odd, ~mix};
+	uint64_t word, sum = CHECKED_WORDS;
+	const uint8_t *bytes = (const uint8_t *)record + sizeof(uint64_t);
 
-	for (size_t at = 0; at < sizeof(*record); at += sizeof(word)) {
-		memcpy(word, bytes + at, sizeof(word));
-		if (at == 0)
-			word[0] = 0; /* the check word itself */
-		for (unsigned i = 0; i < 4; i++) {
-			lane[i] = (lane[i] ^ word[i]) * 0x9fb21c651e98df25u;
-			lane[i] ^= lane[i] >> 29;
-		}
+	for (size_t i = 0; i < CHECKED_WORDS; i++) {
+		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+		lane[i % 4] = rotate(lane[i % 4] + word * mix, 31) * odd;
 	}
-	for (unsigned i = 1; i < 4; i++)
-		lane[0] = ((lane[0] << 17 | lane[0] >> 47) ^ lane[i]) * 0x9e3779b97f4a7c15u;
-	return lane[0];
+	for (unsigned i = 0; i < 4; i++)
+		sum = rotate(sum ^ lane[i], 27) * odd + mix;
+	return sum ^ (sum >> 29);
 }
 
 const struct record *
 record_current(const struct slot_session *session)
 {
 	uint64_t published = atomic_load_explicit(&session->published, memory_order_acquire);
+	const struct record *record = &session->record[published & 1];
 
-	return published == 0 ? NULL : &session->record[published & 1];
+	if (published == 0 || record->generation != session->generation)
+		return NULL;
+	return record;
 }
 
 struct record *
@@ -50,23 +83,29 @@ record_begin(struct slot_session *session, uint32_t generation)
 	const struct record *current = record_current(session);
 	struct record *draft;
 
-	if (current == NULL) {
-		draft = &session->record[1]; /* the first: sequence 1 lies in buffer 1 */
+	if (current == NULL || current->generation != generation) {
+		/* In this order: the last generation's record is never taken for this one's. */
+		atomic_store_explicit(&session->published, 0, memory_order_release);
+		atomic_store_explicit(&session->generation, generation, memory_order_release);
+		draft = &session->record[0];
+		atomic_thread_fence(memory_order_release);
 		memset(draft, 0, sizeof(*draft));
+		draft->generation = generation;
+		draft->version = RECORD_VERSION;
 	} else {
 		draft = &session->record[current == &session->record[0]];
+		/* The publication that took this buffer out of use is seen before its change. */
+		atomic_thread_fence(memory_order_release);
 		memcpy(draft, current, sizeof(*draft));
 	}
 	draft->sequence++;
-	draft->generation = generation;
-	draft->version = RECORD_VERSION;
 	return draft;
 }
 
 void
 record_publish(struct slot_session *session, struct record *record)
 {
-	uint64_t which = (uint64_t)(record - session->record);
+	uint64_t which = record == &session->record[1];
 
 	record->check = record_checksum(record);
 	atomic_store_explicit(
@@ -76,169 +115,211 @@ record_publish(struct slot_session *session, struct record *record)
 bool
 record_read(const struct slot_session *session, uint32_t generation, struct record *ret_record)
 {
-	for (unsigned i = 0; i < READ_TRIES; i++) {
-		uint64_t before = atomic_load_explicit(&session->published, memory_order_acquire);
+	struct record copy;
 
-		if (before == 0)
+	for (unsigned tries = 0; tries < READ_TRIES; tries++) {
+		uint64_t published =
+		    atomic_load_explicit(&session->published, memory_order_acquire);
+
+		if (published == 0)
 			return false;
-		memcpy(ret_record, &session->record[before & 1], sizeof(*ret_record));
+		memcpy(&copy, &session->record[published & 1], sizeof(copy));
 		atomic_thread_fence(memory_order_acquire);
-		if (atomic_load_explicit(&session->published, memory_order_relaxed) != before)
+		if (atomic_load_explicit(&session->published, memory_order_relaxed) != published)
 			continue;
-		return ret_record->sequence == before >> 1 && record_check(ret_record, generation);
+		if (copy.sequence != published >> 1 || session->generation != generation ||
+		    !record_check(&copy, generation))
+			return false;
+		*ret_record = copy;
+		return true;
 	}
 	return false;
 }
 
-/* Adds without overflow; false when it would. */
+/* Adds up the words; false when one of them is none. */
 static bool
-add_fits(uint64_t *sum, uint64_t part)
+add_up(const struct outlet *outlet, uint64_t *ret_input, uint64_t *ret_text, uint64_t *ret_sent)
 {
-	if (*sum > UINT64_MAX - part)
-		return false;
-	*sum += part;
-	return true;
-}
-
-static bool
-outlet_check(const struct outlet *outlet, uint64_t input_end)
-{
-	uint64_t input = outlet->input, text = outlet->text, written = outlet->written;
+	uint64_t input = 0, text = 0, sent = 0;
 
 	if (outlet->count > OUTLET_WORDS)
 		return false;
 	for (uint32_t i = 0; i < outlet->count; i++) {
-		uint32_t kind = outlet->word[i] >> 30;
-		uint32_t length = outlet->word[i] & OUTLET_LENGTH_MAX;
+		uint32_t length = word_length(outlet->word[i]);
 
-		if (kind == 0 || length == 0)
+		if (length == 0)
 			return false;
-		if (!add_fits(kind == OUTLET_INSERT ? &text : &input, length))
+		switch (word_kind(outlet->word[i])) {
+		case OUTLET_KEEP:
+			input += length;
+			sent += length;
+			break;
+		case OUTLET_DROP:
+			input += length;
+			break;
+		case OUTLET_INSERT:
+			text += length;
+			sent += length;
+			break;
+		default:
 			return false;
-		if (kind != OUTLET_DROP && !add_fits(&written, length))
-			return false;
+		}
 	}
-	return input == input_end;
+	*ret_input = input;
+	*ret_text = text;
+	*ret_sent = sent;
+	return true;
+}
+
+/* `consumed`: of the other leg's input; all of it is accounted for by this outlet. */
+static bool
+outlet_is_valid(const struct outlet *outlet, uint64_t consumed)
+{
+	uint64_t input, text, sent;
+
+	if (!add_up(outlet, &input, &text, &sent))
+		return false;
+	if (outlet->written > UINT64_MAX - sent || outlet->text > UINT64_MAX - text)
+		return false;
+	return outlet->input <= consumed && consumed - outlet->input == input;
+}
+
+static bool
+leg_is_valid(const struct record *record, unsigned leg)
+{
+	return record->position[leg] <= record->stored[leg] &&
+	       record->end_seen[leg] <= ENDING_SILENT && record->ending[leg] <= ENDING_SILENT &&
+	       outlet_is_valid(&record->outlet[leg], record->position[!leg]);
 }
 
 bool
 record_check(const struct record *record, uint32_t generation)
 {
-	const uint8_t flags_all =
-	    RECORD_OPAQUE | RECORD_SECRET | RECORD_DRAINING | RECORD_FINISHED | RECORD_TO_END;
-
-	if (record->version != RECORD_VERSION || record->generation != generation ||
-	    record->sequence == 0 || record->check != record_checksum(record))
+	if (record->check != record_checksum(record) || record->version != RECORD_VERSION ||
+	    record->generation != generation)
 		return false;
-	if ((record->flags & ~flags_all) != 0 || record->inspect_length > RECORD_INSPECT_SIZE ||
-	    record->close_reason >= CLOSE_REASON_COUNT)
+	if (record->sequence == 0 || record->sequence > SEQUENCE_MAX ||
+	    (record->flags & ~FLAGS_KNOWN) != 0)
 		return false;
-	for (unsigned leg = 0; leg < SHM_LEGS; leg++) {
-		if (record->position[leg] > record->stored[leg] ||
-		    record->end_seen[leg] > ENDING_SILENT || record->ending[leg] > ENDING_SILENT)
-			return false;
-		/* All input consumed from one leg is accounted for in the other's outlet. */
-		if (!outlet_check(&record->outlet[leg], record->position[!leg]))
-			return false;
-	}
-	return true;
+	if (record->close_reason >= CLOSE_REASON_COUNT ||
+	    record->inspect_length > RECORD_INSPECT_SIZE)
+		return false;
+	return leg_is_valid(record, SHM_CLIENT) && leg_is_valid(record, SHM_SERVER);
 }
 
 bool
 outlet_push(struct outlet *outlet, enum outlet_kind kind, uint32_t length)
 {
-	uint32_t *tail = outlet->count > 0 ? &outlet->word[outlet->count - 1] : NULL;
+	uint32_t count = word_count(outlet);
+	uint32_t *last = count > 0 ? &outlet->word[count - 1] : NULL;
 
 	if (length == 0)
 		return true;
 	if (length > OUTLET_LENGTH_MAX)
 		return false;
-	if (tail != NULL && *tail >> 30 == (uint32_t)kind &&
-	    (*tail & OUTLET_LENGTH_MAX) <= OUTLET_LENGTH_MAX - length) {
-		*tail += length;
+	if (last != NULL && word_kind(*last) == kind &&
+	    length <= OUTLET_LENGTH_MAX - word_length(*last)) {
+		*last += length;
 		return true;
 	}
-	if (outlet->count == OUTLET_WORDS)
+	if (count == OUTLET_WORDS)
 		return false;
-	outlet->word[outlet->count++] = (uint32_t)kind << 30 | length;
+	outlet->word[count] = make_word(kind, length);
+	outlet->count = count + 1;
 	return true;
 }
 
+/* Sum of the lengths of the kinds in the mask. */
 static uint64_t
-outlet_sum(const struct outlet *outlet, unsigned kinds)
+total(const struct outlet *outlet, unsigned kinds)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < outlet->count && i < OUTLET_WORDS; i++)
-		if (kinds & 1u << (outlet->word[i] >> 30))
-			sum += outlet->word[i] & OUTLET_LENGTH_MAX;
+	for (uint32_t i = 0; i < word_count(outlet); i++) {
+		if ((1u << word_kind(outlet->word[i]) & kinds) != 0)
+			sum += word_length(outlet->word[i]);
+	}
 	return sum;
 }
 
 uint64_t
 outlet_pending(const struct outlet *outlet)
 {
-	return outlet_sum(outlet, 1u << OUTLET_KEEP | 1u << OUTLET_INSERT);
+	return total(outlet, 1u << OUTLET_KEEP | 1u << OUTLET_INSERT);
 }
 
 uint64_t
 outlet_input_end(const struct outlet *outlet)
 {
-	return outlet->input + outlet_sum(outlet, 1u << OUTLET_KEEP | 1u << OUTLET_DROP);
+	return outlet->input + total(outlet, 1u << OUTLET_KEEP | 1u << OUTLET_DROP);
 }
 
 uint64_t
 outlet_text_end(const struct outlet *outlet)
 {
-	return outlet->text + outlet_sum(outlet, 1u << OUTLET_INSERT);
+	return outlet->text + total(outlet, 1u << OUTLET_INSERT);
+}
+
+/* The sources move on by `length` of a word. */
+static void
+pass(struct outlet *outlet, enum outlet_kind kind, uint32_t length)
+{
+	if (kind == OUTLET_KEEP || kind == OUTLET_DROP)
+		outlet->input += length;
+	if (kind == OUTLET_INSERT)
+		outlet->text += length;
+	if (kind == OUTLET_KEEP || kind == OUTLET_INSERT)
+		outlet->written += length;
 }
 
 void
 outlet_advance(struct outlet *outlet, uint64_t sent)
 {
-	uint32_t gone = 0;
+	uint32_t count = word_count(outlet);
+	uint32_t done = 0;
 
-	while (gone < outlet->count) {
-		uint32_t kind = outlet->word[gone] >> 30;
-		uint32_t length = outlet->word[gone] & OUTLET_LENGTH_MAX;
-		uint32_t part = kind == OUTLET_DROP || sent >= length ? length : (uint32_t)sent;
+	while (done < count) {
+		enum outlet_kind kind = word_kind(outlet->word[done]);
+		uint32_t length = word_length(outlet->word[done]);
 
-		if (kind != OUTLET_DROP) {
-			sent -= part;
-			outlet->written += part;
+		if (kind == OUTLET_KEEP || kind == OUTLET_INSERT) {
+			if (sent < length) {
+				pass(outlet, kind, (uint32_t)sent);
+				outlet->word[done] = make_word(kind, length - (uint32_t)sent);
+				break;
+			}
+			sent -= length;
 		}
-		if (kind == OUTLET_INSERT)
-			outlet->text += part;
-		else
-			outlet->input += part;
-		if (part < length) {
-			outlet->word[gone] -= part;
-			break;
-		}
-		gone++;
+		pass(outlet, kind, length);
+		done++;
 	}
-	outlet->count -= gone;
-	memmove(outlet->word, outlet->word + gone, sizeof(outlet->word[0]) * outlet->count);
+	outlet->count = count - done;
+	memmove(outlet->word, outlet->word + done, outlet->count * sizeof(outlet->word[0]));
 }
 
 size_t
 outlet_pieces(const struct outlet *outlet, uint64_t skip, struct outlet_piece *pieces, size_t most)
 {
-	uint64_t input = outlet->input, text = outlet->text;
+	struct outlet at = {.input = outlet->input, .text = outlet->text};
+	uint32_t words = word_count(outlet);
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < outlet->count && i < OUTLET_WORDS && count < most; i++) {
-		uint32_t kind = outlet->word[i] >> 30;
-		uint32_t length = outlet->word[i] & OUTLET_LENGTH_MAX;
-		uint64_t *position = kind == OUTLET_INSERT ? &text : &input;
+	for (uint32_t i = 0; i < words && count < most; i++) {
+		enum outlet_kind kind = word_kind(outlet->word[i]);
+		uint32_t length = word_length(outlet->word[i]);
+		uint32_t skipped = skip < length ? (uint32_t)skip : length;
 
-		if (kind != OUTLET_DROP && skip < length)
-			pieces[count++] = (struct outlet_piece){.kind = kind,
-			    .position = *position + skip,
-			    .length = length - (uint32_t)skip};
-		if (kind != OUTLET_DROP)
-			skip = skip < length ? 0 : skip - length;
-		*position += length;
+		if (kind == OUTLET_KEEP || kind == OUTLET_INSERT) {
+			skip -= skipped;
+			if (skipped < length)
+				pieces[count++] = (struct outlet_piece){
+				    .kind = kind,
+				    .position =
+					(kind == OUTLET_KEEP ? at.input : at.text) + skipped,
+				    .length = length - skipped,
+				};
+		}
+		pass(&at, kind, length);
 	}
 	return count;
 }

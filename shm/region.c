@@ -20,9 +20,19 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-#define PAGE 4096u
+/* Slot + 1 has to fit the packet mark's 20 bits. */
+#define SLOTS_MAX  0xfffffu
+#define CHUNKS_MAX 0x7fffffffu
 
-static const char *const region_name[SHM_REGIONS] = {
+/* What one session can hold in all its windows. */
+#define CHUNKS_PER_SLOT (4u * SHM_WINDOW_CHUNKS + 1u)
+
+struct layout {
+	struct shm_offsets at;
+	uint64_t size[SHM_REGIONS];
+};
+
+static const char *const region_names[SHM_REGIONS] = {
     [SHM_CONTROL] = "smtpguard-control",
     [SHM_POLICY] = "smtpguard-policy",
     [SHM_SESSIONS] = "smtpguard-sessions",
@@ -30,273 +40,325 @@ static const char *const region_name[SHM_REGIONS] = {
     [SHM_EVENTS] = "smtpguard-events",
 };
 
+static const int region_rights[][SHM_REGIONS] = {
+    [SHM_ROLE_SUPERVISOR] =
+	{
+	    [SHM_CONTROL] = PROT_READ | PROT_WRITE,
+	    [SHM_POLICY] = PROT_READ,
+	    [SHM_SESSIONS] = PROT_READ,
+	    [SHM_COUNTERS] = PROT_READ | PROT_WRITE,
+	    [SHM_EVENTS] = PROT_READ | PROT_WRITE,
+	},
+    [SHM_ROLE_MANAGER] =
+	{
+	    [SHM_CONTROL] = PROT_READ,
+	    [SHM_POLICY] = PROT_READ | PROT_WRITE,
+	    [SHM_SESSIONS] = PROT_READ,
+	    [SHM_COUNTERS] = PROT_READ | PROT_WRITE,
+	    [SHM_EVENTS] = PROT_READ | PROT_WRITE,
+	},
+    [SHM_ROLE_WORKER] =
+	{
+	    [SHM_CONTROL] = PROT_READ,
+	    [SHM_POLICY] = PROT_READ,
+	    [SHM_SESSIONS] = PROT_READ | PROT_WRITE,
+	    [SHM_COUNTERS] = PROT_READ | PROT_WRITE,
+	    [SHM_EVENTS] = PROT_READ | PROT_WRITE,
+	},
+};
+
+/* Takes `count` items of `size` bytes at the next multiple of `align`; returns where. */
 static uint64_t
-region_align(uint64_t offset, uint64_t unit)
+place(uint64_t *end, uint64_t align, uint64_t count, uint64_t size)
 {
-	return (offset + unit - 1) / unit * unit;
+	uint64_t at = (*end + align - 1) / align * align;
+
+	*end = at + count * size;
+	return at;
 }
 
-/* Places `count` objects of `size` bytes behind *end and moves *end beyond them. */
-static uint64_t
-region_place(uint64_t *end, uint64_t size, uint64_t count, uint64_t unit)
+static bool
+plan_is_valid(uint32_t slots, uint32_t chunks, uint32_t workers)
 {
-	uint64_t offset = region_align(*end, unit);
-
-	*end = offset + size * count;
-	return offset;
+	return slots >= 1 && slots <= SLOTS_MAX && chunks <= CHUNKS_MAX && workers >= 1 &&
+	       workers <= SHM_WORKERS_MAX;
 }
 
+/* The one place that knows where what lies. A valid plan cannot overflow: 2^31 * 64 KiB = 2^47. */
 static void
-region_lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct shm_layout *layout)
+lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout)
 {
-	uint64_t end[SHM_REGIONS];
+	struct shm_offsets *at = &layout->at;
+	uint64_t writers = (uint64_t)workers + 2;
+	uint64_t end;
 
-	for (unsigned i = 0; i < SHM_REGIONS; i++)
-		end[i] = sizeof(struct shm_header);
+	end = sizeof(struct shm_header);
+	at->clock_floor = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
+	at->failpoint = place(&end, SHM_CACHE_LINE, 1, sizeof(struct failpoint_plan));
+	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
+	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
+	layout->size[SHM_CONTROL] = end;
 
-	layout->clock = region_place(&end[SHM_CONTROL], sizeof(uint64_t), 1, SHM_CACHE_LINE);
-	layout->failpoint =
-	    region_place(&end[SHM_CONTROL], sizeof(struct failpoint_plan), 1, SHM_CACHE_LINE);
-	layout->process = region_place(
-	    &end[SHM_CONTROL], sizeof(struct process_entry), SHM_WORKERS_MAX, SHM_CACHE_LINE);
-	layout->custody =
-	    region_place(&end[SHM_CONTROL], sizeof(struct slot_custody), slots, SHM_CACHE_LINE);
+	end = sizeof(struct shm_header);
+	at->policy = place(&end, SHM_CACHE_LINE, 1, sizeof(struct policy_area));
+	layout->size[SHM_POLICY] = end;
 
-	layout->policy =
-	    region_place(&end[SHM_POLICY], sizeof(struct policy_area), 1, SHM_CACHE_LINE);
+	end = sizeof(struct shm_header);
+	at->journals = place(&end, SHM_CACHE_LINE, workers, sizeof(struct journal_ring));
+	at->sessions = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_session));
+	at->chunk_owners = place(&end, SHM_CACHE_LINE, chunks, sizeof(uint32_t));
+	/* Aligned to the chunk's own size, so to any page size. */
+	at->chunk_data = place(&end, SHM_CHUNK_SIZE, chunks, SHM_CHUNK_SIZE);
+	layout->size[SHM_SESSIONS] = end;
 
-	layout->journal =
-	    region_place(&end[SHM_SESSIONS], sizeof(struct journal_ring), workers, SHM_CACHE_LINE);
-	layout->chunk_owner =
-	    region_place(&end[SHM_SESSIONS], sizeof(uint32_t), chunks, SHM_CACHE_LINE);
-	layout->session =
-	    region_place(&end[SHM_SESSIONS], sizeof(struct slot_session), slots, SHM_CACHE_LINE);
-	layout->chunk = region_place(&end[SHM_SESSIONS], SHM_CHUNK_SIZE, chunks, PAGE);
+	end = sizeof(struct shm_header);
+	at->counters = place(&end, SHM_CACHE_LINE, writers, sizeof(struct counter_block));
+	layout->size[SHM_COUNTERS] = end;
 
-	layout->counters = region_place(
-	    &end[SHM_COUNTERS], sizeof(struct counter_block), SHM_WRITERS_MAX, SHM_CACHE_LINE);
+	end = sizeof(struct shm_header);
+	at->closed = place(&end, SHM_CACHE_LINE, 1, sizeof(struct closed_ring));
+	at->events = place(&end, SHM_CACHE_LINE, writers, sizeof(struct event_ring));
+	layout->size[SHM_EVENTS] = end;
+}
 
-	layout->closed =
-	    region_place(&end[SHM_EVENTS], sizeof(struct closed_ring), 1, SHM_CACHE_LINE);
-	layout->events = region_place(
-	    &end[SHM_EVENTS], sizeof(struct event_ring), SHM_WRITERS_MAX, SHM_CACHE_LINE);
+static uint64_t
+layout_bytes(const struct layout *layout)
+{
+	uint64_t total = 0;
 
-	for (unsigned i = 0; i < SHM_REGIONS; i++)
-		layout->size[i] = region_align(end[i], PAGE);
+	for (unsigned region = 0; region < SHM_REGIONS; region++)
+		total += layout->size[region];
+	return total;
 }
 
 uint64_t
 shm_plan_bytes(const struct shm_plan *plan)
 {
-	struct shm_layout layout;
-	uint64_t total = 0;
+	struct layout layout;
 
-	region_lay_out(plan->slots, plan->chunks, plan->workers, &layout);
-	for (unsigned i = 0; i < SHM_REGIONS; i++)
-		total += layout.size[i];
-	return total;
+	if (!plan_is_valid(plan->slots, plan->chunks, plan->workers))
+		return UINT64_MAX;
+	lay_out(plan->slots, plan->chunks, plan->workers, &layout);
+	return layout_bytes(&layout);
 }
 
 int
 shm_plan_fit(
     uint64_t memory_max, uint32_t sessions_max, uint32_t workers, struct shm_plan *ret_plan)
 {
+	/* One alignment of the chunks and one of their owner words may come on top. */
+	const uint64_t slack = SHM_CHUNK_SIZE + SHM_CACHE_LINE;
 	struct shm_plan plan = {.slots = sessions_max, .workers = workers};
-	uint64_t fixed, room;
+	uint64_t without, chunks;
 
-	if (sessions_max == 0 || workers == 0 || workers > SHM_WORKERS_MAX)
+	if (!plan_is_valid(plan.slots, 0, plan.workers))
 		return -EINVAL;
-	fixed = shm_plan_bytes(&plan) + PAGE;
-	if (fixed >= memory_max)
+	without = shm_plan_bytes(&plan) + slack;
+	if (without >= memory_max)
 		return -ENOMEM;
-	room = (memory_max - fixed) / (SHM_CHUNK_SIZE + sizeof(uint32_t));
-	if (room > CHUNKS_MAX)
-		room = CHUNKS_MAX;
-	if (room < sessions_max / 4u || room < 8)
+	chunks = (memory_max - without) / (SHM_CHUNK_SIZE + sizeof(uint32_t));
+	if (chunks > (uint64_t)plan.slots * CHUNKS_PER_SLOT)
+		chunks = (uint64_t)plan.slots * CHUNKS_PER_SLOT;
+	if (chunks < ((uint64_t)plan.slots + 3) / 4)
 		return -ENOMEM;
-	plan.chunks = (uint32_t)room;
+	plan.chunks = (uint32_t)chunks;
 	*ret_plan = plan;
 	return 0;
 }
 
-static int
-region_make(enum shm_region region, uint64_t size)
+static void
+shm_init(struct shm *shm)
 {
-	int fd =
-	    memfd_create(region_name[region], MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	memset(shm, 0, sizeof(*shm));
+	for (unsigned region = 0; region < SHM_REGIONS; region++)
+		shm->fd[region] = -1;
+}
 
-	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
-		fd = memfd_create(region_name[region], MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)size) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		int error = -errno;
-
-		close(fd);
-		return error;
+void
+shm_detach(struct shm *shm)
+{
+	for (unsigned region = 0; region < SHM_REGIONS; region++) {
+		if (shm->base[region] != NULL)
+			munmap(shm->base[region], shm->size[region]);
+		if (shm->fd[region] >= 0)
+			close(shm->fd[region]);
 	}
-	return fd;
+	shm_init(shm);
 }
 
 static int
-region_map(struct shm *shm, enum shm_region region, int protection)
+map_region(struct shm *shm, unsigned region, int fd, uint64_t size, int rights)
 {
-	void *base = mmap(NULL, shm->size[region], protection, MAP_SHARED, shm->fd[region], 0);
+	void *base = mmap(NULL, size, rights, MAP_SHARED, fd, 0);
 
 	if (base == MAP_FAILED)
 		return -errno;
-	/* It holds mail: never in a core dump. */
-	if (madvise(base, shm->size[region], MADV_DONTDUMP) < 0) {
-		int error = -errno;
-
-		munmap(base, shm->size[region]);
-		return error;
-	}
 	shm->base[region] = base;
+	shm->size[region] = size;
+	/* It holds mail and credentials. */
+	if (madvise(base, size, MADV_DONTDUMP) < 0)
+		return -errno;
 	return 0;
 }
 
-static void
-region_write_header(struct shm *shm, enum shm_region region, const struct shm_plan *plan)
+static int
+open_memfd(const char *name)
 {
-	struct shm_header *header = (struct shm_header *)shm->base[region];
+	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
 
-	*header = (struct shm_header){
+	/* Kernels before 6.3 do not know MFD_NOEXEC_SEAL. */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+static int
+create_region(struct shm *shm, unsigned region, const struct shm_plan *plan, uint64_t size)
+{
+	const struct shm_header header = {
 	    .magic = SHM_MAGIC,
 	    .abi_major = SHM_ABI_MAJOR,
 	    .abi_minor = SHM_ABI_MINOR,
 	    .region = region,
-	    .size = shm->size[region],
+	    .size = size,
 	    .epoch = plan->epoch,
 	    .slots = plan->slots,
 	    .chunks = plan->chunks,
 	    .workers = plan->workers,
 	    .record_size = sizeof(struct record),
 	};
+	int fd = open_memfd(region_names[region]);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	shm->fd[region] = fd;
+	if (ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	/* Nobody may shrink it under another's mapping, nor take the seals away. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	error = map_region(shm, region, fd, size, PROT_READ | PROT_WRITE);
+	if (error < 0)
+		return error;
+	memcpy(shm->base[region], &header, sizeof(header));
+	return 0;
 }
 
+/* The words whose zero would mean something. Slots and chunks stay untouched: pages are bound
+ * when they are first written, and most of them never are. */
 static void
-region_prepare(struct shm *shm, enum shm_region region, const struct shm_plan *plan)
+fill_new(const struct shm *shm)
 {
-	region_write_header(shm, region, plan);
-	if (region == SHM_SESSIONS)
-		for (uint32_t i = 0; i < plan->workers; i++)
-			atomic_store(&shm_journal(shm, i)->pulse.step_slot, SHM_NO_SLOT);
-}
-
-static void
-shm_clear(struct shm *shm)
-{
-	memset(shm, 0, sizeof(*shm));
-	for (unsigned i = 0; i < SHM_REGIONS; i++)
-		shm->fd[i] = -1;
+	for (uint32_t worker = 0; worker < shm->workers; worker++) {
+		shm_process(shm, worker)->owner = PROCESS_OWNER_NONE;
+		shm_journal(shm, worker)->pulse.step_slot = SHM_NO_SLOT;
+	}
 }
 
 int
 shm_create(struct shm *shm, const struct shm_plan *plan)
 {
-	int error = 0;
+	struct layout layout;
+	int error;
 
-	if (plan->slots == 0 || plan->slots > SLOTS_MAX || plan->chunks == 0 ||
-	    plan->chunks > CHUNKS_MAX || plan->workers == 0 || plan->workers > SHM_WORKERS_MAX)
+	shm_init(shm);
+	if (!plan_is_valid(plan->slots, plan->chunks, plan->workers))
 		return -EINVAL;
-	shm_clear(shm);
+	lay_out(plan->slots, plan->chunks, plan->workers, &layout);
+	for (unsigned region = 0; region < SHM_REGIONS; region++) {
+		error = create_region(shm, region, plan, layout.size[region]);
+		if (error < 0) {
+			shm_detach(shm);
+			return error;
+		}
+	}
 	shm->slots = plan->slots;
 	shm->chunks = plan->chunks;
 	shm->workers = plan->workers;
-	region_lay_out(plan->slots, plan->chunks, plan->workers, &shm->layout);
-	for (unsigned i = 0; i < SHM_REGIONS && error == 0; i++) {
-		shm->size[i] = shm->layout.size[i];
-		shm->fd[i] = region_make(i, shm->size[i]);
-		error = shm->fd[i] < 0 ? shm->fd[i] : region_map(shm, i, PROT_READ | PROT_WRITE);
-		if (error == 0)
-			region_prepare(shm, i, plan);
-	}
-	if (error != 0)
-		shm_detach(shm);
-	return error;
+	shm->at = layout.at;
+	fill_new(shm);
+	return 0;
 }
 
-/* Who may write what; everything else is mapped read-only. */
+/* Reads the header once, so that its writer cannot change it between check and use. */
 static int
-region_protection(enum shm_role role, enum shm_region region)
+read_header(int fd, unsigned region, struct shm_header *header)
 {
-	static const uint8_t writes[][SHM_REGIONS] = {
-	    [SHM_ROLE_SUPERVISOR] = {[SHM_CONTROL] = 1, [SHM_COUNTERS] = 1, [SHM_EVENTS] = 1},
-	    [SHM_ROLE_MANAGER] = {[SHM_POLICY] = 1, [SHM_COUNTERS] = 1, [SHM_EVENTS] = 1},
-	    [SHM_ROLE_WORKER] = {[SHM_SESSIONS] = 1, [SHM_COUNTERS] = 1, [SHM_EVENTS] = 1},
-	};
-
-	return writes[role][region] ? PROT_READ | PROT_WRITE : PROT_READ;
-}
-
-static bool
-region_header_fits(const struct shm *shm, enum shm_region region)
-{
-	const struct shm_header *header = (const struct shm_header *)shm->base[region];
-
-	return header->magic == SHM_MAGIC && header->abi_major == SHM_ABI_MAJOR &&
-	       header->region == (uint32_t)region && header->size == shm->size[region] &&
-	       header->record_size == sizeof(struct record) && header->slots > 0 &&
-	       header->slots <= SLOTS_MAX && header->chunks > 0 && header->chunks <= CHUNKS_MAX &&
-	       header->workers > 0 && header->workers <= SHM_WORKERS_MAX;
-}
-
-static int
-region_attach(struct shm *shm, enum shm_region region, enum shm_role role)
-{
-	const struct shm_header *header;
 	struct stat status;
-	int error;
+	int seals = fcntl(fd, F_GET_SEALS);
+	ssize_t got;
 
-	if (fstat(shm->fd[region], &status) < 0)
+	if (seals < 0)
+		return errno == EINVAL ? -EPROTO : -errno;
+	/* A region that can be cut short would kill its readers by SIGBUS. */
+	if ((seals & F_SEAL_SHRINK) == 0)
+		return -EPROTO;
+	if (fstat(fd, &status) < 0)
 		return -errno;
-	if (status.st_size < (off_t)sizeof(struct shm_header))
+	got = pread(fd, header, sizeof(*header), 0);
+	if (got < 0)
+		return -errno;
+	if (got != (ssize_t)sizeof(*header) || header->magic != SHM_MAGIC ||
+	    header->abi_major != SHM_ABI_MAJOR || header->region != region ||
+	    header->record_size != sizeof(struct record) ||
+	    !plan_is_valid(header->slots, header->chunks, header->workers) || status.st_size < 0 ||
+	    header->size != (uint64_t)status.st_size)
 		return -EPROTO;
-	shm->size[region] = (uint64_t)status.st_size;
-	error = region_map(shm, region, region_protection(role, region));
-	if (error != 0)
+	return 0;
+}
+
+static int
+attach_region(struct shm *shm, unsigned region, int fd, int rights)
+{
+	struct shm_header header;
+	struct layout layout;
+	int error = read_header(fd, region, &header);
+
+	if (error < 0)
 		return error;
-	if (!region_header_fits(shm, region))
-		return -EPROTO;
-	header = (const struct shm_header *)shm->base[region];
-	if (region == SHM_CONTROL) {
-		shm->slots = header->slots;
-		shm->chunks = header->chunks;
-		shm->workers = header->workers;
-	} else if (header->slots != shm->slots || header->chunks != shm->chunks ||
-		   header->workers != shm->workers) {
-		return -EPROTO;
+	if (region == 0) {
+		shm->slots = header.slots;
+		shm->chunks = header.chunks;
+		shm->workers = header.workers;
 	}
-	region_lay_out(shm->slots, shm->chunks, shm->workers, &shm->layout);
-	return shm->size[region] == shm->layout.size[region] ? 0 : -EPROTO;
+	if (header.slots != shm->slots || header.chunks != shm->chunks ||
+	    header.workers != shm->workers)
+		return -EPROTO;
+	lay_out(header.slots, header.chunks, header.workers, &layout);
+	if (header.size != layout.size[region])
+		return -EPROTO;
+	shm->at = layout.at;
+	return map_region(shm, region, fd, header.size, rights);
 }
 
 int
 shm_attach(struct shm *shm, const int fd[SHM_REGIONS], enum shm_role role)
 {
-	int error = 0;
+	int error;
 
-	shm_clear(shm);
-	memcpy(shm->fd, fd, sizeof(shm->fd));
-	for (unsigned i = 0; i < SHM_REGIONS && error == 0; i++)
-		error = region_attach(shm, i, role);
-	if (error != 0)
-		shm_detach(shm);
-	return error;
+	shm_init(shm);
+	for (unsigned region = 0; region < SHM_REGIONS; region++) {
+		error = attach_region(shm, region, fd[region], region_rights[role][region]);
+		if (error < 0) {
+			shm_detach(shm);
+			return error;
+		}
+	}
+	for (unsigned region = 0; region < SHM_REGIONS; region++) {
+		if (role == SHM_ROLE_SUPERVISOR)
+			shm->fd[region] = fd[region];
+		else
+			close(fd[region]);
+	}
+	return 0;
 }
 
-void
-shm_detach(struct shm *shm)
+static void *
+item(const struct shm *shm, enum shm_region region, uint64_t offset, uint64_t index, uint64_t size)
 {
-	for (unsigned i = 0; i < SHM_REGIONS; i++) {
-		if (shm->base[i] != NULL)
-			munmap(shm->base[i], shm->size[i]);
-		if (shm->fd[i] >= 0)
-			close(shm->fd[i]);
-	}
-	shm_clear(shm);
+	return shm->base[region] + offset + index * size;
 }
 
 struct process_entry *
@@ -304,7 +366,7 @@ shm_process(const struct shm *shm, uint32_t worker)
 {
 	if (worker >= shm->workers)
 		return NULL;
-	return (struct process_entry *)(shm->base[SHM_CONTROL] + shm->layout.process) + worker;
+	return item(shm, SHM_CONTROL, shm->at.processes, worker, sizeof(struct process_entry));
 }
 
 struct slot_custody *
@@ -312,19 +374,19 @@ shm_custody(const struct shm *shm, uint32_t slot)
 {
 	if (slot >= shm->slots)
 		return NULL;
-	return (struct slot_custody *)(shm->base[SHM_CONTROL] + shm->layout.custody) + slot;
+	return item(shm, SHM_CONTROL, shm->at.custody, slot, sizeof(struct slot_custody));
 }
 
 struct failpoint_plan *
 shm_failpoint(const struct shm *shm)
 {
-	return (struct failpoint_plan *)(shm->base[SHM_CONTROL] + shm->layout.failpoint);
+	return item(shm, SHM_CONTROL, shm->at.failpoint, 0, 0);
 }
 
 _Atomic uint64_t *
 shm_clock_floor(const struct shm *shm)
 {
-	return (_Atomic uint64_t *)(shm->base[SHM_CONTROL] + shm->layout.clock);
+	return item(shm, SHM_CONTROL, shm->at.clock_floor, 0, 0);
 }
 
 struct slot_session *
@@ -332,7 +394,7 @@ shm_session(const struct shm *shm, uint32_t slot)
 {
 	if (slot >= shm->slots)
 		return NULL;
-	return (struct slot_session *)(shm->base[SHM_SESSIONS] + shm->layout.session) + slot;
+	return item(shm, SHM_SESSIONS, shm->at.sessions, slot, sizeof(struct slot_session));
 }
 
 struct journal_ring *
@@ -340,13 +402,13 @@ shm_journal(const struct shm *shm, uint32_t worker)
 {
 	if (worker >= shm->workers)
 		return NULL;
-	return (struct journal_ring *)(shm->base[SHM_SESSIONS] + shm->layout.journal) + worker;
+	return item(shm, SHM_SESSIONS, shm->at.journals, worker, sizeof(struct journal_ring));
 }
 
 _Atomic uint32_t *
 shm_chunk_owners(const struct shm *shm)
 {
-	return (_Atomic uint32_t *)(shm->base[SHM_SESSIONS] + shm->layout.chunk_owner);
+	return item(shm, SHM_SESSIONS, shm->at.chunk_owners, 0, 0);
 }
 
 uint8_t *
@@ -354,33 +416,52 @@ shm_chunk(const struct shm *shm, uint32_t chunk)
 {
 	if (chunk >= shm->chunks)
 		return NULL;
-	return shm->base[SHM_SESSIONS] + shm->layout.chunk + (uint64_t)chunk * SHM_CHUNK_SIZE;
+	return item(shm, SHM_SESSIONS, shm->at.chunk_data, chunk, SHM_CHUNK_SIZE);
+}
+
+/* Writer to array index: the workers configured, then the supervisor, then the manager. */
+static bool
+writer_index(const struct shm *shm, uint32_t writer, uint32_t *ret_index)
+{
+	if (writer < shm->workers)
+		*ret_index = writer;
+	else if (writer == SHM_WRITER_SUPERVISOR)
+		*ret_index = shm->workers;
+	else if (writer == SHM_WRITER_MANAGER)
+		*ret_index = shm->workers + 1;
+	else
+		return false;
+	return true;
 }
 
 struct counter_block *
 shm_counters(const struct shm *shm, uint32_t writer)
 {
-	if (writer >= SHM_WRITERS_MAX)
+	uint32_t index;
+
+	if (!writer_index(shm, writer, &index))
 		return NULL;
-	return (struct counter_block *)(shm->base[SHM_COUNTERS] + shm->layout.counters) + writer;
+	return item(shm, SHM_COUNTERS, shm->at.counters, index, sizeof(struct counter_block));
 }
 
 struct event_ring *
 shm_events(const struct shm *shm, uint32_t writer)
 {
-	if (writer >= SHM_WRITERS_MAX)
+	uint32_t index;
+
+	if (!writer_index(shm, writer, &index))
 		return NULL;
-	return (struct event_ring *)(shm->base[SHM_EVENTS] + shm->layout.events) + writer;
+	return item(shm, SHM_EVENTS, shm->at.events, index, sizeof(struct event_ring));
 }
 
 struct closed_ring *
 shm_closed(const struct shm *shm)
 {
-	return (struct closed_ring *)(shm->base[SHM_EVENTS] + shm->layout.closed);
+	return item(shm, SHM_EVENTS, shm->at.closed, 0, 0);
 }
 
 struct policy_area *
 shm_policy(const struct shm *shm)
 {
-	return (struct policy_area *)(shm->base[SHM_POLICY] + shm->layout.policy);
+	return item(shm, SHM_POLICY, shm->at.policy, 0, 0);
 }

@@ -25,21 +25,13 @@ struct shm_plan {
 	uint64_t epoch;
 };
 
-/* Where the parts of the regions begin: one computation for who creates and who attaches. */
-struct shm_layout {
-	uint64_t clock;
-	uint64_t failpoint;
-	uint64_t process;
-	uint64_t custody;
-	uint64_t policy;
-	uint64_t journal;
-	uint64_t chunk_owner;
-	uint64_t session;
-	uint64_t chunk;
-	uint64_t counters;
-	uint64_t closed;
-	uint64_t events;
-	uint64_t size[SHM_REGIONS];
+/* Where the arrays begin in their regions, bytes. */
+struct shm_offsets {
+	uint64_t clock_floor, failpoint, processes, custody;   /* control */
+	uint64_t policy;				       /* policy */
+	uint64_t journals, sessions, chunk_owners, chunk_data; /* sessions */
+	uint64_t counters;				       /* counters */
+	uint64_t closed, events;			       /* events */
 };
 
 struct shm {
@@ -49,7 +41,7 @@ struct shm {
 	uint32_t slots;
 	uint32_t chunks;
 	uint32_t workers;
-	struct shm_layout layout;
+	struct shm_offsets at;
 };
 
 struct slot_custody;
@@ -68,7 +60,10 @@ int shm_plan_fit(
     uint64_t memory_max, uint32_t sessions_max, uint32_t workers, struct shm_plan *ret_plan);
 uint64_t shm_plan_bytes(const struct shm_plan *plan);
 
+/* -EINVAL: a plan beyond the limits of the layout. */
 int shm_create(struct shm *shm, const struct shm_plan *plan);
+/* On success the descriptors are closed, except for the supervisor, which hands them on; on
+ * failure they stay the caller's. */
 int shm_attach(struct shm *shm, const int fd[SHM_REGIONS], enum shm_role role);
 void shm_detach(struct shm *shm);
 

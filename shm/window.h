@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct window) == 48, "window is part of the ABI");
 
 struct shm;
 struct chunk_cache;
+struct slot_session;
 
 /* Empty, the next chunk starting at `position`. Only when it holds no chunk. */
 void window_rebase(struct window *window, uint64_t position);
@@ -58,5 +59,8 @@ bool window_write(struct window *window, const struct shm *shm, uint64_t positio
 
 /* Bounds, and that each chunk held is owned by this slot. */
 bool window_check(const struct window *window, const struct shm *shm, uint32_t slot);
+/* window_check() of every window of the slot, and that no chunk stands in two places: it would
+ * be given back twice, the second time from under another session. */
+bool window_check_slot(const struct slot_session *session, const struct shm *shm, uint32_t slot);
 
 #endif
