@@ -3,11 +3,12 @@
  *
  *   replay_test [--count N] [--seed S] [--verbose]
  *
- * Runs sessions S, S + 1, ... (1 when not given) whole, byte by byte, with random cuts, and with
- * the state saved and loaded before every call.  On a failure it prints the seed and the session
- * as a script that can be kept as a dialogue; exit code 1.
+ * Runs sessions S, S + 1, ... (1 when not given) whole, byte by byte, with random cuts, with the
+ * state saved and loaded before every call, and through two cores in a row.  On a failure it prints
+ * the seed and the session as a script that can be kept as a dialogue; exit code 1.
  */
 #include "tests/dialogue/transcript.h"
+#include "tests/replay/chain.h"
 #include "tests/replay/session_generator.h"
 
 #include <stdio.h>
@@ -48,6 +49,10 @@ replay(const struct dialogue *dialogue, uint64_t seed)
 	for (uint64_t i = 1; i <= 4 && good; i++) {
 		struct harness_options cuts = {.seed = seed * 8 + i, .reload = i % 2 == 0};
 		good = same(dialogue, &cuts, "random cuts", &wanted);
+	}
+	if (good && !chain_run(dialogue, &failure)) {
+		printf("two in a row: %s\n", failure.data);
+		good = false;
 	}
 	visible_done(&wanted);
 	visible_done(&failure);
