@@ -178,11 +178,8 @@ class Gateway:
         self.conf = os.path.join(self.folder, "smtpguard.conf")
         self.socket = os.path.join(self.runtime, "control.sock")
         self.log_path = os.path.join(self.folder, "log")
-        for path in (self.folder, self.runtime, self.state):
-            os.makedirs(path, exist_ok=True)
-            os.chmod(path, 0o755)
-        shutil.chown(self.runtime, "nobody")
-        shutil.chown(self.state, "nobody")
+        os.makedirs(self.folder, exist_ok=True)
+        os.chmod(self.folder, 0o755)
 
     def __enter__(self):
         self.start()
@@ -258,12 +255,14 @@ class Gateway:
         return "static (inside,outside) tcp %s %s" % (words(listen), words(server))
 
     def counters(self):
-        return self.show("counters")["counters"]
+        """Counters and gauges by name."""
+        answer = self.show("counters")
+        return {**answer["counters"], **answer["gauges"]}
 
     def workers(self):
         """{index: pid} of the workers that are ready."""
-        return {w["index"]: w["pid"] for w in self.show("version")["workers"]
-                if w.get("state", "ready") == "ready"}
+        return {w["worker"]: w["pid"] for w in self.show("version")["workers"]
+                if w["state"] == "ready"}
 
     def processes(self):
         """Pids of the supervisor and all below it."""
@@ -308,11 +307,11 @@ class Gateway:
     def check_nothing_left(self, seconds=20.0):
         """No slot, no descriptor, no chunk is in use once all sessions have ended."""
         def left():
-            counters, chunks = self.counters(), self.show("version")["chunks"]
+            counters, version = self.counters(), self.show("version")
             return {name: value for name, value in (
                 ("slots_in_use", counters["slots_in_use"]),
                 ("descriptors_held", counters["descriptors_held"]),
-                ("chunks in use", chunks["total"] - chunks["free"])) if value != 0}
+                ("chunks in use", version["chunks"] - version["chunks_free"])) if value != 0}
         end = time.monotonic() + seconds
         while left() and time.monotonic() < end:
             time.sleep(0.1)
