@@ -43,7 +43,6 @@ poison(struct supervisor *supervisor, uint32_t slot)
 
 	if (length > 0)
 		supervisor_count(supervisor, COUNTER_quarantine_files, 1);
-	supervisor_count(supervisor, COUNTER_sessions_poisoned, 1);
 	supervisor_event_init(supervisor, &event, 109012, slot);
 	event_add_text(&event, name, length > 0 ? (size_t)length : 0);
 	supervisor_event(supervisor, &event);

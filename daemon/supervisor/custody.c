@@ -10,6 +10,12 @@
 
 #define SESSION_COUNTER_BITS 40
 
+static const struct custody_slot empty_slot = {
+    .fd = {-1, -1},
+    .worker = CUSTODY_UNOWNED,
+    .died = CUSTODY_UNOWNED,
+};
+
 static int
 draw_id_prefix(uint64_t *ret_prefix)
 {
@@ -42,7 +48,7 @@ custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_m
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < slots; i++) {
-		custody->slot[i].fd[SHM_CLIENT] = custody->slot[i].fd[SHM_SERVER] = -1;
+		custody->slot[i] = empty_slot;
 		slot_list_append(custody->queue_link, &custody->free, i);
 	}
 	return 0;
@@ -80,11 +86,7 @@ custody_take(struct custody *custody)
 	if (slot == SHM_NO_SLOT)
 		return SHM_NO_SLOT;
 	public = shm_custody(custody->shm, slot);
-	custody->slot[slot] = (struct custody_slot){
-	    .fd = {-1, -1},
-	    .worker = CUSTODY_UNOWNED,
-	    .died = CUSTODY_UNOWNED,
-	};
+	custody->slot[slot] = empty_slot;
 	atomic_store_explicit(&public->owner, PROCESS_OWNER_NONE, memory_order_relaxed);
 	atomic_fetch_add_explicit(&public->generation, 1, memory_order_relaxed);
 	public->session_id = custody->id_prefix | ++custody->id_counter;

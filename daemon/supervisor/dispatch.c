@@ -1,6 +1,5 @@
 #include "daemon/supervisor/dispatch.h"
 
-#include "daemon/supervisor/ending.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/handover.h"
@@ -21,8 +20,6 @@ struct packet {
 	unsigned fds;
 	unsigned carriers; /* items with descriptors */
 	unsigned slots;
-	unsigned opened;
-	unsigned adopted;
 };
 
 void
@@ -265,7 +262,8 @@ adopt_flags(struct supervisor *supervisor, struct handover_item *item)
 		item->flags |= HANDOVER_TO_END;
 }
 
-/* False: nothing was added, because the session is over or cannot be measured now. */
+/* False: nothing was added, because a leg does not hold still. A session that is FINISHED is
+ * adopted too: its chunks are a worker's to wipe and return. */
 static bool
 add_adopt(struct supervisor *supervisor, struct packet *packet, uint32_t slot)
 {
@@ -275,10 +273,6 @@ add_adopt(struct supervisor *supervisor, struct packet *packet, uint32_t slot)
 	struct record record;
 	bool known = record_read(shm_session(&supervisor->shm, slot), generation, &record);
 
-	if (known && record.flags & RECORD_FINISHED) {
-		ending_begin(supervisor, slot, &record);
-		return false;
-	}
 	item = packet_item(packet, &supervisor->custody, slot, HANDOVER_ADOPT);
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		if (!adopt_leg(
@@ -290,7 +284,6 @@ add_adopt(struct supervisor *supervisor, struct packet *packet, uint32_t slot)
 		}
 	}
 	adopt_flags(supervisor, item);
-	packet->adopted++;
 	return true;
 }
 
@@ -303,7 +296,6 @@ add_news(struct supervisor *supervisor, struct packet *packet, uint32_t slot)
 	if (private->pending & PENDING_CLIENT) {
 		item = packet_item(packet, &supervisor->custody, slot, HANDOVER_CLIENT);
 		packet_leg(packet, item, private, SHM_CLIENT);
-		packet->opened++;
 	}
 	if (private->pending & PENDING_SERVER && private->fd[SHM_SERVER] >= 0) {
 		item = packet_item(packet, &supervisor->custody, slot, HANDOVER_SERVER);
@@ -348,7 +340,6 @@ fill_packet(struct supervisor *supervisor, struct worker *worker, struct packet 
 	uint32_t next, slot = worker->queue.first;
 
 	packet->items = packet->fds = packet->carriers = packet->slots = 0;
-	packet->opened = packet->adopted = 0;
 	add_orders(packet, worker);
 	for (; slot != SHM_NO_SLOT && packet->items + SLOT_ITEMS_MAX <= HANDOVER_BATCH;
 	     slot = next) {
@@ -369,8 +360,6 @@ packet_sent(struct supervisor *supervisor, struct worker *worker, const struct p
 		supervisor->custody.slot[packet->slot[i]].pending = 0;
 		unqueue(supervisor, packet->slot[i]);
 	}
-	supervisor_count(supervisor, COUNTER_sessions_opened, packet->opened);
-	supervisor_count(supervisor, COUNTER_sessions_adopted, packet->adopted);
 }
 
 /* EPOLLOUT is only asked for while the socket is full. */

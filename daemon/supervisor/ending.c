@@ -67,7 +67,6 @@ slot_leave(struct supervisor *supervisor, uint32_t slot, bool late)
 	if (!client || !server)
 		return false;
 	custody_free(&supervisor->custody, slot);
-	supervisor_count(supervisor, COUNTER_sessions_closed, 1);
 	return true;
 }
 
