@@ -1,0 +1,219 @@
+#include "worker/inspect/command_parse.h"
+
+#include <string.h>
+
+static bool
+is_word(uint8_t byte)
+{
+	unsigned letter = (unsigned)(byte | 0x20) - 'a';
+
+	return letter < 26 || (unsigned)byte - '0' < 10 || byte == '-';
+}
+
+static size_t
+word_length(const uint8_t *line, size_t length)
+{
+	size_t word = 0;
+
+	while (word < length && line[word] != ' ' && line[word] != '\r' && line[word] != '\n')
+		word++;
+	return word;
+}
+
+unsigned
+command_parse_verb(const uint8_t *line, size_t length)
+{
+	return command_table_find(line, word_length(line, length));
+}
+
+/* Whether the octets are well-formed UTF-8 (RFC 3629 4); ASCII is. */
+static bool
+is_utf8(const uint8_t *text, size_t length)
+{
+	for (size_t i = 0; i < length;) {
+		uint8_t lead = text[i++];
+		unsigned more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+		uint8_t low = 0x80, high = 0xbf;
+		if (lead < 0x80)
+			continue;
+		if (lead < 0xc2 || lead > 0xf4 || more > length - i)
+			return false;
+		if (lead == 0xe0)
+			low = 0xa0;
+		else if (lead == 0xed)
+			high = 0x9f;
+		else if (lead == 0xf0)
+			low = 0x90;
+		else if (lead == 0xf4)
+			high = 0x8f;
+		for (; more; more--, i++, low = 0x80, high = 0xbf)
+			if (text[i] < low || text[i] > high)
+				return false;
+	}
+	return true;
+}
+
+/* Sets the fault of octets that no command may hold. */
+static void
+check_octets(struct command *command, const uint8_t *line, size_t length)
+{
+	bool eight_bit = false;
+
+	for (size_t i = 0; i < length; i++) {
+		if (line[i] == '\r' || line[i] == '\n' || line[i] == '\0') {
+			command->fault = line[i] ? OWN_BARE : OWN_SYNTAX;
+			command->unframed = true;
+			return;
+		}
+		if (line[i] < 0x20 || line[i] == 0x7f)
+			command->fault = OWN_SYNTAX;
+		eight_bit |= line[i] >= 0x80;
+	}
+	command->non_ascii = eight_bit;
+	if (eight_bit && !is_utf8(line, length))
+		command->fault = OWN_SYNTAX;
+}
+
+/* The path from behind '<' to its '>'; quoted strings may hold any of both (RFC 5321 4.1.2). */
+static bool
+scan_path(struct command *command, const uint8_t *text, size_t length, size_t *taken)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < length; i++) {
+		if (quoted && text[i] == '\\') {
+			i++;
+		} else if (text[i] == '"') {
+			quoted = !quoted;
+		} else if (!quoted && (text[i] == '<' || text[i] == ' ')) {
+			return false;
+		} else if (!quoted && text[i] == '>') {
+			command->path = text;
+			command->path_length = i;
+			*taken = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One esmtp-param (RFC 5321 4.1.2). */
+static bool
+scan_parameter(struct command *command, const uint8_t *text, size_t length)
+{
+	size_t name = 0;
+
+	while (name < length && is_word(text[name]))
+		name++;
+	if (name == 0 || text[0] == '-' || (name < length && text[name] != '='))
+		return false;
+	if (name < length && name + 1 == length)
+		return false;
+	if (name == 8 && ascii_equal(text, "SMTPUTF8", 8))
+		command->smtputf8 = true;
+	if (length == 15 && ascii_equal(text, "BODY=BINARYMIME", 15))
+		command->fault = OWN_BODY_TYPE; /* only BDAT could carry it (RFC 3030 3) */
+	return true;
+}
+
+static bool
+scan_parameters(struct command *command, const uint8_t *text, size_t length)
+{
+	size_t at = 0;
+
+	while (at < length) {
+		if (text[at] != ' ')
+			return false;
+		while (at < length && text[at] == ' ')
+			at++;
+		size_t word = word_length(text + at, length - at);
+		if (word && !scan_parameter(command, text + at, word))
+			return false;
+		at += word;
+	}
+	return true;
+}
+
+/* "FROM:<path> parameters"; a space behind the colon is a known fault of clients and harmless. */
+static bool
+scan_mail(struct command *command, const char *lead, size_t lead_length)
+{
+	const uint8_t *text = command->argument;
+	size_t length = command->argument_length, taken;
+
+	if (length < lead_length || !ascii_equal(text, lead, lead_length))
+		return false;
+	text += lead_length;
+	length -= lead_length;
+	if (length && *text == ' ') {
+		text++;
+		length--;
+	}
+	if (length == 0 || *text != '<' || !scan_path(command, text + 1, length - 1, &taken))
+		return false;
+	return scan_parameters(command, text + 1 + taken, length - 1 - taken);
+}
+
+static void
+check_argument(struct command *command)
+{
+	const uint8_t *text = command->argument;
+	size_t length = command->argument_length;
+	bool good = true;
+
+	switch (command_table_row(command->verb)->argument) {
+	case ARGUMENT_NONE:
+		if (length)
+			command->fault = OWN_NO_ARGUMENT; /* RFC 5321 4.3.2 */
+		return;
+	case ARGUMENT_TEXT:
+		good = length > 0;
+		break;
+	case ARGUMENT_DOMAIN:
+		good = length > 0 && !memchr(text, ' ', length) && !command->non_ascii;
+		break;
+	case ARGUMENT_FROM:
+		good = scan_mail(command, "FROM:", 5);
+		break;
+	case ARGUMENT_TO:
+		good = scan_mail(command, "TO:", 3);
+		break;
+	default:
+		break;
+	}
+	if (!good)
+		command->fault = OWN_ARGUMENT;
+}
+
+/* "Subject: x", "Host: y": a header was sent where a command belongs. */
+static bool
+is_header(const uint8_t *line, size_t word)
+{
+	size_t name = 0;
+
+	while (name < word && is_word(line[name]))
+		name++;
+	return name > 0 && name + 1 == word && line[name] == ':';
+}
+
+void
+command_parse(struct command *command, const uint8_t *line, size_t length)
+{
+	size_t word = word_length(line, length), at = word;
+
+	memset(command, 0, sizeof(*command));
+	command->verb = (uint8_t)command_table_find(line, word);
+	check_octets(command, line, length);
+	while (at < length && line[at] == ' ')
+		at++;
+	while (length > at && line[length - 1] == ' ')
+		length--; /* RFC 5321 4.1.1: trailing white space is to be tolerated */
+	command->argument = line + at;
+	command->argument_length = length - at;
+	if (command->fault)
+		return;
+	if (command->verb == VERB_UNKNOWN)
+		command->fault = is_header(line, word) ? OWN_NOT_SMTP : OWN_UNKNOWN;
+	else
+		check_argument(command);
+}
