@@ -5,7 +5,7 @@ import shutil
 import socket
 import time
 
-from harness import Failure, check, wait_until
+from harness import Failure, check, programs_copy, wait_until
 from garbage import connect
 from registry import Skip, scenario
 
@@ -14,15 +14,9 @@ MAGIC_OF_CRASH = b"X-CRASH-NOW"
 
 def libexec_with(world, worker):
     """A folder with the manager and another worker in place of the usual one."""
-    folder = os.path.join(world.folder, "libexec")
-    os.makedirs(folder)
-    os.chmod(folder, 0o755)
-    source = os.path.join(world.build, "worker", worker)
-    if not os.path.exists(source):
+    if not os.path.exists(os.path.join(world.build, "worker", worker)):
         raise Skip("%s was not built" % worker)
-    shutil.copy(source, os.path.join(folder, "smtpguard-worker"))
-    shutil.copy(os.path.join(world.build, "daemon/manager/smtpguard-manager"), folder)
-    return folder
+    return programs_copy(world.build, os.path.join(world.folder, "libexec"), worker)
 
 
 def held(world, phases, count):

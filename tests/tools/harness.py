@@ -163,6 +163,15 @@ def compare_ledgers(build, sources, sink):
     return done.stdout.splitlines()[-1]
 
 
+def programs_copy(build, folder, worker="smtpguard-worker"):
+    """The programs that run as nobody, where nobody may reach them: a clone may lie in /root."""
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o755)
+    shutil.copy(os.path.join(build, "worker", worker), os.path.join(folder, "smtpguard-worker"))
+    shutil.copy(os.path.join(build, "daemon/manager/smtpguard-manager"), folder)
+    return folder
+
+
 class Gateway:
     """smtpguardd out of a build folder, as the user nobody, with its own folders."""
 
@@ -180,6 +189,8 @@ class Gateway:
         self.log_path = os.path.join(self.folder, "log")
         os.makedirs(self.folder, exist_ok=True)
         os.chmod(self.folder, 0o755)
+        if self.libexec is None:
+            self.libexec = programs_copy(build, os.path.join(self.folder, "libexec"))
 
     def __enter__(self):
         self.start()
@@ -194,7 +205,7 @@ class Gateway:
 
     def arguments(self):
         given = ["-c", self.conf, "--runtime-dir", self.runtime, "--state-dir", self.state]
-        return given + (["--libexec-dir", self.libexec] if self.libexec else [])
+        return given + ["--libexec-dir", self.libexec]
 
     def write_conf(self):
         with open(self.conf, "w") as conf:
