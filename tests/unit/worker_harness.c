@@ -1,0 +1,383 @@
+#include "tests/unit/worker_harness.h"
+
+#include "shm/policy_area.h"
+#include "shm/process.h"
+#include "worker/inspect/policy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FIRST_DESCRIPTOR 3
+#define PATIENCE_MS	 8000
+
+enum tcp_states { STATE_ESTABLISHED = 1, STATE_CLOSE = 7, STATE_CLOSE_WAIT = 8 };
+
+static void
+publish_policy(const struct shm *shm)
+{
+	struct policy_slot *slot = &shm_policy(shm)->slot[0];
+	struct inspect_policy policy;
+	static const char name[] = "gate.example.org";
+
+	inspect_policy_default(&policy, name, sizeof(name) - 1);
+	memcpy(slot->image, &policy, sizeof(policy));
+	slot->size = sizeof(policy);
+	memset(slot->generation, 0x5a, sizeof(slot->generation));
+	atomic_store(&slot->state, POLICY_READY);
+}
+
+void
+harness_open(struct harness *harness, const char *program)
+{
+	struct shm_plan plan = {
+	    .slots = HARNESS_SLOTS, .chunks = HARNESS_CHUNKS, .workers = HARNESS_WORKERS};
+
+	memset(harness, 0, sizeof(*harness));
+	harness->program = program;
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(shm_create(&harness->shm, &plan), 0);
+	atomic_store(shm_clock_floor(&harness->shm), 100000);
+	publish_policy(&harness->shm);
+}
+
+void
+harness_close(struct harness *harness)
+{
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		if (harness->worker[i].pid != 0)
+			harness_kill(harness, i, SIGKILL);
+	for (uint32_t slot = 0; slot < HARNESS_SLOTS; slot++) {
+		struct harness_session *session = &harness->session[slot];
+
+		for (int leg = 0; session->used && leg < SHM_LEGS; leg++) {
+			close(session->peer[leg]);
+			close(session->kept[leg]);
+		}
+	}
+	shm_detach(&harness->shm);
+}
+
+/* In the child: the inherited descriptors by number, then the program. */
+static void
+become_worker(const struct harness *harness, unsigned index, int socket)
+{
+	int from[SHM_REGIONS + 1];
+	char text[2][16];
+
+	for (int i = 0; i < SHM_REGIONS; i++)
+		from[i] = fcntl(harness->shm.fd[i], F_DUPFD, 100);
+	from[SHM_REGIONS] = fcntl(socket, F_DUPFD, 100);
+	for (int i = 0; i <= SHM_REGIONS; i++)
+		if (dup2(from[i], FIRST_DESCRIPTOR + i) < 0)
+			_exit(99);
+	for (int i = FIRST_DESCRIPTOR + SHM_REGIONS + 1; i < 1024; i++)
+		close(i);
+	snprintf(text[0], sizeof(text[0]), "%u", index);
+	snprintf(text[1], sizeof(text[1]), "%u", harness->worker[index].owner);
+	execle(harness->program, harness->program, text[0], text[1], (char *)NULL,
+	    (char *const[]){NULL});
+	_exit(99);
+}
+
+void
+harness_start(struct harness *harness, unsigned index)
+{
+	struct harness_worker *worker = &harness->worker[index];
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	*worker = (struct harness_worker){
+	    .socket = pair[0], .owner = PROCESS_OWNER(index, ++harness->serial)};
+	worker->pid = fork();
+	assert_true(worker->pid >= 0);
+	if (worker->pid == 0)
+		become_worker(harness, index, pair[1]);
+	close(pair[1]);
+	for (int i = 0; i < 100 && !worker->ready; i++)
+		harness_listen(harness, 100);
+	assert_true(worker->ready);
+}
+
+int
+harness_kill(struct harness *harness, unsigned index, int signal_number)
+{
+	struct harness_worker *worker = &harness->worker[index];
+	int status = 0;
+
+	if (signal_number != 0)
+		kill(worker->pid, signal_number);
+	assert_int_equal(waitpid(worker->pid, &status, 0), worker->pid);
+	/* What it had said before it died counts. */
+	harness_listen(harness, 0);
+	close(worker->socket);
+	worker->pid = 0;
+	return status;
+}
+
+static void
+tcp_pair(int *ret_connected, int *ret_accepted)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(listener >= 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	*ret_connected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(*ret_connected, (struct sockaddr *)&address, sizeof(address)), 0);
+	*ret_accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(*ret_accepted >= 0);
+	close(listener);
+}
+
+static void
+custody_fill(struct harness *harness, unsigned index, uint32_t slot, enum slot_mode mode)
+{
+	struct slot_custody *custody = shm_custody(&harness->shm, slot);
+	struct harness_session *session = &harness->session[slot];
+
+	session->generation = atomic_load(&custody->generation) + 1;
+	atomic_store(&custody->generation, session->generation);
+	atomic_store(&custody->owner, harness->worker[index].owner);
+	custody->session_id = ++harness->session_id;
+	custody->opened_ms = atomic_load(shm_clock_floor(&harness->shm));
+	memset(&custody->policy_hash, 0x5a, sizeof(custody->policy_hash));
+	custody->policy_slot = 0;
+	custody->mode = (uint8_t)mode;
+	atomic_store(&custody->state, SLOT_OPEN);
+}
+
+static void
+hand_over(struct harness *harness, unsigned index, struct handover_item item, const int *fds,
+    unsigned count)
+{
+	item.generation = harness->session[item.slot].generation;
+	assert_int_equal(handover_send(harness->worker[index].socket, &item, 1, fds, count), 0);
+}
+
+void
+harness_session_open(
+    struct harness *harness, unsigned index, uint32_t slot, enum slot_mode mode, bool server)
+{
+	struct harness_session *session = &harness->session[slot];
+
+	*session = (struct harness_session){.used = true};
+	tcp_pair(&session->peer[SHM_CLIENT], &session->kept[SHM_CLIENT]);
+	tcp_pair(&session->kept[SHM_SERVER], &session->peer[SHM_SERVER]);
+	custody_fill(harness, index, slot, mode);
+	hand_over(harness, index,
+	    (struct handover_item){
+		.kind = HANDOVER_CLIENT, .slot = slot, .legs = HANDOVER_LEG(SHM_CLIENT)},
+	    &session->kept[SHM_CLIENT], 1);
+	if (server)
+		hand_over(harness, index,
+		    (struct handover_item){
+			.kind = HANDOVER_SERVER, .slot = slot, .legs = HANDOVER_LEG(SHM_SERVER)},
+		    &session->kept[SHM_SERVER], 1);
+}
+
+void
+harness_server_failed(struct harness *harness, unsigned index, uint32_t slot, int32_t error)
+{
+	hand_over(harness, index,
+	    (struct handover_item){.kind = HANDOVER_SERVER_FAILED, .slot = slot, .error = error},
+	    NULL, 0);
+}
+
+void
+harness_say(struct harness *harness, unsigned index, enum handover_kind kind, uint32_t slot)
+{
+	hand_over(
+	    harness, index, (struct handover_item){.kind = (uint16_t)kind, .slot = slot}, NULL, 0);
+}
+
+/* What the kernel gave to and took from the holders of this descriptor. */
+static void
+kernel_counts(int fd, bool active, struct handover_item *item, enum shm_leg leg)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+	int unread = 0, unsent = 0;
+	bool fin_seen, fin_sent;
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+	ioctl(fd, SIOCINQ, &unread);
+	ioctl(fd, SIOCOUTQ, &unsent);
+	/* FIN_WAIT1 4, FIN_WAIT2 5, TIME_WAIT 6, CLOSE_WAIT 8, LAST_ACK 9, CLOSING 11 */
+	fin_seen = info.tcpi_state == 6 || info.tcpi_state == 8 || info.tcpi_state == 9 ||
+		   info.tcpi_state == 11;
+	fin_sent = info.tcpi_state == 4 || info.tcpi_state == 5 || info.tcpi_state == 6 ||
+		   info.tcpi_state == 9 || info.tcpi_state == 11;
+	item->consumed[leg] = info.tcpi_bytes_received - (uint64_t)unread - fin_seen;
+	item->written[leg] = info.tcpi_bytes_acked + (uint64_t)unsent - active - fin_sent;
+	item->tcp_state[leg] = info.tcpi_state;
+}
+
+void
+harness_adopt(struct harness *harness, unsigned index, uint32_t slot, uint8_t flags)
+{
+	struct harness_session *session = &harness->session[slot];
+	struct handover_item item = {.kind = HANDOVER_ADOPT,
+	    .flags = flags,
+	    .slot = slot,
+	    .legs = HANDOVER_LEG(SHM_CLIENT) | HANDOVER_LEG(SHM_SERVER)};
+
+	atomic_store(&shm_custody(&harness->shm, slot)->owner, harness->worker[index].owner);
+	kernel_counts(session->kept[SHM_CLIENT], false, &item, SHM_CLIENT);
+	kernel_counts(session->kept[SHM_SERVER], true, &item, SHM_SERVER);
+	hand_over(harness, index, item, session->kept, 2);
+}
+
+void
+harness_adopt_all(struct harness *harness, unsigned index, uint8_t flags)
+{
+	for (uint32_t slot = 0; slot < HARNESS_SLOTS; slot++)
+		if (harness->session[slot].used && !harness->session[slot].finished)
+			harness_adopt(harness, index, slot, flags);
+}
+
+static void
+carry_out_reset(struct harness_session *session, uint8_t legs)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		if (legs & HANDOVER_LEG(leg))
+			connect(session->kept[leg], &none, sizeof(none));
+	session->resets |= legs;
+}
+
+static void
+take_item(struct harness *harness, struct harness_worker *worker, const struct handover_item *item)
+{
+	struct harness_session *session;
+
+	if (item->kind == HANDOVER_READY) {
+		assert_int_equal(item->slot, worker->owner);
+		worker->ready = true;
+		return;
+	}
+	if (item->kind == HANDOVER_TAKEN)
+		return;
+	assert_in_range(item->slot, 0, HARNESS_SLOTS - 1);
+	session = &harness->session[item->slot];
+	assert_int_equal(item->generation, session->generation);
+	if (item->kind == HANDOVER_RESET) {
+		carry_out_reset(session, item->legs);
+		return;
+	}
+	assert_int_equal(item->kind, HANDOVER_FINISHED);
+	assert_false(session->finished);
+	session->finished = true;
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		close(session->kept[leg]);
+	session->kept[SHM_CLIENT] = session->kept[SHM_SERVER] = -1;
+	atomic_store(&shm_custody(&harness->shm, item->slot)->state, SLOT_FREE);
+}
+
+static void
+listen_to(struct harness *harness, struct harness_worker *worker)
+{
+	struct handover_item items[HANDOVER_BATCH];
+	int fds[HANDOVER_FDS], count;
+	unsigned fd_count;
+
+	while ((count = handover_receive(worker->socket, items, fds, &fd_count)) > 0)
+		for (int i = 0; i < count; i++)
+			take_item(harness, worker, &items[i]);
+}
+
+void
+harness_listen(struct harness *harness, int wait_ms)
+{
+	struct pollfd wait[HARNESS_WORKERS];
+	nfds_t count = 0;
+
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		if (harness->worker[i].pid != 0)
+			wait[count++] =
+			    (struct pollfd){.fd = harness->worker[i].socket, .events = POLLIN};
+	poll(wait, count, wait_ms);
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		if (harness->worker[i].pid != 0)
+			listen_to(harness, &harness->worker[i]);
+}
+
+void
+harness_wait_finished(struct harness *harness, uint32_t slot, int wait_ms)
+{
+	for (int i = 0; i < wait_ms / 20 && !harness->session[slot].finished; i++)
+		harness_listen(harness, 20);
+	assert_true(harness->session[slot].finished);
+}
+
+void
+harness_write(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text)
+{
+	size_t length = strlen(text);
+
+	assert_int_equal(write(harness->session[slot].peer[leg], text, length), length);
+}
+
+/* Bytes from our end of the leg; 0 at its end, -errno. */
+static ssize_t
+read_some(struct harness *harness, uint32_t slot, enum shm_leg leg, char *to, size_t most)
+{
+	struct pollfd wait = {.fd = harness->session[slot].peer[leg], .events = POLLIN};
+	ssize_t count;
+
+	for (int i = 0; i < PATIENCE_MS / 20 && poll(&wait, 1, 20) == 0; i++)
+		harness_listen(harness, 0);
+	count = recv(wait.fd, to, most, MSG_DONTWAIT);
+	return count < 0 ? -errno : count;
+}
+
+void
+harness_expect(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text)
+{
+	char got[4096];
+	size_t length = strlen(text), have = 0;
+
+	assert_true(length < sizeof(got));
+	while (have < length) {
+		ssize_t count = read_some(harness, slot, leg, got + have, length - have);
+
+		if (count <= 0)
+			fail_msg("leg %d: %zd after \"%.*s\", wanted \"%s\"", leg, count, (int)have,
+			    got, text);
+		have += (size_t)count;
+	}
+	got[have] = '\0';
+	assert_string_equal(got, text);
+}
+
+int
+harness_expect_end(struct harness *harness, uint32_t slot, enum shm_leg leg)
+{
+	char got[4096];
+	ssize_t count = read_some(harness, slot, leg, got, sizeof(got));
+
+	if (count > 0)
+		fail_msg("leg %d: \"%.*s\" instead of its end", leg, (int)count, got);
+	return (int)-count;
+}

@@ -1,0 +1,74 @@
+/*
+ * worker_harness -- plays the supervisor for one or more worker processes
+ *
+ * Makes shared memory with one policy, starts the worker program on inherited descriptors, hands
+ * it sessions over loopback TCP, kills it, computes what the kernel gave it and took from it, and
+ * hands its sessions to another.  Every step that fails ends the test (cmocka).
+ */
+#ifndef TESTS_UNIT_WORKER_HARNESS_H
+#define TESTS_UNIT_WORKER_HARNESS_H
+
+#include "shm/handover.h"
+#include "shm/region.h"
+#include "shm/slot.h"
+
+#include <sys/types.h>
+
+#define HARNESS_SLOTS	64u
+#define HARNESS_CHUNKS	512u
+#define HARNESS_WORKERS 2u
+
+struct harness_worker {
+	pid_t pid; /* 0 none */
+	int socket;
+	uint32_t owner;
+	bool ready;
+};
+
+struct harness_session {
+	bool used;
+	bool finished; /* the worker has said so */
+	uint32_t generation;
+	int peer[SHM_LEGS]; /* our ends: the client and the mail server */
+	int kept[SHM_LEGS]; /* the gateway's ends, as the supervisor keeps them */
+	uint32_t resets;    /* HANDOVER_LEG() bits that the worker asked for */
+};
+
+struct harness {
+	const char *program;
+	struct shm shm;
+	uint32_t serial;
+	uint64_t session_id;
+	struct harness_worker worker[HARNESS_WORKERS];
+	struct harness_session session[HARNESS_SLOTS];
+};
+
+void harness_open(struct harness *harness, const char *program);
+void harness_close(struct harness *harness);
+
+void harness_start(struct harness *harness, unsigned index);
+/* Kills and reaps. Returns the wait status. */
+int harness_kill(struct harness *harness, unsigned index, int signal);
+
+/* Makes the four ends and hands the client leg over; the server leg only with `server`. */
+void harness_session_open(
+    struct harness *harness, unsigned index, uint32_t slot, enum slot_mode mode, bool server);
+void harness_server_failed(struct harness *harness, unsigned index, uint32_t slot, int32_t error);
+void harness_say(struct harness *harness, unsigned index, enum handover_kind kind, uint32_t slot);
+/* Every unfinished session to worker `index`, with the kernel's counts. */
+void harness_adopt_all(struct harness *harness, unsigned index, uint8_t flags);
+void harness_adopt(struct harness *harness, unsigned index, uint32_t slot, uint8_t flags);
+
+/* Takes in what workers have said: READY, RESET (carried out), FINISHED. Waits at most wait_ms for
+ * the first of it. */
+void harness_listen(struct harness *harness, int wait_ms);
+/* Listens until the session is finished; fails after wait_ms. */
+void harness_wait_finished(struct harness *harness, uint32_t slot, int wait_ms);
+
+/* Our ends. The text is written or must be read exactly, within a few seconds. */
+void harness_write(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text);
+void harness_expect(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text);
+/* The leg's end is read: 0 FIN, else the errno. */
+int harness_expect_end(struct harness *harness, uint32_t slot, enum shm_leg leg);
+
+#endif
