@@ -45,21 +45,6 @@ apply(struct running *running, uint32_t *ret_detail)
 	return 0;
 }
 
-static void
-explain_listener(const struct running *running, int error, uint32_t detail, struct text *why)
-{
-	char address[PRESENT_ENDPOINT_MAX];
-
-	if (running->link->lost) {
-		text_add_string(why, "the supervisor did not answer");
-	} else if (detail < running->compiled->listeners.count) {
-		present_endpoint(&running->compiled->listeners.entry[detail].listen, address);
-		text_printf(why, "static: cannot listen on %s: %s", address, strerror(-error));
-	} else {
-		text_printf(why, "the supervisor refused the listeners: %s", strerror(-error));
-	}
-}
-
 static bool
 compile_and_place(struct running *running, const struct config *config, struct text *why)
 {
@@ -113,6 +98,29 @@ note_listener_failed(const struct running *running, const struct shm_endpoint *l
 	event_note(running->shm, 109022, 0, address, strerror(-error), NULL);
 }
 
+/* Errors of the table as a whole, or of the supervisor's state: no entry is at fault. */
+static bool
+blames_entry(const struct running *running, int error, uint32_t detail)
+{
+	return !running->link->lost && error != -EPROTO && error != -ESHUTDOWN &&
+	       detail < running->compiled->listeners.count;
+}
+
+static void
+explain_listener(const struct running *running, int error, uint32_t detail, struct text *why)
+{
+	char address[PRESENT_ENDPOINT_MAX];
+
+	if (running->link->lost) {
+		text_add_string(why, "the supervisor did not answer");
+	} else if (blames_entry(running, error, detail)) {
+		present_endpoint(&running->compiled->listeners.entry[detail].listen, address);
+		text_printf(why, "static: cannot listen on %s: %s", address, strerror(-error));
+	} else {
+		text_printf(why, "the supervisor refused the listeners: %s", strerror(-error));
+	}
+}
+
 /*
  * Applies the table.  An entry that fails is left out and the rest tried again, if every failure is
  * borne (start), or if it has failed before: a static that waits for its address must not keep
@@ -129,7 +137,7 @@ apply_what_works(struct running *running, bool bear_all, uint32_t *ret_detail)
 	while ((result = apply(running, ret_detail)) < 0) {
 		uint32_t at = *ret_detail;
 
-		if (running->link->lost || at >= table->count || count == LISTENERS_MAX)
+		if (!blames_entry(running, result, at) || count == LISTENERS_MAX)
 			return result;
 		const struct shm_endpoint *listen = &table->entry[at].listen;
 		bool known = has_failed_before(running, listen);
@@ -195,27 +203,39 @@ choose_instance(struct running *running)
 	return 0;
 }
 
-/* Gateway without a usable configuration: it is told loudly, and what listens goes on. */
+/* No usable configuration: said loudly.  What listens goes on; at a first start nothing does. */
 static int
-start(struct running *running)
+start_without(struct running *running, bool fresh, const struct text *why)
 {
-	struct text why;
+	uint32_t detail;
+
+	event_note(running->shm, 109027, 0, text_string(why), NULL, NULL);
+	if (!fresh)
+		return 0;
+	running->compiled->listeners.count = 0;
+	return apply(running, &detail);
+}
+
+static int
+start(struct running *running, bool fresh)
+{
 	uint32_t detail = UINT32_MAX;
-	int result = 0;
+	struct text why;
+	int result;
 
 	text_init(&why, 4096);
-	if (compile_and_place(running, running->config, &why)) {
+	if (!compile_and_place(running, running->config, &why)) {
+		result = start_without(running, fresh, &why);
+	} else {
 		result = apply_what_works(running, true, &detail);
 		if (result < 0 && !running->link->lost) {
 			explain_listener(running, result, detail, &why);
-			event_note(running->shm, 109027, 0, text_string(&why), NULL, NULL);
-			result = 0;
+			result = start_without(running, fresh, &why);
 		}
-		text_clear(&why);
-		keep(running, &why);
-	} else {
-		event_note(running->shm, 109027, 0, text_string(&why), NULL, NULL);
 	}
+	text_clear(&why);
+	if (result == 0)
+		keep(running, &why);
 	text_free(&why);
 	running->retry_ms = monotonic_now_ms() + RUNNING_RETRY_MS;
 	return result;
@@ -234,7 +254,7 @@ running_open(
 		bool fresh = (running->sequence & UINT32_MAX) == 0;
 		running->config =
 		    running_load(shm, directory, fresh ? 0 : running_instance(running));
-		result = running->config == NULL ? -ENOMEM : start(running);
+		result = running->config == NULL ? -ENOMEM : start(running, fresh);
 	}
 	if (result < 0)
 		running_close(running);
