@@ -50,7 +50,9 @@ struct handover_item {
 	uint32_t generation;
 	int32_t error;
 	/* ADOPT: what the kernel says was consumed from and written to each leg, as stream
-	 * positions, and TCP's state at the dead worker's end (enum in <netinet/tcp.h>). */
+	 * positions, and TCP's state at the dead worker's end (enum in <netinet/tcp.h>).  The kernel
+	 * says TCP_CLOSE both after a reset and after both FINs; here it is TCP_TIME_WAIT when both
+	 * ends have closed in order, and TCP_CLOSE only when the leg was reset. */
 	uint64_t consumed[SHM_LEGS];
 	uint64_t written[SHM_LEGS];
 	uint8_t tcp_state[SHM_LEGS];
