@@ -1,5 +1,6 @@
 #include "daemon/manager/activity.h"
 
+#include "shm/counters.h"
 #include "shm/slot.h"
 
 #include <errno.h>
@@ -31,22 +32,31 @@ look_at(const struct shm *shm, uint32_t index, struct activity_slot *slot, uint6
 	*slot = (struct activity_slot){generation, published, now_ms};
 }
 
+uint32_t
+activity_in_use(struct activity *activity)
+{
+	uint64_t slots = counter_total(activity->shm, COUNTER_slots_in_use);
+	uint32_t in_use = slots < activity->shm->slots ? (uint32_t)slots : activity->shm->slots;
+
+	if (in_use > activity->most_used)
+		activity->most_used = in_use;
+	return in_use;
+}
+
 void
 activity_look(struct activity *activity, uint64_t now_ms)
 {
-	uint32_t in_use = 0;
+	uint32_t left = activity_in_use(activity);
 
-	for (uint32_t i = 0; i < activity->shm->slots; i++) {
+	/* Not beyond the last one in use: a look at memory never touched before would claim it. */
+	for (uint32_t i = 0; i < activity->shm->slots && left > 0; i++) {
 		const struct slot_custody *custody = shm_custody(activity->shm, i);
 
 		if (atomic_load_explicit(&custody->state, memory_order_relaxed) == SLOT_FREE)
 			continue;
 		look_at(activity->shm, i, &activity->slot[i], now_ms);
-		in_use++;
+		left--;
 	}
-	activity->in_use = in_use;
-	if (in_use > activity->most_used)
-		activity->most_used = in_use;
 }
 
 uint64_t

@@ -19,7 +19,6 @@ struct activity_slot {
 struct activity {
 	const struct shm *shm;
 	struct activity_slot *slot; /* [shm->slots] */
-	uint32_t in_use;
 	uint32_t most_used;
 };
 
@@ -27,6 +26,7 @@ struct activity {
 int activity_open(struct activity *activity, const struct shm *shm);
 void activity_close(struct activity *activity);
 void activity_look(struct activity *activity, uint64_t now_ms);
+uint32_t activity_in_use(struct activity *activity); /* now; keeps most_used */
 uint64_t activity_idle_ms(const struct activity *activity, uint32_t slot, uint64_t now_ms);
 
 #endif

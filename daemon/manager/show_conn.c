@@ -77,19 +77,19 @@ add_one(const struct manager *manager, const struct session_view *view, bool det
 }
 
 void
-show_conn(const struct manager *manager, bool detail, bool json, struct text *out)
+show_conn(struct manager *manager, bool detail, bool json, struct text *out)
 {
-	const struct activity *activity = &manager->activity;
+	struct activity *activity = &manager->activity;
+	uint32_t in_use = activity_in_use(activity);
 	uint64_t now_ms = monotonic_now_ms();
 	char head[64];
 
 	if (json) {
-		snprintf(head, sizeof(head), "\"in_use\":%u,\"most_used\":%u,", activity->in_use,
+		snprintf(head, sizeof(head), "\"in_use\":%u,\"most_used\":%u,", in_use,
 		    activity->most_used);
 		show_json_list_begin(out, head, "sessions");
 	} else {
-		text_printf(
-		    out, "%u in use, %u most used\n", activity->in_use, activity->most_used);
+		text_printf(out, "%u in use, %u most used\n", in_use, activity->most_used);
 		if (detail)
 			text_add_string(out,
 			    "Flags: A - awaiting inside ACK to SYN, B - initial SYN from outside,\n"

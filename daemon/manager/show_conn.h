@@ -8,7 +8,7 @@
 
 #include "daemon/manager/manager.h"
 
-void show_conn(const struct manager *manager, bool detail, bool json, struct text *out);
+void show_conn(struct manager *manager, bool detail, bool json, struct text *out);
 /* address: NULL for all. False: it is no address. */
 bool show_conn_closed(
     const struct manager *manager, const char *address, bool json, struct text *out);
