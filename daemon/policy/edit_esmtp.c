@@ -94,12 +94,19 @@ edit_parameters(struct edit *edit)
 		edit->place->mode = CLI_PARAMETERS;
 }
 
-/* Puts a changed copy in the map's place. */
+/* Puts a changed copy in the map's place, if the core would take it. */
 static void
 replace(struct edit *edit, struct config_map *map, const struct parameters *parameters)
 {
 	if (parameters_equal(&map->parameters, parameters))
 		return;
+	struct inspect_policy policy;
+	inspect_policy_default(&policy, edit->config->hostname, strlen(edit->config->hostname));
+	parameters_apply(parameters, &policy);
+	if (!inspect_policy_check(&policy, sizeof(policy))) {
+		edit_refuse(edit, "no policy may permit that: it cannot be inspected");
+		return;
+	}
 	map->parameters = *parameters;
 	edit_changed(edit);
 }

@@ -111,7 +111,7 @@ test_parameters_arrive(void **state)
 	run("fail-open");
 	run("command-timeout 60");
 	run("errors-max 5");
-	run("allow-verb VRFY");
+	run("allow-verb EXPN");
 	run("no allow-extension SIZE");
 	run("policy-map global_policy");
 	run("class inspection_default");
@@ -128,7 +128,7 @@ test_parameters_arrive(void **state)
 	assert_int_equal(policy->nul, INSPECT_NUL_SPACE);
 	assert_int_equal(policy->command_timeout_s, 60);
 	assert_int_equal(policy->errors_max, 5);
-	assert_true(policy->verbs >> inspect_verb_find("VRFY", 4) & 1);
+	assert_true(policy->verbs >> inspect_verb_find("EXPN", 4) & 1);
 	assert_false(policy->extensions >> inspect_extension_find("SIZE", 4) & 1);
 	assert_int_equal(compiled->listeners.entry[0].listen.port, 2525);
 	assert_int_equal(compiled->listeners.entry[0].server.port, 26);

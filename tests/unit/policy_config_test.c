@@ -289,12 +289,12 @@ test_sets(void **state)
 	(void)state;
 	expect_quiet("policy-map type inspect esmtp strict");
 	expect_done("parameters", false);
-	expect_quiet("allow-verb vrfy");
-	expect_done("allow-verb VRFY", false);
-	assert_non_null(strstr(print(NULL, false), "  allow-verb VRFY\n"));
+	expect_quiet("allow-verb expn");
+	expect_done("allow-verb EXPN", false);
+	assert_non_null(strstr(print(NULL, false), "  allow-verb EXPN\n"));
 	expect_comes_back();
-	expect_quiet("no allow-verb VRFY");
-	expect_done("no allow-verb VRFY", false);
+	expect_quiet("no allow-verb EXPN");
+	expect_done("no allow-verb EXPN", false);
 	expect_quiet("no allow-extension SIZE");
 	assert_non_null(strstr(print(NULL, false), "  no allow-extension SIZE\n"));
 	expect_comes_back();
