@@ -88,8 +88,8 @@ take_change(struct command *command, const struct cli_place *place, struct confi
 	command->client->place = *place;
 	if (command->out.length > 0)
 		text_add_string(&command->out, "\n");
-	event_note(
-	    &manager->shm, 109020, 0, command->client->peer.name, command->request->line, NULL);
+	event_note(&manager->shm, EVENT_NOTE_CONFIG_CHANGED, 0, command->client->peer.name,
+	    command->request->line, NULL);
 }
 
 static void

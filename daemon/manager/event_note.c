@@ -5,7 +5,7 @@
 #include <string.h>
 
 void
-event_note(const struct shm *shm, uint32_t id, uint64_t number, const char *text0,
+event_note(const struct shm *shm, enum event_note_id id, uint64_t number, const char *text0,
     const char *text1, const char *text2)
 {
 	const char *texts[EVENT_TEXTS] = {text0, text1, text2};

@@ -11,7 +11,17 @@
 
 #include <stdint.h>
 
-void event_note(const struct shm *shm, uint32_t id, uint64_t number, const char *text0,
+/* shm/events.def */
+enum event_note_id {
+	EVENT_NOTE_CONFIG_CHANGED = 109020,
+	EVENT_NOTE_CONFIG_SAVED = 109021,
+	EVENT_NOTE_LISTENER_FAILED = 109022,
+	EVENT_NOTE_SAVED_DAMAGED = 109025,
+	EVENT_NOTE_SAVED_LINE_REFUSED = 109026,
+	EVENT_NOTE_CONFIG_UNUSABLE = 109027,
+};
+
+void event_note(const struct shm *shm, enum event_note_id id, uint64_t number, const char *text0,
     const char *text1, const char *text2);
 
 #endif

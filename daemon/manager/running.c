@@ -95,7 +95,7 @@ note_listener_failed(const struct running *running, const struct shm_endpoint *l
 	char address[PRESENT_ENDPOINT_MAX];
 
 	present_endpoint(listen, address);
-	event_note(running->shm, 109022, 0, address, strerror(-error), NULL);
+	event_note(running->shm, EVENT_NOTE_LISTENER_FAILED, 0, address, strerror(-error), NULL);
 }
 
 /* Errors of the table as a whole, or of the supervisor's state: no entry is at fault. */
@@ -209,7 +209,7 @@ start_without(struct running *running, bool fresh, const struct text *why)
 {
 	uint32_t detail;
 
-	event_note(running->shm, 109027, 0, text_string(why), NULL, NULL);
+	event_note(running->shm, EVENT_NOTE_CONFIG_UNUSABLE, 0, text_string(why), NULL, NULL);
 	if (!fresh)
 		return 0;
 	running->compiled->listeners.count = 0;

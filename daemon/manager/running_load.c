@@ -16,7 +16,7 @@ run_line(const struct shm *shm, struct config *config, struct cli_place *place, 
 	cli_execute(place, config, line, &outcome);
 	if (outcome.status == CLI_DONE)
 		return;
-	event_note(shm, 109026, 0, line,
+	event_note(shm, EVENT_NOTE_SAVED_LINE_REFUSED, 0, line,
 	    outcome.status == CLI_REFUSED ? outcome.message : "not understood", NULL);
 }
 
@@ -43,7 +43,7 @@ read_running(const struct shm *shm, int directory, uint64_t instance, struct sto
 		store_entry_free(entry);
 		snprintf(why, sizeof(why), "it is of another run");
 	}
-	event_note(shm, 109025, 0, STORE_RUNNING, why, STORE_STARTUP);
+	event_note(shm, EVENT_NOTE_SAVED_DAMAGED, 0, STORE_RUNNING, why, STORE_STARTUP);
 	return false;
 }
 
@@ -55,10 +55,10 @@ read_startup(const struct shm *shm, int directory, struct store_entry *entry)
 	int result = store_load(directory, entry, name, why);
 
 	if (result < 0 && result != -ENOENT)
-		event_note(shm, 109025, 0, STORE_STARTUP, why,
+		event_note(shm, EVENT_NOTE_SAVED_DAMAGED, 0, STORE_STARTUP, why,
 		    "the factory configuration: nothing is listened to");
 	else if (result == 0 && strcmp(name, STORE_STARTUP) != 0)
-		event_note(shm, 109025, 0, STORE_STARTUP, why, name);
+		event_note(shm, EVENT_NOTE_SAVED_DAMAGED, 0, STORE_STARTUP, why, name);
 	return result == 0;
 }
 

@@ -132,7 +132,7 @@ write_memory(const struct manager *manager, const char *by, struct text *out)
 	if (result < 0)
 		return fail(out, "Cannot save the configuration", strerror(-result), EX_IOERR);
 
-	event_note(&manager->shm, 109021, entry.serial, by, NULL, NULL);
+	event_note(&manager->shm, EVENT_NOTE_CONFIG_SAVED, entry.serial, by, NULL, NULL);
 	uint64_t took = monotonic_now_ms() - begun;
 	text_add_string(out, "Building configuration...\n");
 	add_checksum(out, entry.digest);
