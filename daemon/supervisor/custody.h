@@ -36,9 +36,6 @@ struct custody_slot {
 	uint8_t pending;    /* enum custody_pending */
 	uint8_t end_waited; /* looks at the legs since ENDING, saturating */
 	uint64_t due_ms;    /* CLOCK_MONOTONIC: connect or ending gives up */
-	/* Positions of a leg that was ended by the supervisor: the kernel forgets them. */
-	uint64_t consumed[SHM_LEGS];
-	uint64_t written[SHM_LEGS];
 };
 
 struct custody {

@@ -223,8 +223,6 @@ adopt_leg(struct supervisor *supervisor, struct packet *packet, struct handover_
 	int r;
 
 	item->tcp_state[leg] = TCP_CLOSE;
-	item->consumed[leg] = private->consumed[leg];
-	item->written[leg] = private->written[leg];
 	if (private->fd[leg] < 0 ||
 	    custody_leg_state(&supervisor->custody, item->slot, leg) != LEG_OPEN)
 		return true;

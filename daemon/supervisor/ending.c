@@ -21,25 +21,15 @@ void
 ending_reset_leg(
     struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, const struct record *record)
 {
-	struct custody_slot *private = &supervisor->custody.slot[slot];
-	const struct outlet *outlet = &record->outlet[leg];
+	int fd = supervisor->custody.slot[slot].fd[leg];
 	uint8_t ending = record->ending[leg];
-	int fd = private->fd[leg];
-	struct leg_measure measure;
 
 	if (fd < 0 || (ending != ENDING_RESET && ending != ENDING_SILENT))
 		return;
-	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN) {
-		if (leg_measure(fd, &shm_custody(&supervisor->shm, slot)->leg[leg],
-			leg == SHM_SERVER, outlet->written + outlet_pending(outlet),
-			&measure) == 0) {
-			private->consumed[leg] = measure.consumed;
-			private->written[leg] = measure.written;
-		}
-		/* Without CAP_NET_ADMIN silence cannot be had; the connection must end all the same. */
-		if (leg_end(fd, ending == ENDING_SILENT) == -EPERM)
-			leg_end(fd, false);
-	}
+	/* Without CAP_NET_ADMIN silence cannot be had; the connection must end all the same. */
+	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN &&
+	    leg_end(fd, ending == ENDING_SILENT) == -EPERM)
+		leg_end(fd, false);
 	leg_set_ended(supervisor, slot, leg);
 }
 

@@ -1,5 +1,8 @@
 /*
- * notify -- tells systemd how the service does; without systemd (or without libsystemd) nothing
+ * notify -- tells systemd how the service does; without systemd nothing
+ *
+ * The protocol of sd_notify(3), one datagram to $NOTIFY_SOCKET, said by hand: the privileged
+ * process links no library for it.
  *
  * Supervisor only.
  */

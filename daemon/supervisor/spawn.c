@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define HIGH_FD 64
@@ -113,6 +114,7 @@ spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
 		int r = -errno;
 
 		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
 		return r;
 	}
 	*ret_pid = pid;

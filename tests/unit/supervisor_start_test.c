@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -90,17 +91,18 @@ write_manager(const struct scene *scene, const char *run)
 static void
 find_program(struct scene *scene)
 {
-	ssize_t length = readlink("/proc/self/exe", scene->program, 2048);
+	char self[2048];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	assert_true(length > 0);
-	scene->program[length] = '\0';
+	self[length] = '\0';
 	for (int i = 0; i < 3; i++) {
-		char *slash = strrchr(scene->program, '/');
+		char *slash = strrchr(self, '/');
 
 		assert_non_null(slash);
 		*slash = '\0';
 	}
-	strncat(scene->program, "/daemon/supervisor/smtpguardd", 64);
+	snprintf(scene->program, sizeof(scene->program), "%s/daemon/supervisor/smtpguardd", self);
 }
 
 static int
@@ -126,13 +128,20 @@ set_up(void **state)
 }
 
 static int
+remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void)status;
+	(void)type;
+	(void)place;
+	return remove(path);
+}
+
+static int
 tear_down(void **state)
 {
 	struct scene *scene = *state;
-	char command[160];
 
-	snprintf(command, sizeof(command), "rm -r %s", scene->directory);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(nftw(scene->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 	free(scene);
 	return 0;
 }
@@ -178,14 +187,14 @@ static unsigned
 read_pids(const struct scene *scene, const char *name, pid_t *pids, unsigned most)
 {
 	char path[128];
+	char line[32];
 	unsigned count = 0;
-	int pid;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/pids/%s", scene->directory, name);
 	file = fopen(path, "r");
-	while (file && count < most && fscanf(file, "%d", &pid) == 1)
-		pids[count++] = pid;
+	while (file && count < most && fgets(line, sizeof(line), file) && strchr(line, '\n'))
+		pids[count++] = (pid_t)strtol(line, NULL, 10);
 	if (file)
 		fclose(file);
 	return count;
