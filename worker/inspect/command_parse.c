@@ -26,6 +26,21 @@ command_parse_verb(const uint8_t *line, size_t length)
 	return command_table_find(line, word_length(line, length));
 }
 
+#define SAFE_WORD 12u
+
+size_t
+command_parse_safe_word(const uint8_t *line, size_t length)
+{
+	unsigned lower = 0, upper = 0;
+	size_t word = 0;
+
+	for (; word < length && line[word] > ' ' && line[word] != ':'; word++) {
+		lower += (unsigned)line[word] - 'a' < 26;
+		upper += (unsigned)line[word] - 'A' < 26;
+	}
+	return word <= SAFE_WORD && (lower == word || upper == word) ? word : 0;
+}
+
 /* Whether the octets are well-formed UTF-8 (RFC 3629 4); ASCII is. */
 static bool
 is_utf8(const uint8_t *text, size_t length)

@@ -23,6 +23,9 @@ struct command {
 
 /* The verb with which a line begins, perhaps unfinished: for its limit only. */
 unsigned command_parse_verb(const uint8_t *line, size_t length);
+/* How much of an unknown command may be logged: its first word if that cannot well be a credential
+ * that has lost its AUTH, otherwise nothing. */
+size_t command_parse_safe_word(const uint8_t *line, size_t length);
 /* `line` is without its line end. */
 void command_parse(struct command *command, const uint8_t *line, size_t length);
 

@@ -4,14 +4,19 @@
 
 #include <string.h>
 
+#define OWN(name, code, enhanced, weight, after, rule, text)                                       \
+	_Static_assert(sizeof(text) <= 100, "fits the line that own_reply_give() builds");
+#include "worker/inspect/own_reply.def"
+#undef OWN
+
 static const struct own_reply_row rows[OWN_COUNT] = {
-    [OWN_NONE] = {500, false, false, "5.0.0", 0, ""},
+    [OWN_NONE] = {500, false, false, "5.0.0", "", 0, ""},
 #define ERROR true
 #define MILD  false
 #define CLOSE true
 #define STAY  false
-#define OWN(name, code, enhanced, weight, after, text)                                             \
-	[OWN_##name] = {code, weight, after, enhanced, sizeof(text) - 1, text},
+#define OWN(name, code, enhanced, weight, after, rule, text)                                             \
+	[OWN_##name] = {code, weight, after, enhanced, rule, sizeof(text) - 1, text},
 #include "worker/inspect/own_reply.def"
 #undef OWN
 #undef ERROR

@@ -12,7 +12,7 @@ struct builder;
 
 enum own_reply {
 	OWN_NONE,
-#define OWN(name, code, enhanced, weight, after, text) OWN_##name,
+#define OWN(name, code, enhanced, weight, after, rule, text) OWN_##name,
 #include "worker/inspect/own_reply.def"
 #undef OWN
 	OWN_COUNT,
@@ -23,6 +23,7 @@ struct own_reply_row {
 	bool error; /* counts against errors-max */
 	bool close; /* ends the session */
 	char enhanced[6];
+	char rule[16];
 	uint8_t text_length;
 	const char *text;
 };

@@ -35,14 +35,12 @@ enum state_flag {
 	STATE_TLS_FRESH = 1 << 3,   /* 220 to STARTTLS was given, the client has not spoken yet */
 	STATE_SKIP = 1 << 4,	    /* within a command line that is too long */
 	STATE_SKIP_AUTH = 1 << 5,   /* ... of an AUTH exchange */
-	STATE_SKIP_CR = 1 << 6,	    /* ... whose last byte was a CR */
-	STATE_EARLY = 1 << 7,	    /* bytes wait behind DATA */
-	STATE_CLIENT_END = 1 << 8,  /* the client's FIN was taken */
-	STATE_SERVER_END = 1 << 9,  /* the server's FIN was taken */
-	STATE_SMTPUTF8 = 1 << 10,   /* MAIL of this transaction asked for it */
-	STATE_CLOSING = 1 << 11,    /* nothing more is read from the client: a 421 is in the ledger */
-	STATE_GREETED_BAD = 1 << 12, /* the server's greeting was no 2yz */
-	STATE_FLAGS_ALL = (1 << 13) - 1,
+	STATE_EARLY = 1 << 6,	    /* bytes wait behind DATA */
+	STATE_CLIENT_END = 1 << 7,  /* the client's FIN was taken */
+	STATE_SERVER_END = 1 << 8,  /* the server's FIN was taken */
+	STATE_SMTPUTF8 = 1 << 9,   /* MAIL of this transaction asked for it */
+	STATE_CLOSING = 1 << 10,    /* nothing more is read from the client: a 421 is in the ledger */
+	STATE_FLAGS_ALL = (1 << 11) - 1,
 };
 
 enum state_mail {

@@ -1,0 +1,159 @@
+#include "worker/inspect/client.h"
+
+#include "worker/inspect/answer.h"
+#include "worker/inspect/body.h"
+#include "worker/inspect/command_line.h"
+#include "worker/inspect/ending.h"
+#include "worker/inspect/ledger.h"
+#include "worker/inspect/phase.h"
+
+#include <string.h>
+
+/* "AUTH " stands where a command begins: what follows may be credentials. */
+static bool
+begins_auth(const uint8_t *line, size_t length)
+{
+	return length >= 5 && ascii_equal(line, "AUTH ", 5);
+}
+
+/* A line that is too long is dropped up to its end; then it is answered once. */
+static bool
+skip_line(struct builder *build, const uint8_t *rest, size_t length)
+{
+	const uint8_t *lf = length ? memchr(rest, '\n', length) : NULL;
+
+	build->out->secret = true; /* it may be anything */
+	output_drop(build, lf ? (size_t)(lf - rest) + 1 : length);
+	if (lf)
+		command_line_skipped(build);
+	return length > 0;
+}
+
+/* Bytes wait although the client must wait for a reply. */
+static bool
+wait_for_reply(struct builder *build, size_t length)
+{
+	struct inspect *state = build->state;
+
+	if (state->sync == VERB_AUTH || state->sync == LEDGER_SASL)
+		build->out->secret = true;
+	if (length == 0 || state->mode != INSPECT_MODE_INSPECT)
+		return false;
+	if (state->sync == VERB_DATA)
+		state->flags |= STATE_EARLY;
+	if (state->sync == VERB_STARTTLS) /* RFC 3207 4.2: would be read as if TLS protected it */
+		ending_client_violation(build, OUTPUT_TEXT("bytes behind STARTTLS"));
+	return false;
+}
+
+static size_t
+line_limit(const struct inspect *state, const uint8_t *rest, size_t length)
+{
+	if (state->phase == PHASE_AUTH)
+		return LINE_LIMIT_SASL;
+	return command_table_row(command_parse_verb(rest, length))->limit;
+}
+
+static bool
+take_line(struct builder *build, const uint8_t *rest, size_t length)
+{
+	struct inspect *state = build->state;
+
+	if (state->flags & STATE_SKIP)
+		return skip_line(build, rest, length);
+	if (state->flags & STATE_CLOSING)
+		return false;
+	if (state->sync != LEDGER_NOTHING)
+		return wait_for_reply(build, length);
+	if (length == 0 || ledger_is_full(state))
+		return false;
+	if (state->phase == PHASE_AUTH || begins_auth(rest, length))
+		build->out->secret = true;
+	size_t limit = line_limit(state, rest, length);
+	const uint8_t *lf = memchr(rest, '\n', length < limit ? length : limit);
+	if (lf) {
+		command_line_take(build, rest, (size_t)(lf - rest) + 1);
+		return true;
+	}
+	if (length < limit)
+		return false;
+	if (state->mode == INSPECT_MODE_RELAY) {
+		phase_open(state);
+		return true;
+	}
+	state->flags |= STATE_SKIP;
+	if (state->phase == PHASE_AUTH)
+		state->flags |= STATE_SKIP_AUTH;
+	return true;
+}
+
+static bool
+take_some(struct builder *build)
+{
+	struct inspect *state = build->state;
+	size_t length;
+	const uint8_t *rest = output_rest(build, &length);
+
+	switch (state->phase) {
+	case PHASE_COMMAND:
+	case PHASE_TRANSACTION:
+	case PHASE_AUTH:
+	case PHASE_REFUSED:
+		return take_line(build, rest, length);
+	case PHASE_CONTENT:
+		return body_take(build, rest, length);
+	case PHASE_DRAIN:
+		return body_drain(build, rest, length);
+	case PHASE_OPAQUE:
+		if (length) {
+			state->flags &= ~(uint32_t)STATE_TLS_FRESH;
+			build->touched = true;
+			output_keep(build, length);
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* Whether what is left can never become anything: then the end may be taken. */
+static bool
+end_is_reached(const struct builder *build)
+{
+	const struct inspect *state = build->state;
+	size_t length;
+
+	output_rest(build, &length);
+	if (length == 0)
+		return true;
+	switch (state->phase) {
+	case PHASE_GREETING:
+	case PHASE_FINAL_REPLY:
+	case PHASE_ENDED:
+		return false;
+	case PHASE_CONTENT:
+	case PHASE_DRAIN:
+		return true;
+	default:
+		return (state->flags & STATE_CLOSING) != 0 ||
+		       (state->sync == LEDGER_NOTHING && !ledger_is_full(state));
+	}
+}
+
+void
+client_step(struct builder *build)
+{
+	size_t length;
+
+	do {
+		if (!output_has_room(build))
+			return;
+	} while (take_some(build));
+	if (!build->input->end || build->state->phase == PHASE_ENDED || !end_is_reached(build) ||
+	    !output_has_room(build))
+		return;
+	output_rest(build, &length);
+	output_drop(build, length);
+	build->out->end_taken = true;
+	ending_client_end(build);
+}

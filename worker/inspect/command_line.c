@@ -1,0 +1,266 @@
+#include "worker/inspect/command_line.h"
+
+#include "worker/inspect/answer.h"
+#include "worker/inspect/extension_table.h"
+#include "worker/inspect/ledger.h"
+#include "worker/inspect/message.h"
+#include "worker/inspect/phase.h"
+
+#include <string.h>
+
+/* The mechanism of AUTH, not what follows it. */
+static void
+note_auth(struct builder *build, const struct command *command)
+{
+	char text[OUTPUT_NOTE_MAX];
+	size_t word = 0;
+
+	while (word < 24 && word < command->argument_length && command->argument[word] != ' ')
+		word++;
+	memcpy(text, "AUTH ", 5);
+	if (word)
+		memcpy(text + 5, command->argument, word);
+	memcpy(text + 5 + word, " (redacted)", 11);
+	output_note(build, NOTE_CLIENT, 0, text, word + 16);
+}
+
+static void
+note_line(struct builder *build, const struct command *command, const uint8_t *line, size_t length)
+{
+	if (command->verb == VERB_AUTH)
+		note_auth(build, command);
+	else if (command->verb < VERB_UNKNOWN)
+		output_note(build, NOTE_CLIENT, 0, line, length);
+	else
+		output_note(build, NOTE_CLIENT, 0, line, command_parse_safe_word(line, length));
+}
+
+/* ---- lines of an AUTH exchange ---- */
+
+/* Cancels the exchange toward the server (RFC 4954 4); its answer is replaced by `reply`. */
+static void
+cancel_exchange(struct builder *build, enum own_reply reply)
+{
+	output_insert(build, INSPECT_SERVER, "*\r\n", 3);
+	ledger_add(build->state, LEDGER_SASL, LEDGER_SUBSTITUTE, reply);
+	build->state->sync = LEDGER_SASL;
+	own_reply_note(build, reply);
+}
+
+static void
+take_sasl(struct builder *build, const uint8_t *line, size_t length)
+{
+	struct inspect *state = build->state;
+	bool clean = length >= 2 && line[length - 2] == '\r';
+
+	for (size_t i = 0; clean && i + 2 < length; i++)
+		clean = line[i] >= 0x20 && line[i] < 0x7f;
+	output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(authentication response)"));
+	if (!clean && state->mode == INSPECT_MODE_INSPECT) {
+		output_drop(build, length);
+		cancel_exchange(build, OWN_SASL_BAD);
+		return;
+	}
+	output_keep(build, length);
+	ledger_add(state, LEDGER_SASL, 0, OWN_NONE);
+	state->sync = LEDGER_SASL;
+}
+
+/* ---- what a command may do now ---- */
+
+static bool
+was_shown(const struct inspect *state, unsigned extension)
+{
+	return (state->shown >> extension & 1) != 0;
+}
+
+/* Addresses and names beyond ASCII need SMTPUTF8, offered and asked for (RFC 6531 3.4). */
+static enum own_reply
+judge_octets(const struct inspect *state, const struct command *command)
+{
+	bool offered = was_shown(state, EXTENSION_SMTPUTF8);
+
+	if (!command->non_ascii)
+		return OWN_NONE;
+	switch (command->verb) {
+	case VERB_MAIL:
+		return offered && command->smtputf8 ? OWN_NONE : OWN_NON_ASCII;
+	case VERB_RCPT:
+		return offered && (state->flags & STATE_SMTPUTF8) ? OWN_NONE : OWN_NON_ASCII;
+	case VERB_VRFY:
+	case VERB_EXPN:
+		return offered ? OWN_NONE : OWN_ARGUMENT;
+	default:
+		return OWN_ARGUMENT;
+	}
+}
+
+static enum own_reply
+judge(const struct builder *build, const struct command *command)
+{
+	const struct inspect *state = build->state;
+	const struct inspect_policy *policy = build->policy;
+	const struct verb *row = command_table_row(command->verb);
+	bool tls = (policy->flags & INSPECT_ALLOW_TLS) != 0;
+
+	if (command->verb < VERB_UNKNOWN &&
+	    (command->verb >= VERB_PERMITTED || (policy->verbs >> command->verb & 1) == 0))
+		return (enum own_reply)row->refusal;
+	if (command->fault)
+		return (enum own_reply)command->fault;
+	if (command->verb == VERB_STARTTLS && !(tls && was_shown(state, EXTENSION_STARTTLS)))
+		return OWN_NOT_ALLOWED;
+	if (command->verb == VERB_AUTH && !(tls && was_shown(state, EXTENSION_AUTH)))
+		return OWN_NOT_ALLOWED;
+	if (command->verb == VERB_RCPT && state->mail == MAIL_NONE)
+		return OWN_NEED_MAIL;
+	return judge_octets(state, command);
+}
+
+/* monitor-only lets pass what a server can take without reading the stream otherwise than we do. */
+static bool
+may_pass_unjudged(const struct command *command, const uint8_t *line, size_t length)
+{
+	return !command->unframed && line[length - 1] == '\n' && length >= 2 &&
+	       line[length - 2] == '\r' &&
+	       (command->verb < VERB_PERMITTED || command->verb == VERB_UNKNOWN ||
+		   command_table_row(command->verb)->class == VERB_CLASS_HTTP);
+}
+
+/* ---- passing it on ---- */
+
+static bool
+is_sync_point(unsigned verb)
+{
+	switch (verb) {
+	case VERB_HELO:
+	case VERB_EHLO:
+	case VERB_DATA:
+	case VERB_QUIT:
+	case VERB_AUTH:
+	case VERB_STARTTLS:
+	case VERB_XCLIENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+forward(struct builder *build, const struct command *command, size_t length)
+{
+	struct inspect *state = build->state;
+	unsigned flags = 0;
+
+	output_keep(build, length);
+	switch (command->verb) {
+	case VERB_MAIL:
+	case VERB_SEND:
+	case VERB_SOML:
+	case VERB_SAML:
+		if (state->mail == MAIL_NONE || state->mail == MAIL_UNKNOWN) {
+			message_begin(state, command);
+			flags = LEDGER_CURRENT;
+		}
+		break;
+	case VERB_RCPT:
+		flags = LEDGER_CURRENT;
+		break;
+	case VERB_RSET:
+		message_clear(state);
+		break;
+	default:
+		break;
+	}
+	ledger_add(state, command->verb < VERB_UNKNOWN ? command->verb : (unsigned)LEDGER_OTHER,
+	    flags, OWN_NONE);
+	if (is_sync_point(command->verb))
+		state->sync = command->verb;
+}
+
+static void
+take_relayed(struct builder *build, const struct command *command, size_t length)
+{
+	bool unknown_content = command->verb == VERB_BDAT || command->verb == VERB_BURL ||
+			       command->verb == VERB_XEXCH50 || command->verb == VERB_TURN ||
+			       command->verb == VERB_ATRN;
+
+	if (command->unframed || unknown_content) {
+		output_keep(build, length);
+		phase_open(build->state);
+	} else {
+		forward(build, command, length);
+	}
+}
+
+static void
+take_after_refusal(struct builder *build, unsigned verb, const uint8_t *line, size_t length)
+{
+	bool failed = build->state->drain_reply == OWN_FINAL_LOST;
+
+	output_drop(build, length);
+	if (verb == VERB_QUIT)
+		answer_refuse(build, verb, OWN_BYE, line, length);
+	else
+		answer_refuse(
+		    build, verb, failed ? OWN_AFTER_FAILURE : OWN_AFTER_REFUSAL, line, length);
+}
+
+void
+command_line_take(struct builder *build, const uint8_t *line, size_t length)
+{
+	struct inspect *state = build->state;
+	bool crlf = length >= 2 && line[length - 2] == '\r';
+	size_t text = length - (crlf ? 2 : 1);
+	struct command command;
+
+	build->touched = true;
+	build->out->tally.commands++;
+	if (state->phase == PHASE_AUTH) {
+		take_sasl(build, line, length);
+		return;
+	}
+	command_parse(&command, line, text);
+	if (!crlf) {
+		command.fault = OWN_BARE; /* RFC 5321 2.3.8 */
+		command.unframed = true;
+	}
+	note_line(build, &command, line, text);
+	if (state->mode == INSPECT_MODE_RELAY) {
+		take_relayed(build, &command, length);
+		return;
+	}
+	if (state->phase == PHASE_REFUSED) {
+		take_after_refusal(build, command.verb, line, length);
+		return;
+	}
+	enum own_reply reply = command.unframed ? (enum own_reply)command.fault
+						: judge(build, &command);
+	if (reply != OWN_NONE && (build->policy->flags & INSPECT_MONITOR_ONLY) != 0 &&
+	    may_pass_unjudged(&command, line, length)) {
+		answer_monitor(build, reply, line, text);
+		reply = OWN_NONE;
+	}
+	if (reply == OWN_NONE) {
+		forward(build, &command, length);
+	} else {
+		output_drop(build, length);
+		answer_refuse(build, command.verb, reply, line, text);
+	}
+}
+
+void
+command_line_skipped(struct builder *build)
+{
+	static const uint8_t word[] = "line";
+	struct inspect *state = build->state;
+	bool exchange = (state->flags & STATE_SKIP_AUTH) != 0;
+
+	state->flags &= ~(uint32_t)(STATE_SKIP | STATE_SKIP_AUTH);
+	build->touched = true;
+	build->out->tally.commands++;
+	if (exchange)
+		cancel_exchange(build, OWN_SASL_TOO_LONG);
+	else
+		answer_refuse(build, VERB_UNKNOWN, OWN_TOO_LONG, word, sizeof(word) - 1);
+}

@@ -1,0 +1,247 @@
+#include "worker/inspect/ending.h"
+
+#include "worker/inspect/ledger.h"
+#include "worker/inspect/message.h"
+#include "worker/inspect/phase.h"
+
+#define EVENT_CLIENT_VIOLATION 109002u
+#define EVENT_SERVER_VIOLATION 109003u
+#define EVENT_TIMEOUT	       109006u
+#define VIOLATION_TEXT	       80u
+
+void
+ending_leg(struct builder *build, enum inspect_leg leg, enum inspect_ending how)
+{
+	struct inspect *state = build->state;
+
+	if (state->ending[leg])
+		return;
+	state->ending[leg] = (uint8_t)how;
+	if (how == INSPECT_ABORT)
+		build->out->tally.resets++;
+	if (state->ending[INSPECT_CLIENT] && state->ending[INSPECT_SERVER])
+		phase_move(state, PHASE_ENDED);
+}
+
+void
+ending_both(struct builder *build, enum inspect_ending how, enum inspect_reason reason)
+{
+	if (build->state->reason == INSPECT_REASON_NONE) {
+		build->state->reason = (uint8_t)reason;
+		if (reason == INSPECT_REASON_INSPECTION)
+			build->out->tally.drops++;
+	}
+	ending_leg(build, INSPECT_SERVER, how);
+	ending_leg(build, INSPECT_CLIENT, how);
+}
+
+/* What was said of a message whose end of data was forwarded and not answered: never 250. */
+static void
+lose_message(struct builder *build)
+{
+	const struct own_reply_row *row = own_reply_row(OWN_FINAL_LOST);
+
+	own_reply_give(build, OWN_FINAL_LOST);
+	own_reply_note(build, OWN_FINAL_LOST);
+	message_report(build, row->code, row->text, row->text_length);
+}
+
+void
+ending_with(struct builder *build, enum own_reply reply, enum inspect_reason reason)
+{
+	struct inspect *state = build->state;
+
+	if (state->phase == PHASE_OPAQUE) {
+		ending_both(build, INSPECT_ABORT, reason);
+		return;
+	}
+	if (state->phase == PHASE_FINAL_REPLY)
+		lose_message(build);
+	if (state->phase == PHASE_CONTENT) /* a FIN could pass for the end of a message */
+		ending_leg(build, INSPECT_SERVER, INSPECT_ABORT);
+	own_reply_give(build, reply);
+	own_reply_note(build, reply);
+	ending_both(build, INSPECT_FIN, reason);
+}
+
+void
+ending_client_violation(struct builder *build, const char *what, size_t length)
+{
+	struct inspect_event *event = output_event(build, EVENT_CLIENT_VIOLATION);
+
+	output_event_text(build, event, 0, what, length, VIOLATION_TEXT);
+	ending_with(build, OWN_EARLY, INSPECT_REASON_INSPECTION);
+}
+
+void
+ending_server_violation(struct builder *build, const char *what, size_t length)
+{
+	struct inspect_event *event = output_event(build, EVENT_SERVER_VIOLATION);
+
+	output_event_text(build, event, 0, what, length, VIOLATION_TEXT);
+	if (build->state->phase == PHASE_CONTENT)
+		ending_drain(build, OWN_FINAL_LOST, INSPECT_ABORT);
+	else
+		ending_with(build, OWN_SERVER_BROKEN, INSPECT_REASON_INSPECTION);
+}
+
+void
+ending_drain(struct builder *build, enum own_reply reply, enum inspect_ending how)
+{
+	struct inspect *state = build->state;
+
+	state->drain_reply = (uint8_t)reply;
+	phase_move(state, PHASE_DRAIN);
+	ending_leg(build, INSPECT_SERVER, how);
+}
+
+void
+ending_client_end(struct builder *build)
+{
+	struct inspect *state = build->state;
+
+	state->flags |= STATE_CLIENT_END;
+	if (state->phase == PHASE_OPAQUE) {
+		ending_leg(build, INSPECT_SERVER, INSPECT_FIN);
+		if (state->ending[INSPECT_CLIENT] && !state->reason)
+			state->reason = INSPECT_REASON_FINS;
+		return;
+	}
+	if (state->phase == PHASE_CONTENT)
+		ending_leg(build, INSPECT_SERVER, INSPECT_ABORT);
+	if (ledger_is_empty(state))
+		ending_both(build, INSPECT_FIN, INSPECT_REASON_FINS);
+	else
+		ending_leg(build, INSPECT_SERVER, INSPECT_FIN);
+}
+
+static void
+server_gone(struct builder *build, enum inspect_reason reason, enum inspect_ending how)
+{
+	struct inspect *state = build->state;
+
+	switch (state->phase) {
+	case PHASE_OPAQUE:
+		ending_leg(build, INSPECT_CLIENT, INSPECT_FIN);
+		if (state->ending[INSPECT_SERVER] && !state->reason)
+			state->reason = (uint8_t)reason;
+		break;
+	case PHASE_CONTENT:
+		ending_drain(build, OWN_FINAL_LOST, how);
+		break;
+	case PHASE_DRAIN:
+	case PHASE_REFUSED:
+	case PHASE_ENDED:
+		break;
+	default:
+		if (how == INSPECT_ABORT)
+			ending_leg(build, INSPECT_SERVER, how);
+		ending_with(build, OWN_SERVER_LOST, reason);
+		break;
+	}
+}
+
+void
+ending_server_end(struct builder *build)
+{
+	build->state->flags |= STATE_SERVER_END;
+	server_gone(build, INSPECT_REASON_FINS, INSPECT_FIN);
+}
+
+static void
+leg_was_reset(struct builder *build)
+{
+	if (build->input->from == INSPECT_CLIENT)
+		ending_both(build, INSPECT_ABORT, INSPECT_REASON_RESET_CLIENT);
+	else if (build->state->phase == PHASE_OPAQUE)
+		ending_both(build, INSPECT_ABORT, INSPECT_REASON_RESET_SERVER);
+	else
+		server_gone(build, INSPECT_REASON_RESET_SERVER, INSPECT_ABORT);
+}
+
+/* ---- deadlines ---- */
+
+struct deadline {
+	const char *name;
+	size_t name_length;
+	uint32_t seconds;
+	enum own_reply reply;
+};
+
+static struct deadline
+deadline_now(const struct inspect *state, const struct inspect_policy *policy)
+{
+	switch (state->phase) {
+	case PHASE_GREETING:
+		return (struct deadline){OUTPUT_TEXT("greeting of the server"),
+		    policy->greeting_timeout_s, OWN_SERVER_SLOW};
+	case PHASE_CONTENT:
+	case PHASE_DRAIN:
+		return (struct deadline){
+		    OUTPUT_TEXT("content"), policy->data_timeout_s, OWN_CLIENT_SLOW};
+	case PHASE_FINAL_REPLY:
+		return (struct deadline){OUTPUT_TEXT("reply to the end of data"),
+		    policy->final_reply_timeout_s, OWN_SERVER_SLOW};
+	case PHASE_OPAQUE:
+		return (struct deadline){
+		    OUTPUT_TEXT("opaque session"), policy->opaque_timeout_s, OWN_NONE};
+	case PHASE_ENDED:
+		return (struct deadline){OUTPUT_TEXT(""), 0, OWN_NONE};
+	default:
+		if (ledger_is_empty(state))
+			return (struct deadline){
+			    OUTPUT_TEXT("command"), policy->command_timeout_s, OWN_CLIENT_SLOW};
+		return (struct deadline){
+		    OUTPUT_TEXT("reply"), policy->reply_timeout_s, OWN_SERVER_SLOW};
+	}
+}
+
+static void
+deadline_passed(struct builder *build)
+{
+	struct deadline deadline = deadline_now(build->state, build->policy);
+
+	if (build->state->deadline_ms == 0 || build->now_ms < build->state->deadline_ms)
+		return;
+	struct inspect_event *event = output_event(build, EVENT_TIMEOUT);
+	output_event_text(build, event, 0, deadline.name, deadline.name_length, VIOLATION_TEXT);
+	build->out->tally.timeouts++;
+	ending_with(build, deadline.reply, INSPECT_REASON_TIMEOUT);
+}
+
+void
+ending_set_deadline(struct builder *build)
+{
+	struct inspect *state = build->state;
+
+	if (state->phase == PHASE_ENDED) {
+		state->deadline_ms = 0;
+	} else if (build->touched) {
+		uint64_t seconds = deadline_now(state, build->policy).seconds;
+		state->deadline_ms = seconds ? build->now_ms + seconds * 1000 : 0;
+	}
+}
+
+void
+ending_signal(struct builder *build)
+{
+	switch (build->input->signal) {
+	case INSPECT_TIMER:
+		deadline_passed(build);
+		break;
+	case INSPECT_RESET:
+		leg_was_reset(build);
+		break;
+	case INSPECT_SERVER_FAILED:
+		ending_with(build, OWN_SERVER_FAILED, INSPECT_REASON_CONNECT_FAILED);
+		break;
+	case INSPECT_SHUTDOWN:
+		ending_with(build, OWN_SHUTDOWN, INSPECT_REASON_SHUTDOWN);
+		break;
+	case INSPECT_CLEAR:
+		ending_with(build, OWN_SHUTDOWN, INSPECT_REASON_ADMINISTRATOR);
+		break;
+	default:
+		break;
+	}
+}
