@@ -18,7 +18,6 @@
 #define EVENT_TEXTS	   3u
 #define EVENT_TEXT_SIZE	   352u
 #define EVENT_NUMBERS	   4u
-#define EVENT_TEXT_UNSET   0xffffu
 
 struct event {
 	_Atomic uint64_t sequence; /* n + 1 when entry n is complete, 0 while it is written */
