@@ -68,8 +68,8 @@ check_input(const struct slot_session *shared, const struct record *record, enum
 	return window_holds(&shared->input[leg], record->position[leg], consumed);
 }
 
-/* The kernel's counts hold for this leg.  In state CLOSE they do not: what was not acknowledged is
- * no longer counted, and whether a FIN was among what came cannot be told. */
+/* The kernel's count of what was written holds for this leg: in state CLOSE it no longer has what
+ * was not acknowledged. */
 static bool
 counts_hold(const struct handover_item *item, enum shm_leg leg)
 {
@@ -109,7 +109,21 @@ fin_was_sent(uint8_t tcp_state)
 	}
 }
 
-/* Broken, or ended by both sides if we had ended it: nothing more will come or go. */
+/* Reset while nobody held it: what had arrived before is still told to the core, then the reset.
+ * SO_ERROR has died with the worker that read it: the end that will be read is no FIN. */
+static bool
+leg_was_reset(struct leg *side, const struct slot_session *shared, const struct record *record,
+    enum shm_leg leg, const struct handover_item *item)
+{
+	if (record->ending[leg] != ENDING_NONE || record->end_seen[leg] != ENDING_NONE ||
+	    !check_input(shared, record, leg, item->consumed[leg]))
+		return false;
+	side->received = item->consumed[leg];
+	side->flags |= LEG_DEAD;
+	return true;
+}
+
+/* Broken, or already ended by us: nothing more will come or go. */
 static void
 leg_lost(struct session *session, const struct record *record, enum shm_leg leg)
 {
@@ -121,8 +135,8 @@ leg_lost(struct session *session, const struct record *record, enum shm_leg leg)
 }
 
 static void
-restore_leg(struct session *session, const struct record *record, enum shm_leg leg,
-    const struct handover_item *item)
+restore_leg(struct session *session, const struct slot_session *shared, const struct record *record,
+    enum shm_leg leg, const struct handover_item *item)
 {
 	struct leg *side = &session->leg[leg];
 
@@ -136,11 +150,10 @@ restore_leg(struct session *session, const struct record *record, enum shm_leg l
 		if (fin_was_sent(item->tcp_state[leg]))
 			side->flags |= LEG_FIN_DONE;
 	} else if (item->legs & HANDOVER_LEG(leg)) {
-		/* SO_ERROR died with the worker that read it; the state tells. */
-		leg_lost(session, record, leg);
+		if (!leg_was_reset(side, shared, record, leg, item))
+			leg_lost(session, record, leg);
 	} else if (leg == SHM_SERVER && (item->flags & HANDOVER_SERVER_DEAD)) {
 		side->flags |= LEG_ABSENT;
-		session->server_error = item->error;
 		session->signals |= SIGNAL_SERVER_FAILED;
 	} else if (leg == SHM_CLIENT || !(item->flags & HANDOVER_SERVER_PENDING)) {
 		side->flags |= LEG_ABSENT;
@@ -208,7 +221,7 @@ adopt_record(struct worker *worker, struct session *session, const struct record
     const struct handover_item *item)
 {
 	for (int leg = 0; leg < SHM_LEGS; leg++)
-		restore_leg(session, record, leg, item);
+		restore_leg(session, session_shared(worker, session), record, leg, item);
 	session->secret_end = session->leg[SHM_CLIENT].received;
 	if (is_ending(record)) {
 		session->signals = 0;
@@ -219,6 +232,22 @@ adopt_record(struct worker *worker, struct session *session, const struct record
 	} else {
 		session_run(worker, session);
 	}
+}
+
+/* The dead worker had only its chunks and the report left to do. */
+static void
+adopt_finished(struct worker *worker, struct session *session)
+{
+	if (!window_check_slot(session_shared(worker, session), &worker->shm, session->slot)) {
+		struct record *draft;
+
+		commit_discard(worker, session);
+		draft = commit_begin(worker, session);
+		draft->flags |= RECORD_FINISHED;
+		commit_publish(worker, session, draft);
+	}
+	session->state = SESSION_FINISHING;
+	session_settle(worker, session);
 }
 
 void
@@ -235,18 +264,20 @@ adopt_session(struct worker *worker, struct session *session, const struct hando
 		adopt_unopened(worker, session, item);
 		return;
 	}
-	if (!record_read(shared, session->generation, &record) ||
-	    !adopt_check(&worker->shm, session->slot, shared, &record, item) ||
+	if (!record_read(shared, session->generation, &record)) {
+		adopt_broken(worker, session, item);
+		return;
+	}
+	if (record.flags & RECORD_FINISHED) {
+		adopt_finished(worker, session);
+		return;
+	}
+	if (!adopt_check(&worker->shm, session->slot, shared, &record, item) ||
 	    !inspect_load(worker->state, record.inspect, record.inspect_length)) {
 		adopt_broken(worker, session, item);
 		return;
 	}
 	FAILPOINT(adopt_checked);
-	if (record.flags & RECORD_FINISHED) {
-		session->state = SESSION_FINISHING;
-		session_settle(worker, session);
-		return;
-	}
 	adopt_record(worker, session, &record, item);
 	FAILPOINT(adopt_done);
 }

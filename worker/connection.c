@@ -301,7 +301,7 @@ complete_read(struct worker *worker, struct session *session, enum shm_leg leg, 
 		side->flags |= LEG_STARVED;
 		return NEWS_OUTPUT;
 	}
-	if (result < 0)
+	if (result < 0 || (result == 0 && (side->flags & LEG_DEAD)))
 		return leg_broken(session, leg);
 	side->flags &= (uint16_t)~LEG_PARKED;
 	/* What comes while the session ends does not put its end off. */

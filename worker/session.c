@@ -47,7 +47,7 @@ session_leg_gone(const struct worker *worker, const struct session *session, enu
 {
 	const struct record *record = session_record(worker, session);
 
-	return (session->leg[leg].flags & (LEG_RESET | LEG_RESET_ASKED | LEG_ABSENT)) ||
+	return (session->leg[leg].flags & (LEG_RESET | LEG_RESET_ASKED | LEG_ABSENT | LEG_DEAD)) ||
 	       (record != NULL && record->ending[leg] == ENDING_RESET);
 }
 
@@ -162,7 +162,6 @@ session_server_failed(struct worker *worker, struct session *session, int error)
 	if (session->state != SESSION_LIVE || session->leg[SHM_SERVER].descriptor >= 0 ||
 	    (session->leg[SHM_SERVER].flags & LEG_ABSENT))
 		return;
-	session->server_error = error;
 	session->leg[SHM_SERVER].flags |= LEG_ABSENT;
 	report_connect_failed(worker, session, error);
 	session_signal(worker, session, SIGNAL_SERVER_FAILED);

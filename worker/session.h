@@ -46,6 +46,7 @@ enum leg_flag {
 	LEG_LINGERED = 1 << 8,	  /* waited long enough for the peer's FIN */
 	LEG_CANCELLED = 1 << 9,	  /* the read is being cancelled */
 	LEG_ABSENT = 1 << 10,	  /* will never have a descriptor */
+	LEG_DEAD = 1 << 11,	  /* adopted after its reset: only what had arrived is left */
 };
 
 /* What has happened to a session and was not yet given to the core. */
@@ -71,16 +72,15 @@ struct session {
 	struct timer timer; /* first: the wheel gives it back */
 	uint32_t slot;
 	uint32_t generation;
-	uint32_t under_way;   /* submissions whose completion has not come */
-	uint8_t state;	      /* enum session_state */
-	uint8_t signals;      /* enum session_signal bits waiting */
-	bool blocked;	      /* input or a signal waits for output to leave */
-	bool adopted;	      /* a dead worker may have left chunks that no window names */
-	uint64_t active_ms;   /* last time a byte came or went */
-	uint64_t blocked_ms;  /* since when a signal waits; 0 none */
-	uint64_t secret_end;  /* RECORD_SECRET: client input up to here may hold credentials */
-	uint32_t discarded;   /* bytes thrown away while ending */
-	int32_t server_error; /* errno of the server leg's connect */
+	uint32_t under_way;  /* submissions whose completion has not come */
+	uint8_t state;	     /* enum session_state */
+	uint8_t signals;     /* enum session_signal bits waiting */
+	bool blocked;	     /* input or a signal waits for output to leave */
+	bool adopted;	     /* a dead worker may have left chunks that no window names */
+	uint64_t active_ms;  /* last time a byte came or went */
+	uint64_t blocked_ms; /* since when a signal waits; 0 none */
+	uint64_t secret_end; /* RECORD_SECRET: client input up to here may hold credentials */
+	uint32_t discarded;  /* bytes thrown away while ending */
 	struct leg leg[SHM_LEGS];
 };
 _Static_assert(sizeof(struct session) <= 256, "an idle session is small");
