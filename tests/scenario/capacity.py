@@ -23,6 +23,11 @@ def measured(gateway):
     return pss(gateway.processes())
 
 
+def chunks_in_use(gateway):
+    version = gateway.show("version")
+    return version["chunks"] - version["chunks_free"]
+
+
 @scenario
 def idle_memory(world):
     """Idle sessions over two workers cost at most 4 KiB each, while mail flows beside them."""
@@ -35,6 +40,7 @@ def idle_memory(world):
     source = world.source("--phase", "idle:%d" % count, "--sizes", "1k", world.listen)
     wait_until(lambda: source.command("status")["phases"]["idle"] == count,
                "%d idle sessions" % count, 60)
+    wait_until(lambda: chunks_in_use(gateway) == 0, "the idle have given their chunks back", 30)
     time.sleep(1)
     cost = (measured(gateway) - without) / count
     beside, figures = world.mail_exactly(sink, "--messages", 500, "--connections", 20, "--seed", 9)

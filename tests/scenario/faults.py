@@ -9,7 +9,7 @@ from harness import Failure, check, programs_copy, wait_until
 from garbage import connect
 from registry import Skip, scenario
 
-MAGIC_OF_CRASH = b"X-CRASH-NOW"
+MAGIC_OF_CRASH = b"XCRASHX"
 
 
 def libexec_with(world, worker):

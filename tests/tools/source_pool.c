@@ -165,6 +165,8 @@ source_pool_status(void)
 static bool
 session_is_of(const struct source_session *session, const char *phase)
 {
+	if ((session->step->until & STEP_LENIENT) != 0)
+		return false; /* it is for the server to end it */
 	if (strcmp(phase, "all") == 0)
 		return true;
 	if (strcmp(phase, "own") == 0)

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #define TICK_US	    10000u
-#define OUTPUT_LOW  65536u  /* the body is made while less than this waits to be written */
-#define OUTPUT_ONCE 262144u /* one wake-up writes about this much */
+#define OUTPUT_LOW  65536u /* the body is made while less than this waits to be written */
+#define OUTPUT_ONCE 65536u /* one wake-up writes about this much */
 
 struct source_session *source_sessions;
 
@@ -399,6 +399,10 @@ session_ended(struct source_session *session, const char *how)
 	session->ended = true;
 	if ((until & STEP_LENIENT) != 0)
 		return;
+	if (session->phase == PHASE_RESET_SERVER && session->message != MESSAGE_NONE) {
+		session->over = OVER_DONE; /* the reset was quicker than the reply to MAIL */
+		return;
+	}
 	/* A FIN that was announced: after 221, or by a server that will only listen. */
 	if (*how == '\0' && session->expected_count == 0 && (session->goodbye || session->one_way))
 		return;

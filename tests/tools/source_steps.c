@@ -195,7 +195,7 @@ static void
 begin_body_held(struct source_session *session)
 {
 	session->body_limit = session->size - session->size / 64 - 32;
-	session->body_pace = session->size / 64 + 16;
+	session->body_pace = session->size / 128 + 32;
 	source_body_begin(session);
 }
 

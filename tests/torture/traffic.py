@@ -7,11 +7,18 @@ from harness import Gateway, Sink, Source, check, compare_ledgers, free_port
 
 PHASES = ("banner", "commands", "envelope", "data", "final", "tls", "idle", "half-client",
           "half-server", "urgent", "reset-client", "reset-server")
-PER_PHASE = 48   # half of them are set in motion just before a blow
+PER_PHASE = 32   # some of them are set in motion just before a blow
+MOTION = 4       # every fourth
 AT_LEAST = 20    # in each phase at each blow
 LOAD = 10
-LOAD_RATE = 300  # messages a second
+LOAD_RATE = 150  # messages a second
 FULL_SECONDS = 30.0
+RELEASE_PAUSE = 0.010
+
+# What goes on together: phases, and what the sink holds back of them.
+RELEASES = ((("banner",), "banner"), (("envelope",), "mail"), (("final", "half-client"), "final"),
+            (("commands",), ""), (("data",), ""), (("tls",), ""), (("idle",), ""),
+            (("half-server",), ""), (("urgent",), ""), (("reset-client",), ""))
 
 
 class Traffic:
@@ -33,7 +40,7 @@ class Traffic:
                 target = "@" + listen_banner if phase == "banner" else ""
                 held += ["--phase", "%s:%d%s" % (phase, PER_PHASE, target)]
             self.held = Source(build, folder, held + [
-                "--sizes", "1k-8k", "--body-sizes", "1k-16k:700,16k-1m:295,50m:5",
+                "--sizes", "1k-8k", "--body-sizes", "1k-16k:700,16k-1m:299,50m:1",
                 "--seed", seed, listen])
             self.parts.append(self.held)
             self.load = Source(build, folder, [
@@ -86,12 +93,21 @@ class Traffic:
         return [text for text in (self.held.errors(), self.load.errors(), self.sink.errors())
                 if text]
 
-    def release(self):
-        """All that is held goes on."""
-        self.held.send("go")
-        self.sink.send("release")
-        self.held.read()
-        self.sink.read()
+    def release(self, rng=None):
+        """All that is held goes on, phase after phase, so that silence is not the crowd's."""
+        groups = list(RELEASES)
+        if rng:
+            rng.shuffle(groups)
+        for phases, kind in groups:
+            for phase in phases:
+                self.held.send("go " + phase)
+            if kind:
+                self.sink.send("release " + kind)
+                self.sink.read()
+            for phase in phases:
+                self.held.read()
+            if rng:
+                time.sleep(RELEASE_PAUSE)
 
     def finish(self):
         """Lets all sessions end; the figures of both sources and of the sink, and the ledgers."""
