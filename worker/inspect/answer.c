@@ -11,23 +11,21 @@
 #define WORD_MAX      24u
 
 static void
-report_refusal(struct builder *build, uint32_t id, enum own_reply reply, const uint8_t *line,
-    size_t length)
+report_refusal(
+    struct builder *build, uint32_t id, enum own_reply reply, const uint8_t *line, size_t length)
 {
 	const struct own_reply_row *row = own_reply_row(reply);
 	struct inspect_event *event = output_event(build, id);
-	size_t word = 0, rule = 0;
+	size_t word = 0;
 
 	while (word < length && word < WORD_MAX && line[word] > ' ')
 		word++;
 	if (command_table_find(line, word) == VERB_UNKNOWN)
 		word = command_parse_safe_word(line, length);
-	while (row->rule[rule])
-		rule++;
 	event->code = row->code;
 	output_event_text(build, event, 0, line, word, WORD_MAX);
 	output_event_text(build, event, 1, row->text, row->text_length, 100);
-	output_event_text(build, event, 2, row->rule, rule, sizeof(row->rule));
+	output_event_text(build, event, 2, row->rule, row->rule_length, 32);
 }
 
 /* The budget is for the whole session and never given back. */
@@ -47,8 +45,8 @@ count_error(struct builder *build, enum own_reply reply)
 }
 
 void
-answer_refuse(struct builder *build, unsigned verb, enum own_reply reply, const uint8_t *line,
-    size_t length)
+answer_refuse(
+    struct builder *build, unsigned verb, enum own_reply reply, const uint8_t *line, size_t length)
 {
 	reply = count_error(build, reply);
 	if (own_reply_row(reply)->code != 221)

@@ -10,8 +10,8 @@
 /* Puts a refusal (or other answer) of the gateway into the ledger, with its event and note; gives it
  * at once if nothing is outstanding.  `line` is the command as it came, for the event. Beyond
  * errors-max it becomes the 421 that ends the session. */
-void answer_refuse(struct builder *build, unsigned verb, enum own_reply reply, const uint8_t *line,
-    size_t length);
+void answer_refuse(
+    struct builder *build, unsigned verb, enum own_reply reply, const uint8_t *line, size_t length);
 /* monitor-only: the event that the line would have been refused. */
 void answer_monitor(
     struct builder *build, enum own_reply reply, const uint8_t *line, size_t length);

@@ -152,13 +152,13 @@ take_stray(struct builder *build, enum body_stop stop)
 {
 	struct inspect *state = build->state;
 	bool reject = build->policy->line_endings == INSPECT_LINES_REJECT;
-	uint32_t *count = stop == STOP_LF ? &state->bare_lf
+	uint32_t *count = stop == STOP_LF   ? &state->bare_lf
 			  : stop == STOP_CR ? &state->bare_cr
 					    : &state->nuls;
 
 	if (stop == STOP_NUL) {
-		if (is_refused(build, build->policy->nul == INSPECT_NUL_REJECT, OWN_CONTENT_NUL,
-			*count))
+		if (is_refused(
+			build, build->policy->nul == INSPECT_NUL_REJECT, OWN_CONTENT_NUL, *count))
 			return refuse(build, OWN_CONTENT_NUL);
 	} else if (is_refused(build, reject, OWN_CONTENT_BARE, *count)) {
 		return refuse(build, OWN_CONTENT_BARE);

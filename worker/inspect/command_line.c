@@ -234,8 +234,8 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 		take_after_refusal(build, command.verb, line, length);
 		return;
 	}
-	enum own_reply reply = command.unframed ? (enum own_reply)command.fault
-						: judge(build, &command);
+	enum own_reply reply =
+	    command.unframed ? (enum own_reply)command.fault : judge(build, &command);
 	if (reply != OWN_NONE && (build->policy->flags & INSPECT_MONITOR_ONLY) != 0 &&
 	    may_pass_unjudged(&command, line, length)) {
 		answer_monitor(build, reply, line, text);

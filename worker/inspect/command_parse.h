@@ -10,9 +10,9 @@
 #include "worker/inspect/own_reply.h"
 
 struct command {
-	uint8_t verb;  /* enum inspect_verb */
-	uint8_t fault; /* enum own_reply: what is wrong with the form, OWN_NONE if nothing */
-	bool unframed; /* ... so wrong that a server may read the line as something else */
+	uint8_t verb;	/* enum inspect_verb */
+	uint8_t fault;	/* enum own_reply: what is wrong with the form, OWN_NONE if nothing */
+	bool unframed;	/* ... so wrong that a server may read the line as something else */
 	bool non_ascii; /* the argument holds octets above 127, valid as UTF-8 */
 	bool smtputf8;	/* MAIL with that parameter */
 	const uint8_t *argument; /* behind the spaces, without trailing ones */

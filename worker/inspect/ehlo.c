@@ -95,6 +95,7 @@ ehlo_rewrite(struct builder *build, const struct reply *reply, const uint8_t *by
 	struct list list;
 
 	list.length = 0;
+	list.last = 0;
 	reply_line(&line, bytes, end);
 	add_name(build, &list, &line);
 	while (line.next < end) {

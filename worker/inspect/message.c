@@ -50,7 +50,8 @@ message_report(struct builder *build, unsigned code, const void *text, size_t le
 	static const struct {
 		const char *text;
 		size_t length;
-	} verdicts[6] = {[2] = {OUTPUT_TEXT("accepted")}, [4] = {OUTPUT_TEXT("deferred")},
+	} verdicts[6] = {[2] = {OUTPUT_TEXT("accepted")},
+	    [4] = {OUTPUT_TEXT("deferred")},
 	    [5] = {OUTPUT_TEXT("rejected")}};
 	const struct inspect *state = build->state;
 	unsigned class = code / 100 < 6 ? code / 100 : 0;

@@ -148,8 +148,7 @@ output_event_text(struct builder *build, struct inspect_event *event, unsigned i
     const void *text, size_t length, size_t limit)
 {
 	event->text_offset[index] = add_printable(build, text, length < limit ? length : limit);
-	event->text_length[index] =
-	    (uint16_t)(build->out->text_length - event->text_offset[index]);
+	event->text_length[index] = (uint16_t)(build->out->text_length - event->text_offset[index]);
 }
 
 void

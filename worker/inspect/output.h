@@ -27,9 +27,8 @@ struct builder {
 	bool touched; /* the deadline starts anew */
 };
 
-void output_begin(struct builder *build, struct inspect *state,
-    const struct inspect_policy *policy, const struct inspect_input *input,
-    struct inspect_output *out);
+void output_begin(struct builder *build, struct inspect *state, const struct inspect_policy *policy,
+    const struct inspect_input *input, struct inspect_output *out);
 /* Copies phase, endings, deadline and so on from the state. */
 void output_finish(struct builder *build);
 
@@ -48,8 +47,8 @@ struct inspect_event *output_event(struct builder *build, uint32_t id);
 void output_event_text(struct builder *build, struct inspect_event *event, unsigned index,
     const void *text, size_t length, size_t limit);
 /* A line for the trail, made printable and cut to OUTPUT_NOTE_MAX. */
-void output_note(struct builder *build, enum output_who who, unsigned code, const void *text,
-    size_t length);
+void output_note(
+    struct builder *build, enum output_who who, unsigned code, const void *text, size_t length);
 
 /* The length of a string constant. */
 #define OUTPUT_TEXT(text) (text), (sizeof(text) - 1)

@@ -10,13 +10,14 @@
 #undef OWN
 
 static const struct own_reply_row rows[OWN_COUNT] = {
-    [OWN_NONE] = {500, false, false, "5.0.0", "", 0, ""},
+    [OWN_NONE] = {500, false, false, "5.0.0", 0, 0, "", ""},
 #define ERROR true
 #define MILD  false
 #define CLOSE true
 #define STAY  false
-#define OWN(name, code, enhanced, weight, after, rule, text)                                             \
-	[OWN_##name] = {code, weight, after, enhanced, rule, sizeof(text) - 1, text},
+#define OWN(name, code, enhanced, weight, after, rule, text)                                       \
+	[OWN_##name] = {                                                                           \
+	    code, weight, after, enhanced, sizeof(rule) - 1, sizeof(text) - 1, rule, text},
 #include "worker/inspect/own_reply.def"
 #undef OWN
 #undef ERROR

@@ -23,8 +23,9 @@ struct own_reply_row {
 	bool error; /* counts against errors-max */
 	bool close; /* ends the session */
 	char enhanced[6];
-	char rule[16];
+	uint8_t rule_length;
 	uint8_t text_length;
+	const char *rule; /* that it stands for, for the log */
 	const char *text;
 };
 

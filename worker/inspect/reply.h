@@ -20,8 +20,8 @@ enum reply_scan { REPLY_PARTIAL, REPLY_WHOLE, REPLY_BAD };
 struct reply {
 	unsigned code;
 	unsigned lines;
-	size_t length; /* in octets, with all line ends */
-	bool clean;    /* can go to the client as it came */
+	size_t length;	     /* in octets, with all line ends */
+	bool clean;	     /* can go to the client as it came */
 	const char *problem; /* REPLY_BAD: what is wrong, for the log */
 	size_t problem_length;
 };

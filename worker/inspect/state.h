@@ -29,17 +29,17 @@ enum inspect_phase {
 };
 
 enum state_flag {
-	STATE_ESMTP = 1 << 0,	    /* the last greeting was EHLO */
-	STATE_ENHANCED = 1 << 1,    /* the client was shown ENHANCEDSTATUSCODES */
-	STATE_OPAQUE = 1 << 2,	    /* set once, never taken back */
-	STATE_TLS_FRESH = 1 << 3,   /* 220 to STARTTLS was given, the client has not spoken yet */
-	STATE_SKIP = 1 << 4,	    /* within a command line that is too long */
-	STATE_SKIP_AUTH = 1 << 5,   /* ... of an AUTH exchange */
-	STATE_EARLY = 1 << 6,	    /* bytes wait behind DATA */
-	STATE_CLIENT_END = 1 << 7,  /* the client's FIN was taken */
-	STATE_SERVER_END = 1 << 8,  /* the server's FIN was taken */
+	STATE_ESMTP = 1 << 0,	   /* the last greeting was EHLO */
+	STATE_ENHANCED = 1 << 1,   /* the client was shown ENHANCEDSTATUSCODES */
+	STATE_OPAQUE = 1 << 2,	   /* set once, never taken back */
+	STATE_TLS_FRESH = 1 << 3,  /* 220 to STARTTLS was given, the client has not spoken yet */
+	STATE_SKIP = 1 << 4,	   /* within a command line that is too long */
+	STATE_SKIP_AUTH = 1 << 5,  /* ... of an AUTH exchange */
+	STATE_EARLY = 1 << 6,	   /* bytes wait behind DATA */
+	STATE_CLIENT_END = 1 << 7, /* the client's FIN was taken */
+	STATE_SERVER_END = 1 << 8, /* the server's FIN was taken */
 	STATE_SMTPUTF8 = 1 << 9,   /* MAIL of this transaction asked for it */
-	STATE_CLOSING = 1 << 10,    /* nothing more is read from the client: a 421 is in the ledger */
+	STATE_CLOSING = 1 << 10, /* nothing more is read from the client: a 421 is in the ledger */
 	STATE_FLAGS_ALL = (1 << 11) - 1,
 };
 
@@ -70,8 +70,8 @@ struct inspect {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t size;
-	uint64_t deadline_ms; /* 0: none */
-	uint64_t shown;	      /* bit = extension that the client was shown */
+	uint64_t deadline_ms;  /* 0: none */
+	uint64_t shown;	       /* bit = extension that the client was shown */
 	uint64_t content_size; /* octets of content, the end of data not counted */
 	uint64_t drained;      /* octets dropped in PHASE_DRAIN */
 	uint32_t flags;	       /* enum state_flag */
@@ -85,9 +85,9 @@ struct inspect {
 	uint8_t phase;	/* enum inspect_phase */
 	uint8_t reason; /* enum inspect_reason */
 	uint8_t mail;	/* enum state_mail */
-	uint8_t sync;	/* verb that must be answered before the client is read on; LEDGER_NOTHING */
-	uint8_t body;	/* enum body_at */
-	uint8_t drain_reply; /* enum own_reply given at the end of the drained content */
+	uint8_t sync; /* verb that must be answered before the client is read on; LEDGER_NOTHING */
+	uint8_t body; /* enum body_at */
+	uint8_t drain_reply;	      /* enum own_reply given at the end of the drained content */
 	uint8_t ending[INSPECT_LEGS]; /* enum inspect_ending */
 	uint8_t ledger_first;
 	uint8_t ledger_count;

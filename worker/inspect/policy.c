@@ -1,0 +1,86 @@
+#include "worker/inspect/policy.h"
+
+#include "worker/inspect/command_table.h"
+#include "worker/inspect/extension_table.h"
+
+#include <string.h>
+
+#define FLAGS_ALL (INSPECT_ALLOW_TLS | INSPECT_LOG_TLS | INSPECT_MONITOR_ONLY | INSPECT_FAIL_OPEN)
+
+void
+inspect_policy_default(struct inspect_policy *policy, const char *hostname, size_t length)
+{
+	memset(policy, 0, sizeof(*policy));
+	policy->magic = INSPECT_POLICY_MAGIC;
+	policy->version = INSPECT_POLICY_VERSION;
+	policy->size = sizeof(*policy);
+	policy->flags = INSPECT_ALLOW_TLS;
+	policy->banner = INSPECT_BANNER_NEUTRAL;
+	policy->line_endings = INSPECT_LINES_NORMALIZE;
+	policy->nul = INSPECT_NUL_REJECT;
+	policy->verbs = command_table_defaults();
+	policy->extensions = extension_table_defaults();
+	policy->greeting_timeout_s = 300;    /* RFC 5321 4.5.3.2.1 */
+	policy->command_timeout_s = 300;     /* 4.5.3.2.7 */
+	policy->reply_timeout_s = 300;	     /* 4.5.3.2.2, 4.5.3.2.3 */
+	policy->final_reply_timeout_s = 600; /* 4.5.3.2.6 */
+	policy->data_timeout_s = 180;	     /* 4.5.3.2.5 */
+	policy->opaque_timeout_s = 3600;
+	policy->errors_max = 20;
+	if (length > INSPECT_HOSTNAME_MAX)
+		length = INSPECT_HOSTNAME_MAX;
+	memcpy(policy->hostname, hostname, length);
+	policy->hostname_length = (uint8_t)length;
+}
+
+static bool
+is_printable(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return false;
+	return true;
+}
+
+static bool
+is_zero(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static bool
+names_check(const struct inspect_policy *policy)
+{
+	bool needs_name = policy->banner == INSPECT_BANNER_NEUTRAL;
+
+	if (policy->hostname_length > INSPECT_HOSTNAME_MAX ||
+	    policy->banner_length > INSPECT_BANNER_MAX)
+		return false;
+	if ((needs_name && policy->hostname_length == 0) ||
+	    (policy->banner == INSPECT_BANNER_TEXT && policy->banner_length == 0))
+		return false;
+	return is_printable(policy->hostname, policy->hostname_length) &&
+	       is_printable(policy->banner_text, policy->banner_length);
+}
+
+bool
+inspect_policy_check(const void *image, size_t size)
+{
+	struct inspect_policy policy;
+
+	if (!image || size != sizeof(policy))
+		return false;
+	memcpy(&policy, image, sizeof(policy));
+	return policy.magic == INSPECT_POLICY_MAGIC && policy.version == INSPECT_POLICY_VERSION &&
+	       policy.size == sizeof(policy) && (policy.flags & ~(uint32_t)FLAGS_ALL) == 0 &&
+	       policy.banner <= INSPECT_BANNER_CLASSIC &&
+	       policy.line_endings <= INSPECT_LINES_REJECT && policy.nul <= INSPECT_NUL_SPACE &&
+	       (policy.verbs >> VERB_PERMITTED) == 0 &&
+	       (policy.extensions >> EXTENSION_PERMITTED) == 0 && names_check(&policy) &&
+	       policy.reserved0 == 0 && policy.reserved1 == 0 &&
+	       is_zero(policy.reserved2, sizeof(policy.reserved2)) &&
+	       is_zero(policy.reserved3, sizeof(policy.reserved3));
+}

@@ -1,0 +1,92 @@
+#include "worker/inspect/save.h"
+
+#include "worker/inspect/extension_table.h"
+#include "worker/inspect/ledger.h"
+#include "worker/inspect/phase.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(struct inspect) <= INSPECT_STATE_SIZE, "the record has no more room");
+
+static bool
+sync_check(const struct inspect *state)
+{
+	return state->sync == LEDGER_NOTHING || state->sync < VERB_UNKNOWN ||
+	       (state->sync >= LEDGER_SASL && state->sync <= LEDGER_CONTENT);
+}
+
+/* What waits for a reply is the last that was put into the ledger for the server. */
+static bool
+sync_is_owed(const struct inspect *state)
+{
+	if (state->sync == LEDGER_NOTHING || state->phase == PHASE_ENDED)
+		return true;
+	for (unsigned i = 0; i < state->ledger_count; i++) {
+		unsigned at = (state->ledger_first + i) % LEDGER_ENTRIES;
+		if (state->ledger[at].verb == state->sync)
+			return true;
+	}
+	return false;
+}
+
+static bool
+endings_check(const struct inspect *state)
+{
+	bool both = true;
+
+	for (unsigned leg = 0; leg < INSPECT_LEGS; leg++) {
+		if (state->ending[leg] > INSPECT_ABORT)
+			return false;
+		both &= state->ending[leg] != INSPECT_OPEN;
+	}
+	return both == (state->phase == PHASE_ENDED);
+}
+
+bool
+save_check(const struct inspect *state)
+{
+	bool opaque = (state->flags & STATE_OPAQUE) != 0;
+
+	return state->magic == STATE_MAGIC && state->version == STATE_VERSION &&
+	       state->size == sizeof(*state) && (state->flags & ~(uint32_t)STATE_FLAGS_ALL) == 0 &&
+	       state->mode <= INSPECT_MODE_RAW && state->phase < PHASE_COUNT &&
+	       state->reason <= INSPECT_REASON_SHUTDOWN && state->mail < MAIL_STATES &&
+	       state->body < BODY_AT_COUNT && state->drain_reply < OWN_COUNT &&
+	       state->sender_length <= SENDER_MAX && sync_check(state) && ledger_check(state) &&
+	       sync_is_owed(state) && endings_check(state) &&
+	       (state->shown >> EXTENSION_UNKNOWN) == 0 &&
+	       (opaque || state->phase != PHASE_OPAQUE) &&
+	       (!opaque || state->phase == PHASE_OPAQUE || state->phase == PHASE_ENDED);
+}
+
+size_t
+inspect_save(const struct inspect *state, uint8_t *buffer, size_t size)
+{
+	if (size < sizeof(*state))
+		return 0;
+	memcpy(buffer, state, sizeof(*state));
+	return sizeof(*state);
+}
+
+bool
+inspect_load(struct inspect *state, const uint8_t *buffer, size_t length)
+{
+	if (length != sizeof(*state))
+		return false;
+	memcpy(state, buffer, sizeof(*state));
+	return save_check(state);
+}
+
+/* A reply is only written whole, so whenever the session is not opaque one may follow. */
+const char *
+inspect_last_words(const uint8_t *saved, size_t length)
+{
+	struct inspect state;
+
+	if (!inspect_load(&state, saved, length) || state.phase == PHASE_OPAQUE ||
+	    state.ending[INSPECT_CLIENT] != INSPECT_OPEN)
+		return NULL;
+	if (state.flags & STATE_ENHANCED)
+		return "421 4.3.0 Internal error, closing connection\r\n";
+	return "421 Internal error, closing connection\r\n";
+}
