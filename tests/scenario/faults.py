@@ -62,6 +62,7 @@ def poisoned_session(world):
     wait_for(poison, b"250 ")
     poison.sendall(MAGIC_OF_CRASH + b"\r\n")
     said = read_all(poison)
+    poison.close()
     check(said.startswith(b"421 4.3.0"), "the poisoned session was told %r" % said)
     wait_until(lambda: gateway.counters()["sessions_poisoned"] == 1, "it is counted")
     quarantine = os.path.join(gateway.state, "quarantine")

@@ -154,7 +154,8 @@ hold_parse(const char *name)
 static void
 command_run(char *line)
 {
-	const char *word = strtok(line, " "), *argument = strtok(NULL, " ");
+	char *save = NULL;
+	const char *word = strtok_r(line, " ", &save), *argument = strtok_r(NULL, " ", &save);
 
 	if (word == NULL)
 		return;

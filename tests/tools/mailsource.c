@@ -259,8 +259,9 @@ go(const char *phase, const char *step)
 static void
 command_run(char *line)
 {
-	const char *word = strtok(line, " "), *argument = strtok(NULL, " ");
-	const char *second = strtok(NULL, " ");
+	char *save = NULL;
+	const char *word = strtok_r(line, " ", &save), *argument = strtok_r(NULL, " ", &save);
+	const char *second = strtok_r(NULL, " ", &save);
 
 	if (word == NULL)
 		return;
