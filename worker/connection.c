@@ -205,12 +205,12 @@ connection_want_end(struct worker *worker, struct session *session, enum shm_leg
 	const struct record *record = record_current(session_shared(worker, session));
 	struct leg *side = &session->leg[leg];
 
-	if (side->descriptor < 0 ||
-	    (side->flags & (LEG_RESET | LEG_RESET_ASKED | LEG_SHUTTING | LEG_SENDING)))
+	if (side->descriptor < 0 || (side->flags & (LEG_RESET | LEG_RESET_ASKED)))
 		return;
 	switch (record->ending[leg]) {
 	case ENDING_FIN:
-		if ((side->flags & LEG_FIN_DONE) || session_pending(worker, session, leg) != 0)
+		if ((side->flags & (LEG_FIN_DONE | LEG_SHUTTING | LEG_SENDING)) ||
+		    session_pending(worker, session, leg) != 0)
 			return;
 		FAILPOINT(before_end);
 		side->flags |= LEG_SHUTTING;

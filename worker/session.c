@@ -221,17 +221,37 @@ session_can_park(const struct worker *worker, const struct session *session)
 	return false;
 }
 
+static bool
+leg_is_done(const struct leg *leg)
+{
+	if (leg->descriptor < 0 || (leg->flags & (LEG_RESET | LEG_RESET_ASKED)))
+		return true;
+	return (leg->flags & LEG_FIN_DONE) && (leg->flags & (LEG_END | LEG_LINGERED));
+}
+
+/* How long the last output may wait to be taken. Who stops the gateway or clears a session does
+ * not wait long for a peer that takes nothing. */
 static uint64_t
-due_ending(const struct session *session)
+unsent_ms(const struct worker *worker, const struct session *session)
+{
+	uint16_t reason = session_record(worker, session)->close_reason;
+
+	return reason == CLOSE_ADMINISTRATOR || reason == CLOSE_SHUTDOWN ? SESSION_BLOCKED_MS
+									 : SESSION_UNSENT_MS;
+}
+
+static uint64_t
+due_ending(const struct worker *worker, const struct session *session)
 {
 	uint64_t due = UINT64_MAX;
 
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		uint64_t at = session->active_ms + (session->leg[leg].flags & LEG_FIN_DONE
-							   ? SESSION_LINGER_MS
-							   : SESSION_UNSENT_MS);
+		const struct leg *side = &session->leg[leg];
+		uint64_t at =
+		    session->active_ms +
+		    (side->flags & LEG_FIN_DONE ? SESSION_LINGER_MS : unsent_ms(worker, session));
 
-		if (session->leg[leg].descriptor >= 0 && at < due)
+		if (!leg_is_done(side) && at < due)
 			due = at;
 	}
 	return due;
@@ -257,21 +277,13 @@ due_live(const struct worker *worker, const struct session *session)
 static void
 session_schedule(struct worker *worker, struct session *session)
 {
-	uint64_t due =
-	    session->state == SESSION_ENDING ? due_ending(session) : due_live(worker, session);
+	uint64_t due = session->state == SESSION_ENDING ? due_ending(worker, session)
+							: due_live(worker, session);
 
 	if ((session->leg[SHM_CLIENT].flags | session->leg[SHM_SERVER].flags) & LEG_STARVED)
 		due = worker->now_ms + SESSION_RETRY_MS;
 	if (due != UINT64_MAX)
 		timer_set_no_later(&worker->wheel, &session->timer, due);
-}
-
-static bool
-leg_is_done(const struct leg *leg)
-{
-	if (leg->descriptor < 0 || (leg->flags & (LEG_RESET | LEG_RESET_ASKED)))
-		return true;
-	return (leg->flags & LEG_FIN_DONE) && (leg->flags & (LEG_END | LEG_LINGERED));
 }
 
 /* Nothing is left to do: says so in the record, then gives everything back. */
@@ -382,7 +394,7 @@ timer_ending(struct worker *worker, struct session *session)
 			if (session->active_ms + SESSION_LINGER_MS <= worker->now_ms)
 				side->flags |= LEG_LINGERED;
 		} else if (!leg_is_done(side) &&
-			   session->active_ms + SESSION_UNSENT_MS <= worker->now_ms) {
+			   session->active_ms + unsent_ms(worker, session) <= worker->now_ms) {
 			struct record *draft = commit_begin(worker, session);
 
 			draft->ending[leg] = ENDING_RESET;

@@ -10,6 +10,8 @@
 
 /* Outlet words that a step may not use: a merge that fails and the gateway's last words. */
 #define WORDS_KEPT 2u
+/* The gateway's own text that waits for a client; a text window holds more. */
+#define TEXT_HELD_MAX (2u * SHM_CHUNK_SIZE)
 /* More steps than any input of a full window can need: a core that does not stop is broken. */
 #define STEPS_MAX 65536u
 
@@ -277,15 +279,16 @@ has_room(const struct record *draft)
 }
 
 /* Input of `from` must wait: there is no room for edits, or its output is not being taken.  A
- * client that takes no replies waits too; a server's replies must not wait for what the server
- * itself does not take, or both would wait for each other. */
+ * client that takes none of the gateway's own replies waits too; a server's replies must not wait
+ * for what the server itself does not take, or both would wait for each other. */
 static bool
 is_blocked(const struct batch *batch, enum shm_leg from)
 {
 	const struct outlet *outlet = batch->draft->outlet;
 
 	return !has_room(batch->draft) || outlet_pending(&outlet[!from]) >= SESSION_HELD_MAX ||
-	       (from == SHM_CLIENT && outlet_pending(&outlet[SHM_CLIENT]) >= SESSION_HELD_MAX);
+	       (from == SHM_CLIENT &&
+		   outlet_text_end(&outlet[SHM_CLIENT]) - outlet[SHM_CLIENT].text >= TEXT_HELD_MAX);
 }
 
 /* What has arrived from a leg and is not consumed: contiguous, INSPECT_LOOKAHEAD of it if there
