@@ -10,7 +10,7 @@
 
 #define SPAWN_HURRY 100u /* a backlog holds as many */
 #define SPAWN_US    2000u
-#define SPAWN_MOST  6u /* sessions opened at once: no burst that would count as silence */
+#define SPAWN_MOST  2u /* sessions opened at once: no burst that would count as silence */
 
 struct source_options source_options;
 struct source_figures source_figures;
