@@ -1,6 +1,8 @@
 #include "ctl/client.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +11,23 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* Statuses are those of sysexits.h. */
+#define STATUS_MAX 125u
+
 struct client {
 	int socket;
 	uint32_t last_id;
+	bool interruptible;
+	bool stopping;	  /* the rest of the answer is not wanted; the empty line was sent */
+	sigset_t outside; /* signals as they are let in while nothing is asked */
 	struct control_decoder *decoder;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	size_t received; /* bytes in buffer */
 	uint8_t buffer[CONTROL_REPLY_FRAME_MAX];
 };
+
+/* Only the signal's handler sets it. */
+static volatile sig_atomic_t client_interrupted;
 
 static int
 client_report(const char *path, int error)
@@ -68,6 +79,38 @@ client_close(struct client *client)
 	free(client);
 }
 
+static void
+client_note_interrupt(int number)
+{
+	(void)number;
+	client_interrupted = 1;
+}
+
+void
+client_catch_interrupt(struct client *client)
+{
+	/* No SA_RESTART: whoever waits is to look. */
+	struct sigaction action = {.sa_handler = client_note_interrupt};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	client->interruptible = true;
+}
+
+/* While an answer is read the signal comes in only where client_wait() stands. */
+static void
+client_hold_interrupts(struct client *client)
+{
+	sigset_t interrupt;
+
+	client->stopping = false;
+	client_interrupted = 0;
+	sigemptyset(&interrupt);
+	if (client->interruptible)
+		sigaddset(&interrupt, SIGINT);
+	sigprocmask(SIG_BLOCK, &interrupt, &client->outside);
+}
+
 static int
 client_send(struct client *client, const struct control_request *request)
 {
@@ -94,12 +137,45 @@ client_send(struct client *client, const struct control_request *request)
 	return 0;
 }
 
+/* Asks the next thing, which ends what is being answered; replies to that are passed over. */
+static int
+client_stop(struct client *client)
+{
+	struct control_request request = {.kind = CONTROL_EXECUTE, .line = ""};
+
+	if (client->stopping)
+		return 0;
+	client->stopping = true;
+	request.id = ++client->last_id;
+	return client_send(client, &request);
+}
+
+/* Until there is something to read. */
+static int
+client_wait(struct client *client)
+{
+	struct pollfd readable = {.fd = client->socket, .events = POLLIN};
+
+	while (ppoll(&readable, 1, NULL, &client->outside) < 0) {
+		int error = errno == EINTR ? 0 : client_report(client->path, errno);
+
+		if (error == 0 && client_interrupted)
+			error = client_stop(client);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
 /* Reads more into the buffer. */
 static int
 client_fill(struct client *client)
 {
 	ssize_t n;
+	int error = client_wait(client);
 
+	if (error != 0)
+		return error;
 	do
 		n = read(client->socket, client->buffer + client->received,
 		    sizeof(client->buffer) - client->received);
@@ -141,13 +217,17 @@ client_take_reply(struct client *client, client_reply_f *take, void *context, un
 		}
 		break;
 	}
-	*ret_status = reply.status;
-	*ret_final = reply.final;
-	if (reply.id == client->last_id || reply.id == 0)
-		take(context, &reply);
+	error = 0;
+	if (reply.id == client->last_id || reply.id == 0) {
+		/* An exit code has a byte: 256 is not to look like success. */
+		*ret_status = reply.status <= STATUS_MAX ? reply.status : EX_PROTOCOL;
+		*ret_final = reply.final;
+		if (!take(context, &reply) && !reply.final)
+			error = client_stop(client);
+	}
 	client->received -= size;
 	memmove(client->buffer, client->buffer + size, client->received);
-	return 0;
+	return error;
 }
 
 int
@@ -157,9 +237,12 @@ client_ask(struct client *client, enum control_kind kind, const char *line, bool
 	struct control_request request = {
 	    .id = ++client->last_id, .kind = kind, .line = line, .json = json};
 	bool final = false;
-	int error = client_send(client, &request);
+	int error;
 
+	client_hold_interrupts(client);
+	error = client_send(client, &request);
 	while (error == 0 && !final)
 		error = client_take_reply(client, take, context, ret_status, &final);
+	sigprocmask(SIG_SETMASK, &client->outside, NULL);
 	return error;
 }

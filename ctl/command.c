@@ -35,7 +35,7 @@ command_show_error(const struct shown *shown, const struct control_reply *reply)
 		fputc('\n', stderr);
 }
 
-static void
+static bool
 command_take_reply(void *argument, const struct control_reply *reply)
 {
 	struct shown *shown = argument;
@@ -45,8 +45,8 @@ command_take_reply(void *argument, const struct control_reply *reply)
 	else if (reply->text_length > 0)
 		output_write(shown->output, (const char *)reply->text, reply->text_length);
 	if (reply->final)
-		snprintf(
-		    shown->context->prompt, sizeof(shown->context->prompt), "%s", reply->prompt);
+		output_plain(shown->context->prompt, sizeof(shown->context->prompt), reply->prompt);
+	return !shown->output->quit;
 }
 
 int
@@ -74,7 +74,29 @@ command_run(struct command_context *context, const char *line)
 	    command_take_reply, &shown, &status);
 	output_finish(&output);
 	free(asked);
+	context->lost = error != 0 && error != EX_DATAERR;
 	return error != 0 ? error : (int)status;
+}
+
+enum command_read
+command_read_line(FILE *file, char line[COMMAND_LINE_MAX])
+{
+	bool refused = false;
+	size_t length = 0;
+	int byte;
+
+	while ((byte = getc(file)) != EOF && byte != '\n') {
+		if (byte == '\0' || length == COMMAND_LINE_MAX - 1)
+			refused = true;
+		else
+			line[length++] = (char)byte;
+	}
+	if (byte == EOF && length == 0 && !refused)
+		return COMMAND_READ_END;
+	while (length > 0 && line[length - 1] == '\r')
+		length--;
+	line[length] = '\0';
+	return refused ? COMMAND_READ_REFUSED : COMMAND_READ_LINE;
 }
 
 static bool

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 #include "ctl/command.h"
+#include "ctl/output.h"
 #include "ctl/shell.h"
 
 #include <getopt.h>
@@ -15,7 +16,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define COMMANDS_MAX 256
+#define COMMANDS_MAX  256
+#define CANDIDATE_MAX 256
 
 struct options {
 	const char *socket;
@@ -103,12 +105,23 @@ run_file(struct command_context *context, const char *path)
 		perror(path);
 		return EX_NOINPUT;
 	}
-	for (unsigned number = 1; status == EX_OK && fgets(line, sizeof(line), file) != NULL;
-	     number++) {
-		line[strcspn(line, "\r\n")] = '\0';
+	for (unsigned number = 1; status == EX_OK; number++) {
+		enum command_read read = command_read_line(file, line);
+
+		if (read == COMMAND_READ_END)
+			break;
 		snprintf(origin, sizeof(origin), "%.250s:%u: ", path, number);
 		context->origin = origin;
-		status = command_run(context, line);
+		if (read == COMMAND_READ_LINE) {
+			status = command_run(context, line);
+		} else {
+			fprintf(stderr, "%s%% The line is too long or holds a NUL\n", origin);
+			status = EX_DATAERR;
+		}
+	}
+	if (status == EX_OK && ferror(file)) {
+		perror(path);
+		status = EX_IOERR;
 	}
 	context->origin = "";
 	if (file != stdin)
@@ -116,12 +129,18 @@ run_file(struct command_context *context, const char *path)
 	return status;
 }
 
-static void
+static bool
 print_candidates(void *unused, const struct control_reply *reply)
 {
+	char word[CANDIDATE_MAX], help[CANDIDATE_MAX];
+
 	(void)unused;
-	for (unsigned i = 0; i < reply->candidates; i++)
-		printf("%s\t%s\n", reply->candidate[i].word, reply->candidate[i].help);
+	for (unsigned i = 0; i < reply->candidates; i++) {
+		output_plain(word, sizeof(word), reply->candidate[i].word);
+		output_plain(help, sizeof(help), reply->candidate[i].help);
+		printf("%s\t%s\n", word, help);
+	}
+	return true;
 }
 
 static int
@@ -167,5 +186,10 @@ main(int argc, char **argv)
 		return status;
 	status = run_all(&context, &options, argc - optind, argv + optind);
 	client_close(context.client);
+	/* An answer that the disk had no room for has not been given. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("smtpguardctl: standard output");
+		return status != EX_OK ? status : EX_IOERR;
+	}
 	return status;
 }

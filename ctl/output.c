@@ -105,7 +105,8 @@ output_wait_for_key(struct output *output)
 	if (tcgetattr(STDIN_FILENO, &saved) < 0)
 		return;
 	raw = saved;
-	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	/* Ctrl-C is a key here: it ends the answer. */
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
 	fputs("<--- More --->", output->file);
 	fflush(output->file);
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
@@ -213,4 +214,17 @@ output_caret(FILE *file, size_t indent, unsigned column)
 	for (size_t i = 1; i < indent + column; i++)
 		fputc(' ', file);
 	fputs("^\n", file);
+}
+
+void
+output_plain(char *to, size_t size, const char *text)
+{
+	size_t length = 0;
+
+	while (length + 1 < size && text[length] != '\0') {
+		unsigned char byte = (unsigned char)text[length];
+
+		to[length++] = byte < ' ' || byte == 127 ? '?' : (char)byte;
+	}
+	to[length] = '\0';
 }

@@ -43,6 +43,8 @@ void output_write(struct output *output, const char *text, size_t length);
 /* The last line, the count; gives everything back. */
 void output_finish(struct output *output);
 
+/* Copies what another process calls a word or a prompt; what is not printable becomes `?`. */
+void output_plain(char *to, size_t size, const char *text);
 /* "    ^" under byte `column` (1-based) of a line that was shown behind `indent` columns. */
 void output_caret(FILE *file, size_t indent, unsigned column);
 

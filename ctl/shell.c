@@ -1,6 +1,9 @@
 #include "ctl/shell.h"
 
 #include "config.h"
+#include "ctl/output.h"
+
+#include <errno.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +29,13 @@ shell_is_last(const struct command_context *context, const char *line)
 static void
 shell_note_terminal(struct command_context *context, const char *line)
 {
+	char first[16], second[16], end;
 	unsigned length;
-	char end;
 
-	if (sscanf(line, " terminal length %u %c", &length, &end) == 1)
+	/* The manager has taken the line: abbreviations are unique. */
+	if (sscanf(line, " %15s %15s %u %c", first, second, &length, &end) == 3 &&
+	    strncasecmp(first, "terminal", strlen(first)) == 0 &&
+	    strncasecmp(second, "length", strlen(second)) == 0)
 		context->page = length;
 }
 
@@ -42,8 +48,7 @@ shell_execute(struct command_context *context, char *line, bool *ret_last)
 	status = command_run(context, line);
 	if (status == EX_OK)
 		shell_note_terminal(context, line);
-	*ret_last =
-	    status == EX_UNAVAILABLE || status == EX_PROTOCOL || shell_is_last(context, line);
+	*ret_last = context->lost || shell_is_last(context, line);
 	return status;
 }
 
@@ -54,8 +59,19 @@ shell_run_lines(struct command_context *context)
 	bool last = false;
 	int status = EX_OK;
 
-	while (!last && fgets(line, sizeof(line), stdin) != NULL)
-		status = shell_execute(context, line, &last);
+	while (!last) {
+		switch (command_read_line(stdin, line)) {
+		case COMMAND_READ_LINE:
+			status = shell_execute(context, line, &last);
+			break;
+		case COMMAND_READ_REFUSED:
+			fputs("% The line is too long or holds a NUL\n", stderr);
+			status = EX_DATAERR;
+			break;
+		case COMMAND_READ_END:
+			return status;
+		}
+	}
 	return status;
 }
 
@@ -73,14 +89,16 @@ struct shell_candidates {
 	bool list; /* print them */
 };
 
-static void
+static bool
 shell_take_candidates(void *argument, const struct control_reply *reply)
 {
 	struct shell_candidates *found = argument;
 
 	for (unsigned i = 0; i < reply->candidates; i++) {
-		const char *word = reply->candidate[i].word;
+		char word[128], help[256];
 
+		output_plain(word, sizeof(word), reply->candidate[i].word);
+		output_plain(help, sizeof(help), reply->candidate[i].help);
 		if (found->count++ == 0) {
 			snprintf(found->common, sizeof(found->common), "%s", word);
 		} else {
@@ -91,10 +109,11 @@ shell_take_candidates(void *argument, const struct control_reply *reply)
 			found->common[same] = '\0';
 		}
 		if (found->list)
-			printf("  %-24s %s\n", word, reply->candidate[i].help);
+			printf("  %-24s %s\n", word, help);
 	}
 	if (found->list && reply->text_length > 0)
 		printf("%.*s\n", (int)reply->text_length, (const char *)reply->text);
+	return true;
 }
 
 static unsigned char
@@ -194,8 +213,18 @@ shell_run_terminal(struct command_context *context)
 		const char *typed = el_gets(shell.edit, &count);
 		char line[COMMAND_LINE_MAX];
 
+		if (typed == NULL && count < 0 && errno == EINTR) {
+			/* Ctrl-C gives the line up. */
+			putchar('\n');
+			el_reset(shell.edit);
+			continue;
+		}
 		if (typed == NULL || count <= 0)
 			break;
+		if (strlen(typed) >= sizeof(line)) {
+			fputs("% The line is too long\n", stderr);
+			continue;
+		}
 		snprintf(line, sizeof(line), "%s", typed);
 		if (line[strspn(line, " \r\n")] != '\0')
 			history(shell.history, &event, H_ENTER, typed);
@@ -220,6 +249,7 @@ shell_run(struct command_context *context)
 #if HAVE_LIBEDIT
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
 		context->page = PAGE_DEFAULT;
+		client_catch_interrupt(context->client);
 		return shell_run_terminal(context);
 	}
 #endif

@@ -118,10 +118,50 @@ test_caret_stands_under_its_byte(void **state)
 	free(text);
 }
 
+static void
+test_lines_are_whole_or_refused(void **state)
+{
+	char line[COMMAND_LINE_MAX], *text = calloc(1, 3 * COMMAND_LINE_MAX);
+	FILE *file;
+	int written;
+
+	(void)state;
+	written = snprintf(text, 3 * COMMAND_LINE_MAX, "enable\r\n\n%0*d\n", COMMAND_LINE_MAX, 7);
+	memcpy(text + written, "no\0!\nwrite", 10);
+	file = fmemopen(text, (size_t)written + 10, "r");
+	assert_non_null(file);
+	assert_int_equal(command_read_line(file, line), COMMAND_READ_LINE);
+	assert_string_equal(line, "enable");
+	assert_int_equal(command_read_line(file, line), COMMAND_READ_LINE);
+	assert_string_equal(line, "");
+	/* Its last byte is no command of its own. */
+	assert_int_equal(command_read_line(file, line), COMMAND_READ_REFUSED);
+	assert_int_equal(command_read_line(file, line), COMMAND_READ_REFUSED);
+	assert_int_equal(command_read_line(file, line), COMMAND_READ_LINE);
+	assert_string_equal(line, "write");
+	assert_int_equal(command_read_line(file, line), COMMAND_READ_END);
+	fclose(file);
+	free(text);
+}
+
+static void
+test_words_are_made_plain(void **state)
+{
+	char plain[8];
+
+	(void)state;
+	output_plain(plain, sizeof(plain), "\033[2Jab\177cdef");
+	assert_string_equal(plain, "?[2Jab?");
+	output_plain(plain, sizeof(plain), "");
+	assert_string_equal(plain, "");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_lines_are_whole_or_refused),
+	    cmocka_unit_test(test_words_are_made_plain),
 	    cmocka_unit_test(test_filters),
 	    cmocka_unit_test(test_bar_in_quotes_is_text),
 	    cmocka_unit_test(test_bad_filters_are_named),
