@@ -20,10 +20,13 @@ report_refusal(
 
 	while (word < length && word < WORD_MAX && line[word] > ' ')
 		word++;
-	if (command_table_find(line, word) == VERB_UNKNOWN)
+	if (length && command_table_find(line, word) == VERB_UNKNOWN)
 		word = command_parse_safe_word(line, length);
 	event->code = row->code;
-	output_event_text(build, event, 0, line, word, WORD_MAX);
+	if (word)
+		output_event_text(build, event, 0, line, word, WORD_MAX);
+	else
+		output_event_text(build, event, 0, OUTPUT_TEXT("a line"), WORD_MAX);
 	output_event_text(build, event, 1, row->text, row->text_length, 100);
 	output_event_text(build, event, 2, row->rule, row->rule_length, 32);
 }

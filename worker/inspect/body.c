@@ -251,6 +251,7 @@ body_drain(struct builder *build, const uint8_t *rest, size_t length)
 		build->touched = true;
 	if (stop == STOP_END) {
 		output_drop(build, run);
+		state->content_size += run;
 		return drain_finish(build);
 	}
 	if (stop != STOP_MORE) {

@@ -35,9 +35,11 @@ wait_for_reply(struct builder *build, size_t length)
 {
 	struct inspect *state = build->state;
 
+	if (length == 0)
+		return false;
 	if (state->sync == VERB_AUTH || state->sync == LEDGER_SASL)
 		build->out->secret = true;
-	if (length == 0 || state->mode != INSPECT_MODE_INSPECT)
+	if (state->mode != INSPECT_MODE_INSPECT)
 		return false;
 	if (state->sync == VERB_DATA)
 		state->flags |= STATE_EARLY;

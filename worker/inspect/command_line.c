@@ -31,8 +31,10 @@ note_line(struct builder *build, const struct command *command, const uint8_t *l
 		note_auth(build, command);
 	else if (command->verb < VERB_UNKNOWN)
 		output_note(build, NOTE_CLIENT, 0, line, length);
-	else
+	else if (command_parse_safe_word(line, length))
 		output_note(build, NOTE_CLIENT, 0, line, command_parse_safe_word(line, length));
+	else
+		output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(not a command)"));
 }
 
 /* ---- lines of an AUTH exchange ---- */

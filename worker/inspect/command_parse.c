@@ -26,7 +26,7 @@ command_parse_verb(const uint8_t *line, size_t length)
 	return command_table_find(line, word_length(line, length));
 }
 
-#define SAFE_WORD 12u
+#define SAFE_WORD 24u
 
 size_t
 command_parse_safe_word(const uint8_t *line, size_t length)
@@ -34,11 +34,15 @@ command_parse_safe_word(const uint8_t *line, size_t length)
 	unsigned lower = 0, upper = 0;
 	size_t word = 0;
 
-	for (; word < length && line[word] > ' ' && line[word] != ':'; word++) {
-		lower += (unsigned)line[word] - 'a' < 26;
-		upper += (unsigned)line[word] - 'A' < 26;
+	while (word < length && is_word(line[word]))
+		word++;
+	for (size_t i = 0; i < word; i++) {
+		lower += (unsigned)line[i] - 'a' < 26;
+		upper += (unsigned)line[i] - 'A' < 26;
 	}
-	return word <= SAFE_WORD && (lower == word || upper == word) ? word : 0;
+	bool header = word < length && line[word] == ':';
+	bool plain = (lower == word || upper == word) && (word == length || line[word] <= ' ');
+	return word <= SAFE_WORD && (header || plain) ? word : 0;
 }
 
 /* Whether the octets are well-formed UTF-8 (RFC 3629 4); ASCII is. */

@@ -23,8 +23,8 @@ struct command {
 
 /* The verb with which a line begins, perhaps unfinished: for its limit only. */
 unsigned command_parse_verb(const uint8_t *line, size_t length);
-/* How much of an unknown command may be logged: its first word if that cannot well be a credential
- * that has lost its AUTH, otherwise nothing. */
+/* How much of an unknown command may be logged: its first word if it looks like a verb or the name of
+ * a header, otherwise nothing, for it may be a credential that has lost its AUTH. */
 size_t command_parse_safe_word(const uint8_t *line, size_t length);
 /* `line` is without its line end. */
 void command_parse(struct command *command, const uint8_t *line, size_t length);

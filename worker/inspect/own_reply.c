@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define OWN(name, code, enhanced, weight, after, rule, text)                                       \
-	_Static_assert(sizeof(text) <= 100, "fits the line that own_reply_give() builds");
+	_Static_assert(sizeof(text) <= 72, "fits the line that own_reply_give() builds");
 #include "worker/inspect/own_reply.def"
 #undef OWN
 

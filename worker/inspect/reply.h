@@ -13,7 +13,7 @@
 
 #define REPLY_LINE_MAX	  1024u /* RFC 5321 4.5.3.1.5 says 512; servers are not that exact */
 #define REPLY_LINES_MAX	  128u
-#define REPLY_REWRITE_MAX 3000u /* of a reply that must be written anew */
+#define REPLY_REWRITE_MAX 2000u /* of a reply that must be written anew */
 
 enum reply_scan { REPLY_PARTIAL, REPLY_WHOLE, REPLY_BAD };
 

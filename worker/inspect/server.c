@@ -133,6 +133,8 @@ take_answer(struct builder *build, const struct reply *reply, const uint8_t *byt
 		return;
 	}
 	struct ledger_entry entry = ledger_take(state);
+	if (entry.verb == VERB_AUTH || entry.verb == LEDGER_SASL)
+		build->out->secret = true; /* challenges too tell of credentials */
 	write_answer(build, &entry, reply, bytes);
 	if (state->sync == entry.verb)
 		state->sync = LEDGER_NOTHING;
