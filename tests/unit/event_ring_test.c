@@ -140,6 +140,35 @@ test_reader_beside_writer(void **state)
 	assert_true(read > 0);
 }
 
+/* The oldest entry is the one that the writer changes next. */
+static void
+test_reader_at_the_edge(void **state)
+{
+	const uint64_t last = 2000000;
+	uint64_t cursor, lost, read = 0;
+	struct event event;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		for (uint64_t n = 0; n < last; n++)
+			write_event(n);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		uint64_t head = ring->head;
+
+		cursor = head > EVENT_RING_ENTRIES ? head - EVENT_RING_ENTRIES : 0;
+		lost = 0;
+		if (!event_ring_read(ring, &cursor, &event, &lost))
+			continue;
+		expect(&event, cursor - 1);
+		read++;
+	}
+	assert_true(read > 0);
+}
+
 static void
 test_texts_are_bounded(void **state)
 {
@@ -226,6 +255,7 @@ main(void)
 	    TEST(test_overwritten_are_counted),
 	    TEST(test_damaged_ring),
 	    TEST(test_reader_beside_writer),
+	    TEST(test_reader_at_the_edge),
 	    TEST(test_texts_are_bounded),
 	    TEST(test_hostile_text_lengths),
 	    TEST(test_catalogue),

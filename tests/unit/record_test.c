@@ -93,6 +93,7 @@ test_new_generation_starts_empty(void **state)
 	commit(1, 78);
 	draft = record_begin(session, 2);
 	assert_null(record_current(session));
+	assert_int_equal(session->published, 0); /* sealed is not yet committed */
 	assert_int_equal(draft->sequence, 1);
 	assert_int_equal(draft->messages, 0);
 	assert_false(record_read(session, 1, &record));
