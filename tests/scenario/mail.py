@@ -33,7 +33,8 @@ def swaks_accepted(world):
     events = gateway.ctl("show events")
     for number in ("302013", "302014", "109100"):
         check(number in events, "event %s is not shown: %s" % (number, events[-600:]))
-    check("inspect esmtp" in gateway.ctl("show service-policy").lower(), "no service-policy")
+    policy = gateway.ctl("show service-policy")
+    check("inspect: esmtp" in policy.lower(), "no inspection in: " + policy)
     gateway.check_nothing_left()
 
 
@@ -58,7 +59,9 @@ def starttls_passes(world):
     _, figures = world.mail_exactly(
         sink, "--messages", 200, "--connections", 10, "--per-connection", 4, "--tls")
     check(figures["given"] == 200, "not all were accepted: %s" % figures)
-    check(gateway.counters()["tls_started"] == 50, "tls_started is not 50")
+    started = gateway.counters()["tls_started"]
+    check(started == figures["sessions"], "tls_started is %d of %d" % (
+        started, figures["sessions"]))
     gateway.check_nothing_left()
 
 
@@ -112,10 +115,10 @@ def server_refuses(world):
 
 @scenario
 def server_is_down(world):
-    """No server: 421 4.4.1, and the gateway goes on."""
+    """No server: 421 (as a greeting it bears no enhanced code, RFC 2034 4), and on it goes."""
     sink = world.sink()
     sink.stop()
     gateway = world.gate()
     _, text = swaks(world.listen)
-    check("421 4.4.1" in text, "not told 421 4.4.1: " + text[-400:])
+    check("421 " in text and "not reachable" in text, "not told 421: " + text[-400:])
     gateway.check_nothing_left()
