@@ -388,6 +388,25 @@ harness_expect(struct harness *harness, uint32_t slot, enum shm_leg leg, const c
 	assert_string_equal(got, text);
 }
 
+void
+harness_expect_line(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *beginning)
+{
+	char line[1024];
+	size_t have = 0;
+
+	do {
+		ssize_t count = read_some(harness, slot, leg, line + have, 1);
+
+		if (count <= 0 || have + 2 > sizeof(line))
+			fail_msg("leg %d: %zd after \"%.*s\", wanted \"%s\"", leg, count, (int)have,
+			    line, beginning);
+		have++;
+	} while (line[have - 1] != '\n');
+	line[have] = '\0';
+	if (strncmp(line, beginning, strlen(beginning)) != 0)
+		fail_msg("leg %d: \"%s\", wanted \"%s\"", leg, line, beginning);
+}
+
 int
 harness_expect_end(struct harness *harness, uint32_t slot, enum shm_leg leg)
 {

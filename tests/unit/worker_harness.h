@@ -68,6 +68,9 @@ void harness_wait_finished(struct harness *harness, uint32_t slot, int wait_ms);
 /* Our ends. The text is written or must be read exactly, within a few seconds. */
 void harness_write(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text);
 void harness_expect(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text);
+/* Reads one line, which must begin so. */
+void harness_expect_line(
+    struct harness *harness, uint32_t slot, enum shm_leg leg, const char *beginning);
 /* The leg's end is read: 0 FIN, else the errno. */
 int harness_expect_end(struct harness *harness, uint32_t slot, enum shm_leg leg);
 
