@@ -4,6 +4,7 @@
 #include "ctl/output.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,18 +26,34 @@ shell_is_last(const struct command_context *context, const char *line)
 	return context->prompt[0] == '\0' && line[0] != '\0';
 }
 
-/* `terminal length N` concerns this side; the manager only checks its form. */
+/* Passes over a word that abbreviates `whole`; NULL: it is another. */
+static const char *
+shell_skip_word(const char *line, const char *whole)
+{
+	size_t length;
+
+	line += strspn(line, " \t");
+	length = strcspn(line, " \t");
+	return length > 0 && strncasecmp(line, whole, length) == 0 && length <= strlen(whole)
+		   ? line + length
+		   : NULL;
+}
+
+/* `terminal length N` concerns this side. The manager has taken the line: its abbreviations are
+ * unique and its number is in range. */
 static void
 shell_note_terminal(struct command_context *context, const char *line)
 {
-	char first[16], second[16], end;
-	unsigned length;
+	char *end;
+	unsigned long length;
 
-	/* The manager has taken the line: abbreviations are unique. */
-	if (sscanf(line, " %15s %15s %u %c", first, second, &length, &end) == 3 &&
-	    strncasecmp(first, "terminal", strlen(first)) == 0 &&
-	    strncasecmp(second, "length", strlen(second)) == 0)
-		context->page = length;
+	line = shell_skip_word(line, "terminal");
+	line = line != NULL ? shell_skip_word(line, "length") : NULL;
+	if (line == NULL)
+		return;
+	length = strtoul(line, &end, 10);
+	if (end != line && length <= UINT_MAX)
+		context->page = (unsigned)length;
 }
 
 static int
