@@ -35,6 +35,8 @@ answer(struct command *command, const struct control_candidate *candidates, unsi
 	}
 	cli_prompt(
 	    &command->client->place, command->manager->running.config, prompt, sizeof(prompt));
+	if (command->client->closing) /* no prompt: the dialogue is over */
+		prompt[0] = '\0';
 	struct control_reply reply = {
 	    .id = command->request->id,
 	    .status = (uint32_t)command->status,
