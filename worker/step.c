@@ -320,10 +320,11 @@ static void
 crash_on_word(const struct inspect_input *input)
 {
 	static const char word[] = "XCRASHX";
+	volatile uintptr_t nowhere = 8;
 
 	if (input->from == INSPECT_CLIENT &&
 	    memmem(input->bytes, input->length, word, sizeof(word) - 1) != NULL)
-		*(volatile int *)(uintptr_t)8 = 0;
+		*(volatile int *)nowhere = 0;
 }
 #endif
 
