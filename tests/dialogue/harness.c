@@ -45,30 +45,14 @@ random_below(struct harness *harness, uint64_t limit)
 }
 
 void
-harness_init(struct harness *harness, const struct inspect_policy *policy, enum inspect_mode mode,
-    const struct harness_options *options)
-{
-	*harness = (struct harness){.policy = policy, .options = *options};
-	harness->random = options->seed;
-	harness->now_ms = 1000000;
-	harness->state = fresh(inspect_size());
-	harness->output = fresh(sizeof(*harness->output));
-	observer_init(&harness->observer, policy, mode);
-	if (inspect_size() > INSPECT_STATE_SIZE)
-		fail(harness, "inspect_size() is %zu, at most %u is promised", inspect_size(),
-		    INSPECT_STATE_SIZE);
-	inspect_init(harness->state, policy, mode, harness->now_ms);
-}
-
-void
 harness_done(struct harness *harness)
 {
 	for (int leg = 0; leg < INSPECT_LEGS; leg++) {
 		visible_done(&harness->leg[leg].input);
 		visible_done(&harness->leg[leg].output);
+		visible_done(&harness->events[leg]);
+		visible_done(&harness->notes[leg]);
 	}
-	visible_done(&harness->events);
-	visible_done(&harness->notes);
 	observer_done(&harness->observer);
 	free(harness->state);
 	free(harness->output);
@@ -77,10 +61,11 @@ harness_done(struct harness *harness)
 void
 harness_next(struct harness *harness)
 {
-	visible_clear(&harness->leg[INSPECT_CLIENT].output);
-	visible_clear(&harness->leg[INSPECT_SERVER].output);
-	visible_clear(&harness->events);
-	visible_clear(&harness->notes);
+	for (int leg = 0; leg < INSPECT_LEGS; leg++) {
+		visible_clear(&harness->leg[leg].output);
+		visible_clear(&harness->events[leg]);
+		visible_clear(&harness->notes[leg]);
+	}
 	harness->secret = false;
 }
 
@@ -183,35 +168,33 @@ event_name(uint32_t id)
 }
 
 static void
-take_event(struct harness *harness, const struct inspect_event *event)
+take_event(struct harness *harness, const struct inspect_event *event, struct visible *text)
 {
 	const struct inspect_output *output = harness->output;
 	const char *name = event_name(event->id);
 
 	if (!name)
 		return fail(harness, "event %u is not in the catalogue", event->id);
-	visible_format(&harness->events, "  event %u %s", event->id, name);
+	visible_format(text, "  event %u %s", event->id, name);
 	if (event->rule)
-		visible_format(&harness->events, " rule=%u", event->rule);
+		visible_format(text, " rule=%u", event->rule);
 	if (event->code)
-		visible_format(&harness->events, " code=%u", event->code);
+		visible_format(text, " code=%u", event->code);
 	for (unsigned i = 0; i < INSPECT_EVENT_TEXTS; i++) {
 		if (!text_holds(output, event->text_offset[i], event->text_length[i]))
 			return fail(harness, "text %u of event %u is outside", i, event->id);
-		visible_raw(&harness->events, " \"", 2);
-		visible_bytes(
-		    &harness->events, output->text + event->text_offset[i], event->text_length[i]);
-		visible_raw(&harness->events, "\"", 1);
+		visible_raw(text, " \"", 2);
+		visible_bytes(text, output->text + event->text_offset[i], event->text_length[i]);
+		visible_raw(text, "\"", 1);
 	}
 	for (int i = 0; i < 4; i++)
 		if (event->number[i])
-			visible_format(
-			    &harness->events, " n%d=%llu", i, (unsigned long long)event->number[i]);
-	visible_raw(&harness->events, "\n", 1);
+			visible_format(text, " n%d=%llu", i, (unsigned long long)event->number[i]);
+	visible_raw(text, "\n", 1);
 }
 
 static void
-take_note(struct harness *harness, const struct inspect_note *note)
+take_note(struct harness *harness, const struct inspect_note *note, struct visible *text)
 {
 	static const char *const who[] = {"gateway", "client", "server"};
 	const struct inspect_output *output = harness->output;
@@ -223,16 +206,16 @@ take_note(struct harness *harness, const struct inspect_note *note)
 		if (c < 0x20 || c > 0x7e)
 			return fail(harness, "a note holds byte 0x%02x", (unsigned char)c);
 	}
-	visible_format(&harness->notes, "  note %s", who[note->who]);
+	visible_format(text, "  note %s", who[note->who]);
 	if (note->code)
-		visible_format(&harness->notes, " %u", note->code);
-	visible_raw(&harness->notes, " ", 1);
-	visible_bytes(&harness->notes, output->text + note->text, note->length);
-	visible_raw(&harness->notes, "\n", 1);
+		visible_format(text, " %u", note->code);
+	visible_raw(text, " ", 1);
+	visible_bytes(text, output->text + note->text, note->length);
+	visible_raw(text, "\n", 1);
 }
 
 static void
-take_reports(struct harness *harness)
+take_reports(struct harness *harness, enum inspect_leg from)
 {
 	const struct inspect_output *output = harness->output;
 	struct inspect_tally *sum = &harness->tally;
@@ -242,9 +225,9 @@ take_reports(struct harness *harness)
 		return fail(
 		    harness, "%u events, %u notes", output->event_count, output->note_count);
 	for (unsigned i = 0; i < output->event_count; i++)
-		take_event(harness, &output->events[i]);
+		take_event(harness, &output->events[i], &harness->events[from]);
 	for (unsigned i = 0; i < output->note_count; i++)
-		take_note(harness, &output->notes[i]);
+		take_note(harness, &output->notes[i], &harness->notes[from]);
 	sum->commands += more->commands;
 	sum->replies += more->replies;
 	sum->messages += more->messages;
@@ -357,7 +340,7 @@ call(struct harness *harness, struct inspect_input *input)
 	check_endings(harness, input);
 	apply_edits(harness, input);
 	take_endings(harness);
-	take_reports(harness);
+	take_reports(harness, input->from);
 	if (harness->observer.failure[0])
 		fail(harness, "%s", harness->observer.failure);
 }
@@ -384,6 +367,23 @@ offer(struct harness *harness, enum inspect_leg from, bool idle)
 	leg->end_taken |= harness->output->end_taken;
 	return harness->output->consumed > 0 || harness->output->edit_count > 0 ||
 	       harness->output->end_taken;
+}
+
+void
+harness_init(struct harness *harness, const struct inspect_policy *policy, enum inspect_mode mode,
+    const struct harness_options *options)
+{
+	*harness = (struct harness){.policy = policy, .options = *options};
+	harness->random = options->seed;
+	harness->now_ms = 1000000;
+	harness->state = fresh(inspect_size());
+	harness->output = fresh(sizeof(*harness->output));
+	observer_init(&harness->observer, policy, mode);
+	if (inspect_size() > INSPECT_STATE_SIZE)
+		fail(harness, "inspect_size() is %zu, at most %u is promised", inspect_size(),
+		    INSPECT_STATE_SIZE);
+	inspect_init(harness->state, policy, mode, harness->now_ms);
+	offer(harness, INSPECT_SERVER, true); /* the first deadline is known only by a step */
 }
 
 /* Calls for both directions until neither makes progress, `first` first. */
@@ -422,12 +422,48 @@ signal_core(struct harness *harness, enum inspect_signal signal, enum inspect_le
 	pump(harness, INSPECT_CLIENT);
 }
 
+/* The replies in these bytes, a part of one counted too. */
+static size_t
+count_replies(const uint8_t *bytes, size_t length)
+{
+	size_t count = 0;
+
+	while (length) {
+		const uint8_t *feed = memchr(bytes, '\n', length);
+		size_t line = feed ? (size_t)(feed - bytes) + 1 : length;
+		count += line <= 3 || bytes[3] != '-';
+		bytes += line;
+		length -= line;
+	}
+	return count;
+}
+
+static void
+check_race(struct harness *harness, const struct dialogue_act *act)
+{
+	const struct observer *observer = &harness->observer;
+	const struct harness_leg *client = &harness->leg[INSPECT_CLIENT];
+	const struct harness_leg *server = &harness->leg[INSPECT_SERVER];
+	size_t asked = observer->tail - observer->head + !observer->greeted;
+	struct visible bytes = {0};
+
+	if (act->leg != INSPECT_SERVER || client->input.length == client->consumed)
+		return;
+	visible_raw(&bytes, server->input.length ? server->input.data + server->consumed : "",
+	    server->input.length - server->consumed);
+	visible_raw(&bytes, act->bytes, act->length);
+	if (observer->off || count_replies((const uint8_t *)bytes.data, bytes.length) > asked)
+		harness->raced = true;
+	visible_done(&bytes);
+}
+
 static void
 deliver(struct harness *harness, const struct dialogue_act *act)
 {
 	struct harness_leg *leg = &harness->leg[act->leg];
 	size_t cut = harness->options.cut ? harness->options.cut : act->length;
 
+	check_race(harness, act);
 	for (size_t at = 0; at < act->length && !harness_over(harness);) {
 		if (harness->options.seed)
 			cut = 1 + random_below(harness, random_below(harness, 3) ? 40 : 3000);

@@ -6,6 +6,10 @@
  * promise of that contract is checked, with an observer on both sides.  The first broken promise
  * is kept in `failure`, and nothing is stepped after it.
  *
+ * A server that answers what it was not asked, while commands of the client still wait for their
+ * turn, can be seen either way: one that guesses right is no fault when its guess comes late
+ * enough.  Such a session is marked `raced`; its cuts need not give the same result.
+ *
  * The caller reads and clears what an act gave (outputs, events, notes) with the transcript.
  */
 #ifndef TESTS_DIALOGUE_HARNESS_H
@@ -39,11 +43,14 @@ struct harness {
 	struct inspect_output *output;
 	struct harness_leg leg[INSPECT_LEGS];
 	struct observer observer;
-	struct visible events, notes; /* of the act under way, one line each */
-	struct inspect_tally tally;   /* of the session */
+	/* Of the act under way, one line each, by the direction that was stepped: how the steps of
+	 * the two interleave depends on the cuts. */
+	struct visible events[INSPECT_LEGS], notes[INSPECT_LEGS];
+	struct inspect_tally tally; /* of the session */
 	uint64_t random;
 	uint64_t now_ms;
 	uint64_t deadline_ms;
+	bool raced; /* see above */
 	bool opaque;
 	bool secret; /* asked for in the act under way */
 	uint8_t phase;

@@ -88,9 +88,12 @@ run_once(const struct dialogue *dialogue, const struct harness_options *options,
     const struct visible *wanted)
 {
 	struct visible text = {0}, failure = {0};
-	bool good = transcript_run(dialogue, options, &text, &failure);
+	enum transcript_result result = transcript_run(dialogue, options, &text, &failure);
+	bool good = result == TRANSCRIPT_GOOD;
 
-	if (!good)
+	if (result == TRANSCRIPT_RACED)
+		printf("%s: the server answers what it was not asked yet\n", what);
+	else if (result == TRANSCRIPT_BROKEN)
 		printf("%s: %s, after:\n%s", what, failure.data, text.data ? text.data : "");
 	else if (text.length != wanted->length || memcmp(text.data, wanted->data, text.length)) {
 		print_difference(what, wanted->data ? wanted->data : "", text.data);
@@ -129,7 +132,7 @@ update(const struct dialogue *dialogue, const char *path, struct visible *wanted
 	const struct harness_options whole = {0};
 	struct visible failure = {0};
 
-	bool good = transcript_run(dialogue, &whole, wanted, &failure);
+	bool good = transcript_run(dialogue, &whole, wanted, &failure) != TRANSCRIPT_BROKEN;
 	if (!good)
 		printf("%s: %s, after:\n%s", path, failure.data, wanted->data ? wanted->data : "");
 	visible_done(&failure);

@@ -74,6 +74,19 @@ put_state(struct visible *text, const struct harness *harness, struct said *said
 }
 
 static void
+put_reports(struct visible *text, const struct harness *harness, enum inspect_leg first)
+{
+	const int order[] = {first, 1 - (int)first};
+
+	for (int i = 0; i < INSPECT_LEGS; i++) {
+		const struct visible *events = &harness->events[order[i]];
+		const struct visible *notes = &harness->notes[order[i]];
+		visible_raw(text, events->data, events->length);
+		visible_raw(text, notes->data, notes->length);
+	}
+}
+
+static void
 put_tally(struct visible *text, const struct inspect_tally *tally)
 {
 	const struct {
@@ -107,7 +120,7 @@ put_end(struct visible *text, const struct harness *harness)
 	put_tally(text, &harness->tally);
 }
 
-bool
+enum transcript_result
 transcript_run(const struct dialogue *dialogue, const struct harness_options *options,
     struct visible *text, struct visible *failure)
 {
@@ -115,6 +128,7 @@ transcript_run(const struct dialogue *dialogue, const struct harness_options *op
 	struct said said = {.phase = UINT8_MAX};
 
 	harness_init(&harness, &dialogue->policy, dialogue->mode, options);
+	put_state(text, &harness, &said);
 	for (size_t i = 0; i < dialogue->count && !harness_over(&harness); i++) {
 		put_act(text, &dialogue->acts[i]);
 		harness_act(&harness, &dialogue->acts[i]);
@@ -122,15 +136,16 @@ transcript_run(const struct dialogue *dialogue, const struct harness_options *op
 		if (harness.failure[0])
 			break;
 		put_state(text, &harness, &said);
-		visible_raw(text, harness.events.data, harness.events.length);
-		visible_raw(text, harness.notes.data, harness.notes.length);
+		put_reports(text, &harness, dialogue->acts[i].leg);
 		harness_next(&harness);
 	}
-	bool good = harness.failure[0] == '\0';
-	if (good)
-		put_end(text, &harness);
-	else
+	enum transcript_result result = harness.failure[0] ? TRANSCRIPT_BROKEN
+					: harness.raced	   ? TRANSCRIPT_RACED
+							   : TRANSCRIPT_GOOD;
+	if (result == TRANSCRIPT_BROKEN)
 		visible_format(failure, "%s", harness.failure);
+	else
+		put_end(text, &harness);
 	harness_done(&harness);
-	return good;
+	return result;
 }

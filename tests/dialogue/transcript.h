@@ -1,7 +1,8 @@
 /*
  * transcript -- what a dialogue gave, as text
  *
- * Each act is repeated (at the margin) and followed by what it caused, indented:
+ * Each act is repeated (at the margin) and followed by what it caused, indented; the phase and the
+ * timer with which the session begins stand before the first:
  *
  *   >S TEXT            the server gets these bytes (escaped as in a script, one line a line feed)
  *   >C TEXT            the client gets these bytes
@@ -23,9 +24,14 @@
 #include "tests/dialogue/harness.h"
 #include "tests/dialogue/visible.h"
 
-/* Runs the whole dialogue with these options; the transcript is appended to `text`.  False when a
- * promise was broken: `failure` says which, and the transcript ends there. */
-bool transcript_run(const struct dialogue *dialogue, const struct harness_options *options,
-    struct visible *text, struct visible *failure);
+enum transcript_result {
+	TRANSCRIPT_BROKEN, /* a promise was: `failure` says which, and the transcript ends there */
+	TRANSCRIPT_RACED,  /* as harness.h says: not to be compared */
+	TRANSCRIPT_GOOD,
+};
+
+/* Runs the whole dialogue with these options; the transcript is appended to `text`. */
+enum transcript_result transcript_run(const struct dialogue *dialogue,
+    const struct harness_options *options, struct visible *text, struct visible *failure);
 
 #endif
