@@ -76,6 +76,50 @@ copy_input(const struct shm *shm, uint32_t slot, const struct slot_custody *cust
 	return length;
 }
 
+static bool
+begins_auth(const uint8_t *line, size_t length)
+{
+	static const char verb[] = "AUTH";
+
+	while (length > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		length--;
+	}
+	for (size_t i = 0; i < sizeof(verb) - 1; i++)
+		if (i >= length || (line[i] & 0xdf) != verb[i])
+			return false;
+	return true;
+}
+
+/* What base64 is written with; line ends and what may have been fatal stay as they are. */
+static void
+hide(uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		uint8_t letter = bytes[i] & 0xdf;
+
+		if ((letter >= 'A' && letter <= 'Z') || (bytes[i] >= '0' && bytes[i] <= '9') ||
+		    bytes[i] == '+' || bytes[i] == '/' || bytes[i] == '=')
+			bytes[i] = 'x';
+	}
+}
+
+/*
+ * RECORD_SECRET speaks of what was committed; the fatal step itself may be the one that met AUTH.
+ * Everything behind such a line's beginning may be credentials, also the lines that follow.
+ */
+static void
+hide_credentials(uint8_t *input, size_t length)
+{
+	for (size_t at = 0; at < length; at++) {
+		if ((at == 0 || input[at - 1] == '\n' || input[at - 1] == '\r') &&
+		    begins_auth(input + at, length - at)) {
+			hide(input + at, length - at);
+			return;
+		}
+	}
+}
+
 static int
 write_file(int directory, const char *name, const struct iovec *parts, int count)
 {
@@ -124,6 +168,7 @@ quarantine_write(const struct shm *shm, int directory, uint32_t slot, uint64_t i
 	if (!known || !(record.flags & RECORD_SECRET))
 		header.input_size =
 		    copy_input(shm, slot, custody, input_end, input, &header.position);
+	hide_credentials(input, header.input_size);
 	parts[3].iov_len = header.input_size;
 	snprintf(name, name_size, "%016" PRIx64 ".bin", custody->session_id);
 	r = write_file(directory, name, parts, sizeof(parts) / sizeof(parts[0]));

@@ -4,7 +4,8 @@
  * One file per session, named by its id, mode 0600, in a folder that only the supervisor's user
  * can write; the newest QUARANTINE_KEPT stay.  Content, little endian: struct quarantine_header,
  * struct slot_custody, struct record (zeros without a valid one), then the input.  A session whose
- * input may hold credentials (RECORD_SECRET) leaves no input.
+ * input may hold credentials (RECORD_SECRET) leaves no input; from a line on that begins with AUTH,
+ * what base64 is written with is replaced by 'x'.
  *
  * The slot's worker is dead and reaped.  Supervisor only.
  */

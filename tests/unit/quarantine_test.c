@@ -166,6 +166,31 @@ test_secrets_are_not_kept(void **state)
 	assert_int_equal(header.input_size, 0);
 }
 
+/* The record is of before the fatal step: it may not know of the AUTH that the step met. */
+static void
+test_auth_of_the_step_is_hidden(void **state)
+{
+	static const char sent[] = "EHLO a\r\nauth PLAIN AGZvbwBi+/8=\r\nYmFy\377\r\n";
+	static const char kept[] = "EHLO a\r\nxxxx xxxxx xxxxxxxxxxxx\r\nxxxx\377\r\n";
+	struct scene *scene = *state;
+	struct slot_session *session = shm_session(&scene->shm, SLOT);
+	struct quarantine_header header;
+
+	assert_true(
+	    window_write(&session->input[SHM_CLIENT], &scene->shm, ORIGIN, sent, sizeof(sent) - 1));
+	header = write_and_read(scene, ORIGIN, ORIGIN + sizeof(sent) - 1);
+	assert_int_equal(header.input_size, sizeof(sent) - 1);
+	assert_memory_equal(
+	    scene->content + scene->length - header.input_size, kept, header.input_size);
+	/* Cut at every byte, also within the word. */
+	for (size_t length = 1; length < sizeof(sent); length++) {
+		header = write_and_read(scene, ORIGIN, ORIGIN + length);
+		if (length >= 12)
+			assert_memory_equal(scene->content + scene->length - header.input_size,
+			    kept, header.input_size);
+	}
+}
+
 static void
 test_a_hostile_window_gives_nothing(void **state)
 {
@@ -218,6 +243,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_input_is_that_of_the_step),
 	    TEST(test_secrets_are_not_kept),
+	    TEST(test_auth_of_the_step_is_hidden),
 	    TEST(test_a_hostile_window_gives_nothing),
 	    TEST(test_the_newest_stay),
 	};
