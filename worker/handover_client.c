@@ -84,7 +84,7 @@ take_client(struct worker *worker, const struct handover_item *item, const int *
 	struct session *session;
 
 	if (item_custody(worker, item) == NULL || item->legs != HANDOVER_LEG(SHM_CLIENT) ||
-	    worker->sessions[item->slot].state != SESSION_NONE)
+	    session_table_find(&worker->sessions, item->slot) != NULL)
 		return false;
 	session = session_take(worker, item->slot, item->generation);
 	session_attach(worker, session, SHM_CLIENT, fds[0]);
@@ -117,7 +117,7 @@ take_adopted(struct worker *worker, const struct handover_item *item, const int 
 
 	if (item_custody(worker, item) == NULL ||
 	    (item->legs & ~(HANDOVER_LEG(SHM_CLIENT) | HANDOVER_LEG(SHM_SERVER))) != 0 ||
-	    worker->sessions[item->slot].state != SESSION_NONE)
+	    session_table_find(&worker->sessions, item->slot) != NULL)
 		return false;
 	session = session_take(worker, item->slot, item->generation);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
@@ -133,9 +133,12 @@ static void
 drain(struct worker *worker)
 {
 	worker->draining = true;
-	for (uint32_t slot = 0; slot < worker->shm.slots; slot++)
-		if (worker->sessions[slot].state == SESSION_LIVE)
-			session_signal(worker, &worker->sessions[slot], SIGNAL_SHUTDOWN);
+	for (uint32_t slot = 0; slot < worker->shm.slots; slot++) {
+		struct session *session = session_table_find(&worker->sessions, slot);
+
+		if (session != NULL)
+			session_signal(worker, session, SIGNAL_SHUTDOWN);
+	}
 }
 
 /* True: the item's descriptors have found their place. */

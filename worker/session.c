@@ -14,14 +14,9 @@
 struct session *
 session_find(struct worker *worker, uint32_t slot, uint32_t generation)
 {
-	struct session *session;
+	struct session *session = session_table_find(&worker->sessions, slot);
 
-	if (slot >= worker->shm.slots)
-		return NULL;
-	session = &worker->sessions[slot];
-	if (session->state == SESSION_NONE || session->generation != generation)
-		return NULL;
-	return session;
+	return session != NULL && session->generation == generation ? session : NULL;
 }
 
 struct slot_session *
@@ -92,16 +87,13 @@ session_needed(const struct worker *worker, const struct session *session, enum 
 struct session *
 session_take(struct worker *worker, uint32_t slot, uint32_t generation)
 {
-	struct session *session = &worker->sessions[slot];
+	struct session *session = session_table_take(&worker->sessions, slot);
 
-	memset(session, 0, sizeof(*session));
-	session->slot = slot;
 	session->generation = generation;
 	session->state = SESSION_LIVE;
 	session->active_ms = worker->now_ms;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		session->leg[leg].descriptor = -1;
-	worker->session_count++;
 	worker->had_sessions = true;
 	return session;
 }
@@ -436,8 +428,7 @@ session_free(struct worker *worker, struct session *session)
 	}
 	FAILPOINT(finished);
 	request_queue_push(&worker->requests, &item);
-	session->state = SESSION_NONE;
-	worker->session_count--;
+	session_table_give(&worker->sessions, session);
 }
 
 void

@@ -5,9 +5,6 @@
  * way in the ring, and how far bytes have come since the last commit.  All of it can be found
  * again from the slot and the kernel, and an adopter does so (worker/adopt.h).
  *
- * The worker's sessions are one array indexed by slot, reserved at the start and touched when
- * used; an idle session must stay small.
- *
  * The inspection state lives in the record in its saved form only.  A commit loads it into the
  * worker's single native state (which checks it each time), steps that, and saves it: the record
  * never depends on the core's layout, and a draft that cannot be committed is simply forgotten.
@@ -100,7 +97,7 @@ struct worker;
 /* The session in `slot` if it is the one of that generation, else NULL. */
 struct session *session_find(struct worker *worker, uint32_t slot, uint32_t generation);
 
-/* Takes an unused entry for the slot; no descriptors yet. */
+/* Takes an entry for the slot, which must have none here; no descriptors yet. */
 struct session *session_take(struct worker *worker, uint32_t slot, uint32_t generation);
 /* Gives a leg its descriptor and publishes its number. */
 void session_attach(

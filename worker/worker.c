@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 static void
@@ -46,17 +45,12 @@ worker_attach(struct worker *worker, const char **ret_step)
 static int
 worker_allocate(struct worker *worker, const char **ret_step)
 {
-	size_t bytes = (size_t)worker->shm.slots * sizeof(*worker->sessions);
-	void *memory;
 	int error;
 
 	*ret_step = "memory";
-	/* Touched only where a session is: an idle gateway stays small. */
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	worker->sessions = memory;
+	error = session_table_open(&worker->sessions, worker->shm.slots);
+	if (error < 0)
+		return error;
 	worker->state = aligned_alloc(SHM_CACHE_LINE, (inspect_size() + 63) / 64 * 64);
 	if (worker->state == NULL)
 		return -ENOMEM;
@@ -100,7 +94,7 @@ worker_close(struct worker *worker)
 	policy_cache_close(&worker->policies);
 	request_queue_close(&worker->requests);
 	free(worker->state);
-	munmap(worker->sessions, (size_t)worker->shm.slots * sizeof(*worker->sessions));
+	session_table_close(&worker->sessions);
 	shm_detach(&worker->shm);
 }
 
@@ -168,7 +162,7 @@ worker_is_done(struct worker *worker)
 {
 	if (!worker->orphaned)
 		return false;
-	if (worker->session_count != 0)
+	if (worker->sessions.count != 0)
 		worker->idle_ms = worker->now_ms;
 	else if (worker->had_sessions || worker->now_ms - worker->idle_ms >= WORKER_ORPHAN_MS)
 		return true;

@@ -16,7 +16,7 @@
 #include "worker/policy_cache.h"
 #include "worker/report.h"
 #include "worker/request_queue.h"
-#include "worker/session.h"
+#include "worker/session_table.h"
 #include "worker/timer_wheel.h"
 
 /* Inherited descriptors: the regions in the order of enum shm_region, then the hand-over socket. */
@@ -41,13 +41,12 @@ struct worker {
 	uint32_t index;
 	uint32_t owner;
 	int handover;
-	bool orphaned;	  /* the supervisor's end is closed */
-	uint64_t idle_ms; /* orphaned: since when there has been no session */
-	uint32_t session_count;
+	bool orphaned;	     /* the supervisor's end is closed */
+	uint64_t idle_ms;    /* orphaned: since when there has been no session */
 	bool handover_armed; /* its poll is under way */
 	bool draining;	     /* every session is being ended */
 	bool had_sessions;
-	struct session *sessions; /* [shm.slots] */
+	struct session_table sessions;
 	struct journal_ring *journal;
 	struct counter_block *counters;
 	struct inspect *state; /* the core's native state of the step under way */
