@@ -109,6 +109,13 @@ publish_worker(struct supervisor *supervisor, uint32_t index, enum process_state
 	atomic_store_explicit(&entry->state, state, memory_order_release);
 }
 
+static uint64_t
+worker_heartbeat(const struct supervisor *supervisor, uint32_t index)
+{
+	return atomic_load_explicit(
+	    &shm_journal(&supervisor->shm, index)->pulse.heartbeat_ms, memory_order_relaxed);
+}
+
 static void
 worker_start(struct supervisor *supervisor, uint32_t index)
 {
@@ -136,6 +143,8 @@ worker_start(struct supervisor *supervisor, uint32_t index)
 	}
 	worker->ready = worker->blocked = worker->drain_pending = false;
 	worker->under_way = worker->sweeps = 0;
+	watchdog_start(
+	    &worker->watchdog, worker_heartbeat(supervisor, index), supervisor->gateway_ms);
 	watch_child(supervisor, &worker->process, worker->socket, WATCH_WORKER_END,
 	    WATCH_WORKER_SOCKET, index);
 	publish_worker(supervisor, index, PROCESS_STARTING);
@@ -189,17 +198,43 @@ children_tick(struct supervisor *supervisor)
 
 static void
 report_worker(struct supervisor *supervisor, uint32_t id, uint32_t index, pid_t pid,
-    const char *text, uint32_t sessions)
+    const char *text, uint32_t number)
 {
 	struct event event;
 
 	event_init(&event, id, 0);
 	event.number[0] = index;
 	event.number[1] = (uint64_t)pid;
-	event.number[2] = sessions;
+	event.number[2] = number;
 	if (text)
 		event_add_text(&event, text, strlen(text));
 	supervisor_event(supervisor, &event);
+}
+
+void
+children_watch(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->workers; i++) {
+		struct worker *worker = &supervisor->worker[i];
+
+		if (!process_is_running(&worker->process))
+			continue;
+		switch (watchdog_look(
+		    &worker->watchdog, worker_heartbeat(supervisor, i), supervisor->gateway_ms)) {
+		case WATCHDOG_HANGS:
+			report_worker(
+			    supervisor, 109016, i, worker->process.pid, NULL, WATCHDOG_MS / 1000);
+			process_signal(&worker->process, SIGABRT);
+			process_signal(
+			    &worker->process, SIGCONT); /* a stopped one takes no other */
+			break;
+		case WATCHDOG_STILL_THERE:
+			process_signal(&worker->process, SIGKILL);
+			break;
+		case WATCHDOG_WELL:
+			break;
+		}
+	}
 }
 
 static void

@@ -15,6 +15,9 @@ void children_init(struct supervisor *supervisor);
 /* Starts what does not run and whose time has come. */
 void children_tick(struct supervisor *supervisor);
 
+/* Ends workers that hang. */
+void children_watch(struct supervisor *supervisor);
+
 void children_worker_ended(struct supervisor *supervisor, uint32_t index);
 void children_manager_ended(struct supervisor *supervisor);
 /* HANDOVER_READY has come. */

@@ -269,6 +269,7 @@ tick(struct supervisor *supervisor)
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		children_worker_ended(supervisor, i);
 	children_manager_ended(supervisor);
+	children_watch(supervisor);
 	children_tick(supervisor);
 	set_gauges(supervisor);
 	if (supervisor->phase == PHASE_RUNNING &&

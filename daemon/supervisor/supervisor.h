@@ -23,6 +23,7 @@
 #include "daemon/supervisor/process.h"
 #include "daemon/supervisor/runtime.h"
 #include "daemon/supervisor/spawn.h"
+#include "daemon/supervisor/watchdog.h"
 #include "shm/counters.h"
 #include "shm/event_ring.h"
 #include "shm/gateway_clock.h"
@@ -46,6 +47,7 @@ enum supervisor_phase {
 
 struct worker {
 	struct process process;
+	struct watchdog watchdog;
 	uint32_t owner; /* PROCESS_OWNER() of the running one */
 	int socket;	/* -1: none */
 	bool ready;
