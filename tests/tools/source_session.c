@@ -345,6 +345,13 @@ reply_judge(struct source_session *session, enum source_expected kind, const str
 	}
 }
 
+/* The sink resets such a session as soon as it has seen MAIL; that may overtake its reply. */
+static bool
+server_may_vanish(const struct source_session *session)
+{
+	return session->phase == PHASE_RESET_SERVER && session->message != MESSAGE_NONE;
+}
+
 static void
 reply_take(struct source_session *session, const struct reply *reply)
 {
@@ -353,6 +360,10 @@ reply_take(struct source_session *session, const struct reply *reply)
 
 	if ((session->step->until & STEP_LENIENT) != 0 && reply->code / 100 == 4)
 		return;
+	if (server_may_vanish(session) && reply->code / 100 == 4) {
+		session->over = OVER_DONE;
+		return;
+	}
 	if (session->expected_count == 0 ||
 	    (kind == EXPECT_FINAL && session->message != MESSAGE_SENT && !session->refused)) {
 		char text[200];
@@ -399,8 +410,8 @@ session_ended(struct source_session *session, const char *how)
 	session->ended = true;
 	if ((until & STEP_LENIENT) != 0)
 		return;
-	if (session->phase == PHASE_RESET_SERVER && session->message != MESSAGE_NONE) {
-		session->over = OVER_DONE; /* the reset was quicker than the reply to MAIL */
+	if (server_may_vanish(session)) {
+		session->over = OVER_DONE;
 		return;
 	}
 	/* A FIN that was announced: after 221, or by a server that will only listen. */
