@@ -55,8 +55,7 @@ request_queue_taken(struct request_queue *queue, uint32_t items)
 uint32_t
 request_queue_packet(struct request_queue *queue, const struct handover_item **ret_items)
 {
-	uint32_t first = queue->head & (queue->capacity - 1);
-	uint32_t count;
+	uint32_t first, count;
 
 	if (queue->under_way != 0)
 		return 0;
@@ -68,8 +67,11 @@ request_queue_packet(struct request_queue *queue, const struct handover_item **r
 			queue->taken = 0;
 	}
 	count = queue->tail - queue->head;
+	if (count == 0)
+		queue->head = queue->tail = 0; /* the same memory again */
 	if (count > HANDOVER_BATCH)
 		count = HANDOVER_BATCH;
+	first = queue->head & (queue->capacity - 1);
 	if (count > queue->capacity - first)
 		count = queue->capacity - first;
 	queue->under_way = count;

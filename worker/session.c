@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_ROOM_MIN (SHM_CHUNK_SIZE / 2)
-
 struct session *
 session_find(struct worker *worker, uint32_t slot, uint32_t generation)
 {
@@ -176,10 +174,7 @@ session_release(struct worker *worker, struct session *session)
 		if (session_pending(worker, session, leg) != 0)
 			window_release_below(text, &worker->shm, &worker->chunks,
 			    outlet_now(worker, session, leg).text, false);
-		else if (!(session->leg[leg].flags & LEG_SENDING) &&
-			 window_end(text) -
-				 outlet_text_end(&session_record(worker, session)->outlet[leg]) <
-			     TEXT_ROOM_MIN)
+		else if (!(session->leg[leg].flags & LEG_SENDING))
 			window_release_all(text, &worker->shm, &worker->chunks, false);
 	}
 }
@@ -187,28 +182,17 @@ session_release(struct worker *worker, struct session *session)
 static void
 session_park(struct worker *worker, struct session *session)
 {
-	struct slot_session *shared = session_shared(worker, session);
-
-	for (int leg = 0; leg < SHM_LEGS; leg++) {
+	for (int leg = 0; leg < SHM_LEGS; leg++)
 		connection_park(worker, session, leg);
-		if (!window_is_empty(&shared->text[leg]) &&
-		    session_pending(worker, session, leg) == 0 &&
-		    !(session->leg[leg].flags & LEG_SENDING))
-			window_release_all(
-			    &shared->text[leg], &worker->shm, &worker->chunks, false);
-	}
 }
 
 /* Something would be given back if the session stayed idle. */
 static bool
-session_can_park(const struct worker *worker, const struct session *session)
+session_can_park(const struct session *session)
 {
-	const struct slot_session *shared = session_shared(worker, session);
-
 	for (int leg = 0; leg < SHM_LEGS; leg++)
-		if ((session->leg[leg].read == READ_RECEIVE &&
-			!(session->leg[leg].flags & LEG_CANCELLED)) ||
-		    !window_is_empty(&shared->text[leg]))
+		if (session->leg[leg].read == READ_RECEIVE &&
+		    !(session->leg[leg].flags & LEG_CANCELLED))
 			return true;
 	return false;
 }
@@ -261,7 +245,7 @@ due_live(const struct worker *worker, const struct session *session)
 		due = session->blocked_ms + SESSION_BLOCKED_MS;
 	if (idle <= worker->now_ms)
 		idle = worker->now_ms + SESSION_IDLE_MS;
-	if (idle < due && session_can_park(worker, session))
+	if (idle < due && session_can_park(session))
 		due = idle;
 	return due;
 }

@@ -87,7 +87,7 @@ struct worker;
 /* How much of one direction a session holds before it stops reading: a slow peer's back-pressure. */
 #define SESSION_HELD_MAX (256u * 1024u)
 
-#define SESSION_IDLE_MS	      2000u  /* then chunks are given back */
+#define SESSION_IDLE_MS	      200u   /* then chunks are given back */
 #define SESSION_RETRY_MS      32u    /* no chunk was free: try again */
 #define SESSION_BLOCKED_MS    5000u  /* a signal that cannot be told: then RST */
 #define SESSION_LINGER_MS     10000u /* for the peer's FIN after ours */
