@@ -79,7 +79,9 @@ adoption_take_over(
 		dispatch_orphan(supervisor, slot);
 		count++;
 	}
-	supervisor->dead_owner[supervisor->deaths++ % SUPERVISOR_SWEEPS] =
-	    supervisor->worker[worker].owner;
+	supervisor->dead[supervisor->deaths++ % SUPERVISOR_DEAD_MAX] = (struct dead_worker){
+	    .owner = supervisor->worker[worker].owner,
+	    .told = PROCESS_OWNER_NONE,
+	};
 	return count;
 }

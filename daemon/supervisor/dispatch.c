@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 
 #define SLOT_ITEMS_MAX 3 /* CLIENT, SERVER, CLEAR */
+#define PACKET_SWEEPS  (HANDOVER_BATCH / 2)
 
 /* One packet in the making, and the slots that it settles. */
 struct packet {
@@ -19,6 +20,7 @@ struct packet {
 	unsigned items;
 	unsigned fds;
 	unsigned carriers; /* items with descriptors */
+	unsigned sweeps;
 	unsigned slots;
 };
 
@@ -166,19 +168,34 @@ dispatch_place(struct supervisor *supervisor)
 	report_adopted(supervisor, died, count);
 }
 
+static bool
+is_ready(const struct supervisor *supervisor, uint32_t owner)
+{
+	for (uint32_t i = 0; i < supervisor->workers; i++)
+		if (supervisor->worker[i].ready && supervisor->worker[i].owner == owner)
+			return true;
+	return false;
+}
+
 void
 dispatch_sweep(struct supervisor *supervisor)
 {
 	uint8_t index = least_loaded(supervisor);
 	uint32_t known =
-	    supervisor->deaths < SUPERVISOR_SWEEPS ? supervisor->deaths : SUPERVISOR_SWEEPS;
+	    supervisor->deaths < SUPERVISOR_DEAD_MAX ? supervisor->deaths : SUPERVISOR_DEAD_MAX;
 
-	/* All of the last ones again: who was told of them may be the one that has died now. */
 	if (index == CUSTODY_UNOWNED)
 		return;
-	memcpy(supervisor->worker[index].sweep, supervisor->dead_owner,
-	    sizeof(supervisor->dead_owner));
-	supervisor->worker[index].sweeps = known;
+	for (uint32_t i = 0; i < known; i++) {
+		struct dead_worker *dead = &supervisor->dead[i];
+		struct worker *worker = &supervisor->worker[index];
+
+		/* Again if who was told of it has died since: it may not have come to it. */
+		if (is_ready(supervisor, dead->told) || worker->sweeps == SUPERVISOR_DEAD_MAX)
+			continue;
+		worker->sweep[worker->sweeps++] = dead->owner;
+		dead->told = worker->owner;
+	}
 }
 
 void
@@ -322,10 +339,10 @@ add_slot(struct supervisor *supervisor, struct packet *packet, uint32_t slot)
 static void
 add_orders(struct packet *packet, const struct worker *worker)
 {
-	for (uint32_t i = 0; i < worker->sweeps; i++)
+	for (; packet->sweeps < worker->sweeps && packet->sweeps < PACKET_SWEEPS; packet->sweeps++)
 		packet->item[packet->items++] = (struct handover_item){
 		    .kind = HANDOVER_SWEEP,
-		    .slot = worker->sweep[i],
+		    .slot = worker->sweep[packet->sweeps],
 		};
 	if (worker->drain_pending)
 		packet->item[packet->items++] = (struct handover_item){.kind = HANDOVER_DRAIN};
@@ -337,7 +354,7 @@ fill_packet(struct supervisor *supervisor, struct worker *worker, struct packet 
 	struct slot_link *links = supervisor->custody.queue_link;
 	uint32_t next, slot = worker->queue.first;
 
-	packet->items = packet->fds = packet->carriers = packet->slots = 0;
+	packet->items = packet->fds = packet->carriers = packet->sweeps = packet->slots = 0;
 	add_orders(packet, worker);
 	for (; slot != SHM_NO_SLOT && packet->items + SLOT_ITEMS_MAX <= HANDOVER_BATCH;
 	     slot = next) {
@@ -351,7 +368,9 @@ fill_packet(struct supervisor *supervisor, struct worker *worker, struct packet 
 static void
 packet_sent(struct supervisor *supervisor, struct worker *worker, const struct packet *packet)
 {
-	worker->sweeps = 0;
+	worker->sweeps -= packet->sweeps;
+	memmove(worker->sweep, worker->sweep + packet->sweeps,
+	    worker->sweeps * sizeof(worker->sweep[0]));
 	worker->drain_pending = false;
 	worker->under_way += packet->carriers;
 	for (unsigned i = 0; i < packet->slots; i++) {

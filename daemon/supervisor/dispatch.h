@@ -23,7 +23,8 @@ void dispatch_release(struct supervisor *supervisor, uint32_t slot);
 void dispatch_orphan(struct supervisor *supervisor, uint32_t slot);
 /* Gives what is unowned to the ready workers, if there are any. */
 void dispatch_place(struct supervisor *supervisor);
-/* The chunks cached by the last dead owner words are to be returned: tells one ready worker. */
+/* The chunks cached by dead workers are to be returned: tells one ready worker of those that no
+ * living one was told of. */
 void dispatch_sweep(struct supervisor *supervisor);
 void dispatch_drain(struct supervisor *supervisor);
 

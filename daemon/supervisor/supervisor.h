@@ -31,7 +31,7 @@
 #include "shm/region.h"
 
 #define SUPERVISOR_PATH_MAX  4096
-#define SUPERVISOR_SWEEPS    8
+#define SUPERVISOR_DEAD_MAX  SHM_WORKERS_MAX
 #define SUPERVISOR_TICK_MS   100
 #define SUPERVISOR_DRAIN_END 5000 /* ms after DRAIN */
 
@@ -45,6 +45,12 @@ enum supervisor_phase {
 	PHASE_ENDED,
 };
 
+/* A worker that has died; its cached chunks have to be returned by another. */
+struct dead_worker {
+	uint32_t owner;
+	uint32_t told; /* owner word of the worker that was told to, PROCESS_OWNER_NONE */
+};
+
 struct worker {
 	struct process process;
 	struct watchdog watchdog;
@@ -55,7 +61,7 @@ struct worker {
 	bool drain_pending; /* HANDOVER_DRAIN is still to be sent */
 	uint32_t under_way; /* items with descriptors that it has not confirmed */
 	uint32_t sessions;
-	uint32_t sweep[SUPERVISOR_SWEEPS]; /* dead owner words it is to sweep */
+	uint32_t sweep[SUPERVISOR_DEAD_MAX]; /* dead owner words it has still to be told */
 	uint32_t sweeps;
 	struct slot_list queue; /* slots it has to be told about */
 };
@@ -83,9 +89,9 @@ struct supervisor {
 
 	uint32_t workers;
 	struct worker worker[SHM_WORKERS_MAX];
-	struct slot_list unowned; /* no worker is ready for them */
-	uint32_t serial;	  /* of the last worker started */
-	uint32_t dead_owner[SUPERVISOR_SWEEPS];
+	struct slot_list unowned;		      /* no worker is ready for them */
+	uint32_t serial;			      /* of the last worker started */
+	struct dead_worker dead[SUPERVISOR_DEAD_MAX]; /* the last ones, a ring */
 	uint32_t deaths;
 
 	struct process manager;

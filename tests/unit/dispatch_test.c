@@ -435,6 +435,48 @@ test_adoption_tells_positions(void **state)
 	close_session(&other);
 }
 
+static unsigned
+count_sweeps(struct scene *scene, uint32_t worker)
+{
+	unsigned sweeps = 0;
+
+	dispatch_sweep(&scene->supervisor);
+	dispatch_flush(&scene->supervisor);
+	for (receive(scene, worker); scene->items > 0; receive(scene, worker)) {
+		for (int i = 0; i < scene->items; i++)
+			assert_int_equal(scene->item[i].kind, HANDOVER_SWEEP);
+		sweeps += (unsigned)scene->items;
+	}
+	return sweeps;
+}
+
+/* However many die while nobody can be told, no chunk is lost. */
+static void
+test_every_dead_worker_is_swept(void **state)
+{
+	struct scene *scene = *state;
+	struct supervisor *supervisor = &scene->supervisor;
+	const struct process_death killed = {.end = PROCESS_END_KILLED, .status = SIGKILL};
+
+	supervisor->worker[0].ready = supervisor->worker[1].ready = false;
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(count_sweeps(scene, 1), 0);
+		adoption_take_over(supervisor, 0, &killed);
+		supervisor->worker[0].owner += 1u << 8;
+	}
+	supervisor->worker[1].ready = true;
+	assert_int_equal(count_sweeps(scene, 1), 40);
+	assert_int_equal(count_sweeps(scene, 1), 0);
+	/* Who was told dies too. */
+	supervisor->worker[1].ready = false;
+	supervisor->worker[1].sweeps = 0;
+	adoption_take_over(supervisor, 1, &killed);
+	supervisor->worker[1].owner += 1u << 8;
+	supervisor->worker[1].ready = true;
+	assert_int_equal(count_sweeps(scene, 1), 41);
+	assert_int_equal(count_sweeps(scene, 1), 0);
+}
+
 static void
 test_orphans_wait_for_a_worker(void **state)
 {
@@ -561,6 +603,7 @@ main(void)
 	    TEST(test_reset_needs_the_record),
 	    TEST(test_too_many_are_refused),
 	    TEST(test_adoption_tells_positions),
+	    TEST(test_every_dead_worker_is_swept),
 	    TEST(test_orphans_wait_for_a_worker),
 	    TEST(test_poison_is_marked_by_faults_only),
 	    TEST(test_under_way_is_bounded),
