@@ -10,8 +10,10 @@
 static void
 leg_set_ended(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg)
 {
-	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_CONNECTING)
+	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_CONNECTING) {
+		custody_stop_timer(&supervisor->custody, slot);
 		watch_remove(supervisor->epoll, supervisor->custody.slot[slot].fd[leg]);
+	}
 	atomic_store_explicit(
 	    &shm_custody(&supervisor->shm, slot)->leg[leg].state, LEG_ENDED, memory_order_release);
 	custody_close_leg(&supervisor->custody, slot, leg);
