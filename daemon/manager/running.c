@@ -36,7 +36,9 @@ apply(struct running *running, uint32_t *ret_detail)
 	    supervisor_link_ask(running->link, REQUEST_APPLY_LISTENERS, argument, ret_detail);
 
 	if (result < 0) {
-		policy_place_retire(running->shm, table);
+		/* Without an answer it may hold all the same: its images stay in use. */
+		if (!running->link->lost)
+			policy_place_retire(running->shm, table);
 		return result;
 	}
 	if (newest != 0)
