@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -192,11 +193,15 @@ close_parts(struct manager *manager)
 int
 manager_run(void)
 {
-	struct manager *manager = calloc(1, sizeof(*manager));
+	struct manager *manager;
 
+	close_on_exec();
+	/* It sees the mail of all sessions: nobody of the same user is to look into it. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return complain("PR_SET_DUMPABLE", -errno);
+	manager = calloc(1, sizeof(*manager));
 	if (manager == NULL)
 		return complain("memory", -ENOMEM);
-	close_on_exec();
 	int status = open_parts(manager);
 	if (status == EX_OK) {
 		status = serve(manager);
