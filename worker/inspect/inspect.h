@@ -17,6 +17,8 @@
  *   ledger is full, a sync point) or because the edit room was used up: the caller calls again
  *   (a) at once for the same direction as long as it made progress (consumed > 0 or edits > 0),
  *   (b) for the other direction whenever this direction made progress.
+ *   The state may change although nothing is consumed (what waits behind DATA is remembered): it is
+ *   kept all the same.
  *   The caller calls only with at least INSPECT_EDITS_MIN of room for each leg.
  *   The end of a direction is offered with `end` set once all its bytes are in `bytes`; it counts
  *   as taken when output->end_taken is set.
@@ -36,7 +38,7 @@
 #include <stdint.h>
 
 #define INSPECT_STATE_SIZE  576u   /* sizeof(struct inspect) is at most this */
-#define INSPECT_LOOKAHEAD   16384u /* no partial line or EHLO reply is longer than this */
+#define INSPECT_LOOKAHEAD   16384u /* no partial line or partial reply is longer than this */
 #define INSPECT_EDITS_MAX   24u
 #define INSPECT_EDITS_MIN   6u
 #define INSPECT_TEXT_MAX    8192u

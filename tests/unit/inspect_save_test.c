@@ -1,0 +1,141 @@
+#include "worker/inspect/ledger.h"
+#include "worker/inspect/phase.h"
+#include "worker/inspect/save.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct inspect
+fresh(enum inspect_mode mode)
+{
+	struct inspect_policy policy;
+	struct inspect session;
+
+	inspect_policy_default(&policy, "mx", 2);
+	inspect_init(&session, &policy, mode, 5000);
+	return session;
+}
+
+static void
+test_round_trip(void **state)
+{
+	struct inspect before = fresh(INSPECT_MODE_INSPECT), after;
+	uint8_t saved[INSPECT_STATE_SIZE];
+
+	(void)state;
+	assert_true(sizeof(before) <= INSPECT_STATE_SIZE);
+	ledger_add(&before, VERB_NOOP, 0, OWN_NONE);
+	size_t length = inspect_save(&before, saved, sizeof(saved));
+	assert_int_equal(length, sizeof(before));
+	assert_true(inspect_load(&after, saved, length));
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(inspect_save(&before, saved, length - 1), 0);
+	assert_false(inspect_load(&after, saved, length - 1));
+	assert_false(inspect_load(&after, saved, 0));
+}
+
+/* Each of these alone makes a state that the core must not be given. */
+static void
+test_refuses_what_cannot_be(void **state)
+{
+	struct inspect session;
+
+	(void)state;
+#define REFUSED(change)                                                                            \
+	do {                                                                                       \
+		session = fresh(INSPECT_MODE_INSPECT);                                             \
+		assert_true(save_check(&session));                                                 \
+		change;                                                                            \
+		assert_false(save_check(&session));                                                \
+	} while (0)
+	REFUSED(session.magic++);
+	REFUSED(session.version++);
+	REFUSED(session.size--);
+	REFUSED(session.flags = STATE_FLAGS_ALL + 1);
+	REFUSED(session.mode = INSPECT_MODE_RAW + 1);
+	REFUSED(session.phase = PHASE_COUNT);
+	REFUSED(session.phase = PHASE_OPAQUE);
+	REFUSED(session.phase = PHASE_ENDED);
+	REFUSED(session.flags = STATE_OPAQUE);
+	REFUSED(session.reason = INSPECT_REASON_SHUTDOWN + 1);
+	REFUSED(session.mail = MAIL_STATES);
+	REFUSED(session.body = BODY_AT_COUNT);
+	REFUSED(session.drain_reply = OWN_COUNT);
+	REFUSED(session.sender_length = SENDER_MAX + 1);
+	REFUSED(session.sync = LEDGER_OTHER);
+	REFUSED(session.sync = VERB_DATA);
+	REFUSED(session.ending[0] = INSPECT_ABORT + 1);
+	REFUSED(session.ending[0] = session.ending[1] = INSPECT_FIN);
+	REFUSED(session.ledger_first = LEDGER_ENTRIES);
+	REFUSED(session.ledger_count = LEDGER_ENTRIES + 1);
+	REFUSED(session.shown = UINT64_MAX);
+#undef REFUSED
+}
+
+static void
+test_last_words(void **state)
+{
+	struct inspect session = fresh(INSPECT_MODE_INSPECT);
+
+	(void)state;
+	const char *words = inspect_last_words((uint8_t *)&session, sizeof(session));
+	assert_non_null(words);
+	assert_memory_equal(words, "421 ", 4);
+	session = fresh(INSPECT_MODE_RAW);
+	assert_null(inspect_last_words((uint8_t *)&session, sizeof(session)));
+	assert_null(inspect_last_words((uint8_t *)&session, 3));
+}
+
+static void
+test_phases(void **state)
+{
+	struct inspect session = fresh(INSPECT_MODE_INSPECT);
+
+	(void)state;
+	for (unsigned phase = 0; phase < PHASE_COUNT; phase++)
+		assert_non_null(inspect_phase_name(phase));
+	assert_null(inspect_phase_name(PHASE_COUNT));
+	assert_true(phase_move(&session, PHASE_COMMAND));
+	assert_true(phase_move(&session, PHASE_CONTENT));
+	assert_false(phase_move(&session, PHASE_COMMAND)); /* not without an answer to the end */
+	assert_int_equal(session.phase, PHASE_ENDED);
+	assert_int_equal(session.ending[INSPECT_SERVER], INSPECT_ABORT);
+	assert_true(save_check(&session));
+}
+
+static void
+test_policy(void **state)
+{
+	struct inspect_policy policy;
+
+	(void)state;
+	inspect_policy_default(&policy, "mx.example.org", 14);
+	assert_true(inspect_policy_check(&policy, sizeof(policy)));
+	assert_false(inspect_policy_check(&policy, sizeof(policy) - 1));
+	policy.hostname[0] = '\r';
+	assert_false(inspect_policy_check(&policy, sizeof(policy)));
+	inspect_policy_default(&policy, "mx.example.org", 14);
+	policy.verbs |= UINT64_C(1) << VERB_BDAT;
+	assert_false(inspect_policy_check(&policy, sizeof(policy)));
+	assert_null(inspect_verb_name(inspect_verb_find("BDAT", 4)));
+	assert_null(inspect_extension_name(inspect_extension_find("CHUNKING", 8)));
+	assert_string_equal(inspect_verb_name(inspect_verb_find("etrn", 4)), "ETRN");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_refuses_what_cannot_be),
+	    cmocka_unit_test(test_last_words),
+	    cmocka_unit_test(test_phases),
+	    cmocka_unit_test(test_policy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
