@@ -237,13 +237,33 @@ client_ready(struct loop_source *source, uint32_t events)
 	control_client_flush(client);
 }
 
+static unsigned
+count_clients(const struct control_server *server)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		count += server->client[i] != NULL;
+	return count;
+}
+
+/* Who may only view leaves some places free: nobody is to lock root out. */
+static bool
+may_connect(const struct control_server *server, const struct peer *peer)
+{
+	unsigned most = CONTROL_CLIENTS_MAX - (peer->may_change ? 0 : CONTROL_CLIENTS_KEPT);
+
+	return count_clients(server) < most;
+}
+
 static struct control_client *
 create_client(struct control_server *server, int fd)
 {
 	struct control_client *client = calloc(1, sizeof(*client));
 	uint8_t *input = malloc(CONTROL_REQUEST_FRAME_MAX);
 
-	if (client == NULL || input == NULL || peer_identify(fd, &client->peer) < 0) {
+	if (client == NULL || input == NULL || peer_identify(fd, &client->peer) < 0 ||
+	    !may_connect(server, &client->peer)) {
 		free(client);
 		free(input);
 		return NULL;

@@ -15,11 +15,12 @@
 #include "daemon/policy/cli.h"
 #include "proto/control_codec.h"
 
-#define CONTROL_CLIENTS_MAX 64u
-#define CONTROL_OUTPUT_HIGH (1u << 20)	/* above it no more requests are read */
-#define CONTROL_OUTPUT_MAX  (32u << 20) /* of one client */
-#define CONTROL_QUEUED_MAX  (64u << 20) /* of all clients */
-#define CONTROL_STALL_MS    30000u
+#define CONTROL_CLIENTS_MAX  64u
+#define CONTROL_CLIENTS_KEPT 8u		 /* of them for those who may change */
+#define CONTROL_OUTPUT_HIGH  (1u << 20)	 /* above it no more requests are read */
+#define CONTROL_OUTPUT_MAX   (32u << 20) /* of one client */
+#define CONTROL_QUEUED_MAX   (64u << 20) /* of all clients */
+#define CONTROL_STALL_MS     30000u
 
 struct control_server;
 

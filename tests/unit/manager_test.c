@@ -641,6 +641,39 @@ test_too_many_clients(void **state)
 	free(clients);
 }
 
+/* Those who may only view cannot keep root out. */
+static void
+test_viewers_leave_places(void **state)
+{
+	const unsigned viewers = CONTROL_CLIENTS_MAX - CONTROL_CLIENTS_KEPT;
+	struct gateway *gateway = *state;
+	struct person *clients = calloc(viewers + 1, sizeof(*clients));
+	struct control_reply reply = {0};
+	struct person root;
+	char path[256];
+
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(clients);
+	snprintf(path, sizeof(path), "%s/control.sock", gateway->folder);
+	assert_int_equal(chmod(gateway->folder, 0711), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	/* SO_PEERCRED is taken at connect(). */
+	assert_int_equal(seteuid(65534), 0);
+	for (unsigned i = 0; i <= viewers; i++)
+		person_open(&clients[i], gateway);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(execute(&clients[0], "show version"), 0);
+	assert_int_equal(execute(&clients[0], "enable"), 77);
+	assert_int_equal(receive(&clients[viewers], &reply), 75);
+	person_open(&root, gateway);
+	assert_int_equal(execute(&root, "enable"), 0);
+	person_close(&root);
+	for (unsigned i = 0; i <= viewers; i++)
+		person_close(&clients[i]);
+	free(clients);
+}
+
 static void
 test_completion_and_help(void **state)
 {
@@ -727,6 +760,7 @@ main(void)
 	    GATEWAY_TEST(test_events_are_followed),
 	    GATEWAY_TEST(test_garbage_is_answered_and_closed),
 	    GATEWAY_TEST(test_too_many_clients),
+	    GATEWAY_TEST(test_viewers_leave_places),
 	    GATEWAY_TEST(test_completion_and_help),
 	    GATEWAY_TEST(test_others_may_only_view),
 	    GATEWAY_TEST(test_ends_with_its_supervisor),
