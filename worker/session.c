@@ -100,6 +100,7 @@ void
 session_attach(struct worker *worker, struct session *session, enum shm_leg leg, int descriptor)
 {
 	session->leg[leg].descriptor = descriptor;
+	session->leg[leg].flags |= LEG_PARKED; /* no chunk before the first byte */
 	atomic_store(&session_shared(worker, session)->descriptor[leg], descriptor);
 }
 
