@@ -199,6 +199,6 @@ def verdict(state, arguments, held, load, sink, counters, ledger, seconds):
         "all survived" if not wrong else "FAILED: " + "; ".join(wrong))
     print("verdict: worker: " + line)
     if arguments.record:
-        with open(os.path.join(ROOT, "tests/torture/RESULTS.md"), "a") as results:
+        with open(os.path.join(ROOT, "tests/torture.d/RESULTS.md"), "a") as results:
             results.write("* %s `worker`: %s\n" % (time.strftime("%Y-%m-%d"), line))
     return 1 if wrong else 0
