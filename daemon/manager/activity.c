@@ -32,15 +32,25 @@ look_at(const struct shm *shm, uint32_t index, struct activity_slot *slot, uint6
 	*slot = (struct activity_slot){generation, published, now_ms};
 }
 
-uint32_t
-activity_in_use(struct activity *activity)
+/* The gauge may have been written by anybody. */
+static uint32_t
+slots_of(const struct shm *shm, enum counter_id gauge)
 {
-	uint64_t slots = counter_total(activity->shm, COUNTER_slots_in_use);
-	uint32_t in_use = slots < activity->shm->slots ? (uint32_t)slots : activity->shm->slots;
+	uint64_t slots = counter_total(shm, gauge);
 
-	if (in_use > activity->most_used)
-		activity->most_used = in_use;
-	return in_use;
+	return slots < shm->slots ? (uint32_t)slots : shm->slots;
+}
+
+uint32_t
+activity_in_use(const struct activity *activity)
+{
+	return slots_of(activity->shm, COUNTER_slots_in_use);
+}
+
+uint32_t
+activity_most_used(const struct activity *activity)
+{
+	return slots_of(activity->shm, COUNTER_slots_most_used);
 }
 
 void

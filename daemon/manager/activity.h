@@ -19,14 +19,14 @@ struct activity_slot {
 struct activity {
 	const struct shm *shm;
 	struct activity_slot *slot; /* [shm->slots] */
-	uint32_t most_used;
 };
 
 /* 0 or -ENOMEM. */
 int activity_open(struct activity *activity, const struct shm *shm);
 void activity_close(struct activity *activity);
 void activity_look(struct activity *activity, uint64_t now_ms);
-uint32_t activity_in_use(struct activity *activity); /* now; keeps most_used */
+uint32_t activity_in_use(const struct activity *activity);    /* now */
+uint32_t activity_most_used(const struct activity *activity); /* since the gateway started */
 uint64_t activity_idle_ms(const struct activity *activity, uint32_t slot, uint64_t now_ms);
 
 #endif

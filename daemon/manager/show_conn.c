@@ -79,17 +79,17 @@ add_one(const struct manager *manager, const struct session_view *view, bool det
 void
 show_conn(struct manager *manager, bool detail, bool json, struct text *out)
 {
-	struct activity *activity = &manager->activity;
+	const struct activity *activity = &manager->activity;
 	uint32_t in_use = activity_in_use(activity);
+	uint32_t most_used = activity_most_used(activity);
 	uint64_t now_ms = monotonic_now_ms();
 	char head[64];
 
 	if (json) {
-		snprintf(head, sizeof(head), "\"in_use\":%u,\"most_used\":%u,", in_use,
-		    activity->most_used);
+		snprintf(head, sizeof(head), "\"in_use\":%u,\"most_used\":%u,", in_use, most_used);
 		show_json_list_begin(out, head, "sessions");
 	} else {
-		text_printf(out, "%u in use, %u most used\n", in_use, activity->most_used);
+		text_printf(out, "%u in use, %u most used\n", in_use, most_used);
 		if (detail)
 			text_add_string(out,
 			    "Flags: A - awaiting inside ACK to SYN, B - initial SYN from outside,\n"

@@ -96,6 +96,8 @@ custody_take(struct custody *custody)
 	leg_clear(&public->leg[SHM_CLIENT]);
 	leg_clear(&public->leg[SHM_SERVER]);
 	custody->in_use++;
+	if (custody->in_use > custody->most_used)
+		custody->most_used = custody->in_use;
 	return slot;
 }
 

@@ -42,6 +42,7 @@ struct custody {
 	const struct shm *shm;
 	uint32_t slots;
 	uint32_t in_use;
+	uint32_t most_used;
 	uint32_t descriptors;
 	uint64_t id_prefix; /* 24 random bits, shifted */
 	uint64_t id_counter;

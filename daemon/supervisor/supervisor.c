@@ -239,6 +239,7 @@ set_gauges(const struct supervisor *supervisor)
 	struct counter_block *block = shm_counters(&supervisor->shm, SHM_WRITER_SUPERVISOR);
 
 	counter_set(block, COUNTER_slots_in_use, supervisor->custody.in_use);
+	counter_set(block, COUNTER_slots_most_used, supervisor->custody.most_used);
 	counter_set(block, COUNTER_descriptors_held, supervisor->custody.descriptors);
 	counter_set(block, COUNTER_listeners_open, supervisor->listeners.count);
 }

@@ -65,6 +65,8 @@ test_slots_are_bounded_and_named_anew(void **state)
 	assert_int_equal(custody_find(custody, id), slot[2]);
 	assert_true(custody_holds(custody, slot[2], generation));
 	custody_free(custody, slot[2]);
+	assert_int_equal(custody->in_use, SLOTS - 1);
+	assert_int_equal(custody->most_used, SLOTS);
 	assert_false(custody_holds(custody, slot[2], generation));
 	assert_int_equal(custody_find(custody, id), SHM_NO_SLOT);
 
