@@ -3,6 +3,7 @@
 #include "shm/failpoint.h"
 #include "worker/commit.h"
 #include "worker/connection.h"
+#include "worker/deadline.h"
 #include "worker/step.h"
 #include "worker/worker.h"
 
@@ -29,7 +30,7 @@ session_custody(const struct worker *worker, const struct session *session)
 	return shm_custody(&worker->shm, session->slot);
 }
 
-static const struct record *
+const struct record *
 session_record(const struct worker *worker, const struct session *session)
 {
 	return record_current(session_shared(worker, session));
@@ -180,87 +181,12 @@ session_release(struct worker *worker, struct session *session)
 	}
 }
 
-static void
-session_park(struct worker *worker, struct session *session)
-{
-	for (int leg = 0; leg < SHM_LEGS; leg++)
-		connection_park(worker, session, leg);
-}
-
-/* Something would be given back if the session stayed idle. */
-static bool
-session_can_park(const struct session *session)
-{
-	for (int leg = 0; leg < SHM_LEGS; leg++)
-		if (session->leg[leg].read == READ_RECEIVE &&
-		    !(session->leg[leg].flags & LEG_CANCELLED))
-			return true;
-	return false;
-}
-
-static bool
-leg_is_done(const struct leg *leg)
+bool
+session_leg_is_done(const struct leg *leg)
 {
 	if (leg->descriptor < 0 || (leg->flags & (LEG_RESET | LEG_RESET_ASKED)))
 		return true;
 	return (leg->flags & LEG_FIN_DONE) && (leg->flags & (LEG_END | LEG_LINGERED));
-}
-
-/* How long the last output may wait to be taken. Who stops the gateway or clears a session does
- * not wait long for a peer that takes nothing. */
-static uint64_t
-unsent_ms(const struct worker *worker, const struct session *session)
-{
-	uint16_t reason = session_record(worker, session)->close_reason;
-
-	return reason == CLOSE_ADMINISTRATOR || reason == CLOSE_SHUTDOWN ? SESSION_BLOCKED_MS
-									 : SESSION_UNSENT_MS;
-}
-
-static uint64_t
-due_ending(const struct worker *worker, const struct session *session)
-{
-	uint64_t due = UINT64_MAX;
-
-	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		const struct leg *side = &session->leg[leg];
-		uint64_t at =
-		    session->active_ms +
-		    (side->flags & LEG_FIN_DONE ? SESSION_LINGER_MS : unsent_ms(worker, session));
-
-		if (!leg_is_done(side) && at < due)
-			due = at;
-	}
-	return due;
-}
-
-static uint64_t
-due_live(const struct worker *worker, const struct session *session)
-{
-	uint64_t due = session_record(worker, session)->deadline_ms;
-	uint64_t idle = session->active_ms + SESSION_IDLE_MS;
-
-	if (due == 0)
-		due = UINT64_MAX;
-	if (session->blocked_ms != 0 && session->blocked_ms + SESSION_BLOCKED_MS < due)
-		due = session->blocked_ms + SESSION_BLOCKED_MS;
-	if (idle <= worker->now_ms)
-		idle = worker->now_ms + SESSION_IDLE_MS;
-	if (idle < due && session_can_park(session))
-		due = idle;
-	return due;
-}
-
-static void
-session_schedule(struct worker *worker, struct session *session)
-{
-	uint64_t due = session->state == SESSION_ENDING ? due_ending(worker, session)
-							: due_live(worker, session);
-
-	if ((session->leg[SHM_CLIENT].flags | session->leg[SHM_SERVER].flags) & LEG_STARVED)
-		due = worker->now_ms + SESSION_RETRY_MS;
-	if (due != UINT64_MAX)
-		timer_set_no_later(&worker->wheel, &session->timer, due);
 }
 
 /* Nothing is left to do: says so in the record, then gives everything back. */
@@ -296,14 +222,14 @@ session_act(struct worker *worker, struct session *session)
 		connection_want_end(worker, session, leg);
 	}
 	session_release(worker, session);
-	if (session->state == SESSION_ENDING && leg_is_done(&session->leg[SHM_CLIENT]) &&
-	    leg_is_done(&session->leg[SHM_SERVER])) {
+	if (session->state == SESSION_ENDING && session_leg_is_done(&session->leg[SHM_CLIENT]) &&
+	    session_leg_is_done(&session->leg[SHM_SERVER])) {
 		session_finish(worker, session);
 		return;
 	}
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		connection_want_read(worker, session, leg);
-	session_schedule(worker, session);
+	deadline_schedule(worker, session);
 }
 
 void
@@ -328,68 +254,6 @@ session_run(struct worker *worker, struct session *session)
 			session->blocked_ms = worker->now_ms;
 	}
 	session_act(worker, session);
-}
-
-/* The reason why a session is reset that could not be told its signal. */
-static enum close_reason
-blocked_reason(const struct session *session)
-{
-	if (session->signals & SIGNAL_CLEAR)
-		return CLOSE_ADMINISTRATOR;
-	if (session->signals & SIGNAL_SHUTDOWN)
-		return CLOSE_SHUTDOWN;
-	if (session->signals & SIGNAL_RESET_CLIENT)
-		return CLOSE_RESET_CLIENT;
-	if (session->signals & SIGNAL_RESET_SERVER)
-		return CLOSE_RESET_SERVER;
-	return CLOSE_TIMEOUT;
-}
-
-static void
-timer_live(struct worker *worker, struct session *session)
-{
-	uint64_t deadline = session_record(worker, session)->deadline_ms;
-
-	if (deadline != 0 && deadline <= worker->now_ms)
-		session->signals |= SIGNAL_TIMER;
-	if (session->blocked_ms != 0 &&
-	    session->blocked_ms + SESSION_BLOCKED_MS <= worker->now_ms) {
-		commit_reset(worker, session, blocked_reason(session));
-		session->signals = 0;
-	} else if (session->active_ms + SESSION_IDLE_MS <= worker->now_ms) {
-		session_park(worker, session);
-	}
-}
-
-static void
-timer_ending(struct worker *worker, struct session *session)
-{
-	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		struct leg *side = &session->leg[leg];
-
-		if (side->flags & LEG_FIN_DONE) {
-			if (session->active_ms + SESSION_LINGER_MS <= worker->now_ms)
-				side->flags |= LEG_LINGERED;
-		} else if (!leg_is_done(side) &&
-			   session->active_ms + unsent_ms(worker, session) <= worker->now_ms) {
-			struct record *draft = commit_begin(worker, session);
-
-			draft->ending[leg] = ENDING_RESET;
-			commit_publish(worker, session, draft);
-		}
-	}
-}
-
-void
-session_timer(struct worker *worker, struct session *session)
-{
-	for (int leg = 0; leg < SHM_LEGS; leg++)
-		session->leg[leg].flags &= (uint16_t)~LEG_STARVED;
-	if (session->state == SESSION_LIVE)
-		timer_live(worker, session);
-	else if (session->state == SESSION_ENDING)
-		timer_ending(worker, session);
-	session_run(worker, session);
 }
 
 static void

@@ -115,13 +115,13 @@ void session_signal(struct worker *worker, struct session *session, enum session
 void session_run(struct worker *worker, struct session *session);
 /* Does what is committed, without a step. */
 void session_act(struct worker *worker, struct session *session);
-/* The session's timer has fired. */
-void session_timer(struct worker *worker, struct session *session);
 /* A submission of the session has completed; frees the entry when it was the last one awaited. */
 void session_settle(struct worker *worker, struct session *session);
 
 /* The shared part. */
 struct slot_session *session_shared(const struct worker *worker, const struct session *session);
+/* The published record; NULL before the first. */
+const struct record *session_record(const struct worker *worker, const struct session *session);
 const struct slot_custody *session_custody(
     const struct worker *worker, const struct session *session);
 /* Output committed for a leg and not yet taken by the kernel. */
@@ -130,6 +130,8 @@ uint64_t session_pending(
 /* First input position of leg L that is still needed. */
 uint64_t session_needed(
     const struct worker *worker, const struct session *session, enum shm_leg leg);
+/* Its ending is carried out, as far as it can be. */
+bool session_leg_is_done(const struct leg *leg);
 /* Nothing can be sent to this leg any more. */
 bool session_leg_gone(const struct worker *worker, const struct session *session, enum shm_leg leg);
 

@@ -4,6 +4,7 @@
 #include "shm/journal.h"
 #include "worker/completion_tag.h"
 #include "worker/connection.h"
+#include "worker/deadline.h"
 #include "worker/handover_client.h"
 
 #include <errno.h>
@@ -153,7 +154,7 @@ worker_look_at_clock(struct worker *worker)
 static void
 session_timer_fired(void *context, struct timer *timer)
 {
-	session_timer(context, (struct session *)(void *)timer);
+	deadline_fire(context, (struct session *)(void *)timer);
 }
 
 /* A worker that nobody hands anything to ends when it has had no session for a while. */
