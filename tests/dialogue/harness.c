@@ -422,37 +422,40 @@ signal_core(struct harness *harness, enum inspect_signal signal, enum inspect_le
 	pump(harness, INSPECT_CLIENT);
 }
 
-/* The replies in these bytes, a part of one counted too. */
-static size_t
-count_replies(const uint8_t *bytes, size_t length)
+/* Whether there is more in these bytes than so many replies. */
+static bool
+is_more_than(const uint8_t *bytes, size_t length, size_t replies)
 {
-	size_t count = 0;
-
-	while (length) {
+	while (length && replies) {
 		const uint8_t *feed = memchr(bytes, '\n', length);
 		size_t line = feed ? (size_t)(feed - bytes) + 1 : length;
-		count += line <= 3 || bytes[3] != '-';
+		replies -= line <= 3 || bytes[3] != '-';
 		bytes += line;
 		length -= line;
 	}
-	return count;
+	return length > 0;
+}
+
+static bool
+is_client_waiting(const struct harness *harness)
+{
+	const struct harness_leg *client = &harness->leg[INSPECT_CLIENT];
+
+	return client->input.length > client->consumed || client->end != client->end_taken;
 }
 
 static void
 check_race(struct harness *harness, const struct dialogue_act *act)
 {
 	const struct observer *observer = &harness->observer;
-	const struct harness_leg *client = &harness->leg[INSPECT_CLIENT];
 	const struct harness_leg *server = &harness->leg[INSPECT_SERVER];
 	size_t asked = observer->tail - observer->head + !observer->greeted;
 	struct visible bytes = {0};
 
-	if (act->leg != INSPECT_SERVER || client->input.length == client->consumed)
-		return;
 	visible_raw(&bytes, server->input.length ? server->input.data + server->consumed : "",
 	    server->input.length - server->consumed);
 	visible_raw(&bytes, act->bytes, act->length);
-	if (observer->off || count_replies((const uint8_t *)bytes.data, bytes.length) > asked)
+	if (observer->off || is_more_than((const uint8_t *)bytes.data, bytes.length, asked))
 		harness->raced = true;
 	visible_done(&bytes);
 }
@@ -461,9 +464,14 @@ static void
 deliver(struct harness *harness, const struct dialogue_act *act)
 {
 	struct harness_leg *leg = &harness->leg[act->leg];
+	const struct harness_leg *client = &harness->leg[INSPECT_CLIENT];
+	const struct harness_leg *server = &harness->leg[INSPECT_SERVER];
+	const struct observer *observer = &harness->observer;
 	size_t cut = harness->options.cut ? harness->options.cut : act->length;
+	bool waiting = act->leg == INSPECT_SERVER && is_client_waiting(harness);
 
-	check_race(harness, act);
+	if (waiting)
+		check_race(harness, act);
 	for (size_t at = 0; at < act->length && !harness_over(harness);) {
 		if (harness->options.seed)
 			cut = 1 + random_below(harness, random_below(harness, 3) ? 40 : 3000);
@@ -472,6 +480,8 @@ deliver(struct harness *harness, const struct dialogue_act *act)
 		at += part;
 		pump(harness, act->leg);
 	}
+	if (waiting && (server->ending || client->ending) && observer->head != observer->tail)
+		harness->raced = true;
 }
 
 static void

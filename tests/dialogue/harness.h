@@ -6,9 +6,9 @@
  * promise of that contract is checked, with an observer on both sides.  The first broken promise
  * is kept in `failure`, and nothing is stepped after it.
  *
- * A server that answers what it was not asked, while commands of the client still wait for their
- * turn, can be seen either way: one that guesses right is no fault when its guess comes late
- * enough.  Such a session is marked `raced`; its cuts need not give the same result.
+ * A server that answers what it was not asked, or ends the session, while bytes of the client
+ * still wait for their turn, can be seen either way: it depends on whether they had their turn.
+ * Such a session is marked `raced`; its cuts need not give the same result.
  *
  * The caller reads and clears what an act gave (outputs, events, notes) with the transcript.
  */

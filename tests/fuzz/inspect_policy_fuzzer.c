@@ -50,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct inspect_policy base;
 	size_t length = size ? size : 1;
-	uint8_t *exact = malloc(length);
+	uint8_t *exact = calloc(1, length);
 
 	if (!exact)
 		abort();
