@@ -117,11 +117,12 @@ become_manager(const struct gateway *gateway, int settings)
 	given[count++] = settings;
 	for (unsigned i = 0; i < count; i++)
 		given[i] = fcntl(given[i], F_DUPFD, 100);
+	/* Before its number may be one of those given. */
+	close(gateway->requests[0]);
 	for (unsigned i = 0; i < count; i++)
 		dup2(given[i], MANAGER_FD_REGIONS + (int)i);
 	for (unsigned i = 0; i < count; i++)
 		close(given[i]);
-	close(gateway->requests[0]);
 	_exit(manager_run());
 }
 
