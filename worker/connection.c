@@ -12,6 +12,8 @@
 #define DISCARD_BYTES  65536u
 /* A receive that long is part of a stream. */
 #define READ_STREAM_MIN 4096
+/* So many legs of a worker may wait with a chunk in hand: one operation less for each piece. */
+#define RECEIVES_MAX 64u
 
 static struct io_uring_sqe *
 leg_submit(struct worker *worker, struct session *session, enum shm_leg leg,
@@ -94,6 +96,7 @@ read_receive(struct worker *worker, struct session *session, enum shm_leg leg)
 	io_uring_prep_recv(
 	    leg_submit(worker, session, leg, COMPLETION_READ), side->descriptor, room, length, 0);
 	side->read = READ_RECEIVE;
+	worker->receiving++;
 }
 
 void
@@ -297,6 +300,7 @@ complete_read(struct worker *worker, struct session *session, enum shm_leg leg, 
 
 	side->read = READ_NONE;
 	side->flags &= (uint16_t)~LEG_CANCELLED;
+	worker->receiving -= was == READ_RECEIVE;
 	if (is_passing(result))
 		return NEWS_OUTPUT;
 	if (result == -ENOMEM || result == -ENOBUFS) {
@@ -305,9 +309,9 @@ complete_read(struct worker *worker, struct session *session, enum shm_leg leg, 
 	}
 	if (result < 0 || (result == 0 && (side->flags & LEG_DEAD)))
 		return leg_broken(session, leg);
-	/* A stream keeps its chunk for the next bytes.  What comes in small pieces waits without one:
-	 * every chunk that thousands of quiet sessions hold at once stays resident afterwards. */
-	if (result < READ_STREAM_MIN)
+	/* A stream keeps its chunk for the next bytes.  What comes in small pieces may have to wait
+	 * without one: what thousands of quiet sessions held at once would stay resident afterwards. */
+	if (result < READ_STREAM_MIN && worker->receiving >= RECEIVES_MAX)
 		side->flags |= LEG_PARKED;
 	else
 		side->flags &= (uint16_t)~LEG_PARKED;

@@ -47,6 +47,7 @@ struct worker {
 	bool draining;	     /* every session is being ended */
 	bool had_sessions;
 	struct session_table sessions;
+	uint32_t receiving; /* legs that wait with a chunk in hand */
 	struct journal_ring *journal;
 	struct counter_block *counters;
 	struct inspect *state; /* the core's native state of the step under way */
