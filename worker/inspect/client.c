@@ -22,7 +22,8 @@ skip_line(struct builder *build, const uint8_t *rest, size_t length)
 {
 	const uint8_t *lf = length ? memchr(rest, '\n', length) : NULL;
 
-	build->out->secret = true; /* it may be anything */
+	if (length > 0)
+		build->out->secret = true; /* it may be anything */
 	output_drop(build, lf ? (size_t)(lf - rest) + 1 : length);
 	if (lf)
 		command_line_skipped(build);
