@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT 400u
+#define COUNT 2000u
 
 static bool
 same(const struct dialogue *dialogue, const struct harness_options *options, const char *what,
