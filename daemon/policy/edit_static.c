@@ -161,14 +161,17 @@ refuse_duplicate(struct edit *edit, const struct config_static *old)
 	    listen, old->listen.port, old->real, old->mapped, server, old->server.port);
 }
 
+/* One warning, the graver one. */
 static void
-warn_if_uninspected(struct edit *edit, const struct config_static *rule)
+warn_of_rule(struct edit *edit, const struct config_static *rule)
 {
 	const struct config_class *class = tree_class_for(edit->config, rule);
 	if (class == NULL || class->treatment != CONFIG_INSPECT)
 		edit_warn(edit,
 		    "WARNING: no service-policy inspects this static: mail is relayed without "
 		    "inspection");
+	else if (rule->connections_max != 0 || rule->embryonic_max != 0)
+		edit_warn(edit, "WARNING: this version keeps the limits but does not enforce them");
 }
 
 void
@@ -202,5 +205,5 @@ edit_static(struct edit *edit)
 		*old = rule;
 		edit_changed(edit);
 	}
-	warn_if_uninspected(edit, &rule);
+	warn_of_rule(edit, &rule);
 }
