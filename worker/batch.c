@@ -95,6 +95,20 @@ batch_mark_secret(struct batch *batch)
 	}
 }
 
+/* A step that consumes nothing may still have learnt something: that bytes wait behind DATA, or
+ * that they may hold credentials. */
+static bool
+state_differs(const struct batch *batch, struct record *draft)
+{
+	const struct record *record = session_record(batch->worker, batch->session);
+
+	if (batch->steps == 0 || record == NULL)
+		return false;
+	inspect_save(batch->worker->state, draft->inspect, sizeof(draft->inspect));
+	return draft->flags != record->flags ||
+	       memcmp(draft->inspect, record->inspect, sizeof(draft->inspect)) != 0;
+}
+
 bool
 batch_commit(struct batch *batch)
 {
@@ -103,7 +117,7 @@ batch_commit(struct batch *batch)
 	size_t length;
 
 	batch->draft = NULL;
-	if (!batch->changed) {
+	if (!batch->changed && !state_differs(batch, draft)) {
 		pulse_leave(batch);
 		return true;
 	}

@@ -174,6 +174,40 @@ expect_421(struct harness *harness, const char *beginning, enum close_reason rea
 	assert_int_equal(chunk_count_free(&harness->shm), HARNESS_CHUNKS);
 }
 
+/* What waits behind DATA is remembered although none of it is consumed: when DATA is refused, the
+ * message must not be read as commands. */
+static void
+test_content_before_refusal(void **state)
+{
+	struct harness *harness = *state;
+
+	start(harness, program, 0);
+	greet(harness);
+	pass(harness, SHM_CLIENT, "DATA\r\n");
+	harness_write(harness, SLOT, SHM_CLIENT, "MAIL FROM:<smuggled@example.org>\r\n");
+	usleep(200000); /* read, and not with the reply */
+	harness_write(harness, SLOT, SHM_SERVER, "503 5.5.1 need RCPT\r\n");
+	harness_expect_line(harness, SLOT, SHM_CLIENT, "503 5.5.1 need RCPT");
+	harness_expect_line(harness, SLOT, SHM_CLIENT, "554 5.5.1 ");
+	assert_int_equal(harness_expect_end(harness, SLOT, SHM_SERVER), 0);
+}
+
+/* The same with a password whose line has no end yet: the record tells that it must be wiped. */
+static void
+test_secret_before_line_end(void **state)
+{
+	struct harness *harness = *state;
+	struct record record;
+
+	start(harness, program, 0);
+	greet(harness);
+	harness_write(harness, SLOT, SHM_CLIENT, "AUTH PLAIN AGFsaWNlAHNlY3J");
+	usleep(200000);
+	assert_true(record_read(shm_session(&harness->shm, SLOT),
+	    harness->session[SLOT].generation, &record));
+	assert_true(record.flags & RECORD_SECRET);
+}
+
 static void
 test_server_failed(void **state)
 {
@@ -285,6 +319,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_mail_passes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_mail_survives_deaths, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_content_before_refusal, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_secret_before_line_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_server_failed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
