@@ -239,7 +239,7 @@ ending_signal(struct builder *build)
 		ending_with(build, OWN_SHUTDOWN, INSPECT_REASON_SHUTDOWN);
 		break;
 	case INSPECT_CLEAR:
-		ending_with(build, OWN_SHUTDOWN, INSPECT_REASON_ADMINISTRATOR);
+		ending_with(build, OWN_CLEARED, INSPECT_REASON_ADMINISTRATOR);
 		break;
 	default:
 		break;
