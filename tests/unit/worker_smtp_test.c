@@ -203,8 +203,8 @@ test_secret_before_line_end(void **state)
 	greet(harness);
 	harness_write(harness, SLOT, SHM_CLIENT, "AUTH PLAIN AGFsaWNlAHNlY3J");
 	usleep(200000);
-	assert_true(record_read(shm_session(&harness->shm, SLOT),
-	    harness->session[SLOT].generation, &record));
+	assert_true(record_read(
+	    shm_session(&harness->shm, SLOT), harness->session[SLOT].generation, &record));
 	assert_true(record.flags & RECORD_SECRET);
 }
 

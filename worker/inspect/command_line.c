@@ -119,14 +119,30 @@ judge(const struct builder *build, const struct command *command)
 	return judge_octets(state, command);
 }
 
+/* Servers that pass over white space before a verb, or take a tab for its end, would read a verb
+ * where we have read none. */
+static bool
+is_disguised(const uint8_t *line, size_t length)
+{
+	size_t start = 0, end;
+
+	while (start < length && line[start] <= ' ')
+		start++;
+	for (end = start; end < length && line[end] > ' ';)
+		end++;
+	return command_table_find(line + start, end - start) != VERB_UNKNOWN;
+}
+
 /* monitor-only lets pass what a server can take without reading the stream otherwise than we do. */
 static bool
 may_pass_unjudged(const struct command *command, const uint8_t *line, size_t length)
 {
-	return !command->unframed && line[length - 1] == '\n' && length >= 2 &&
-	       line[length - 2] == '\r' &&
-	       (command->verb < VERB_PERMITTED || command->verb == VERB_UNKNOWN ||
-		   command_table_row(command->verb)->class == VERB_CLASS_HTTP);
+	if (command->unframed)
+		return false;
+	if (command->verb == VERB_UNKNOWN)
+		return !is_disguised(line, length);
+	return command->verb < VERB_PERMITTED ||
+	       command_table_row(command->verb)->class == VERB_CLASS_HTTP;
 }
 
 /* ---- passing it on ---- */

@@ -9,6 +9,9 @@
 bool
 reply_effect_is_legal(const struct ledger_entry *entry, unsigned code)
 {
+	/* RFC 4954 4: a cancelled exchange has failed, and the client is told so. */
+	if (entry->flags & LEDGER_SUBSTITUTE)
+		return code / 100 >= 4;
 	if (code / 100 == 2 && entry->verb == VERB_STARTTLS)
 		return code == 220;
 	if (code / 100 != 3)
