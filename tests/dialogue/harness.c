@@ -80,6 +80,10 @@ bool
 harness_load(struct harness *harness, const uint8_t *saved, size_t length)
 {
 	harness->observer.off = true;
+	/* Whatever the state before it had promised, this one has not. */
+	harness->opaque = false;
+	for (int leg = 0; leg < INSPECT_LEGS; leg++)
+		harness->leg[leg].ending = INSPECT_OPEN;
 	memset(harness->state, GARBAGE, inspect_size());
 	return inspect_load(harness->state, saved, length);
 }
