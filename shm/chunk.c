@@ -160,8 +160,10 @@ chunk_sweep_slot(const struct shm *shm, uint32_t slot, const struct slot_session
 	for (uint32_t chunk = 0; chunk < shm->chunks; chunk++) {
 		if (atomic_load_explicit(&owners[chunk], memory_order_relaxed) != slot + 1)
 			continue;
-		if (!is_held(held, count, chunk))
-			freed += free_if(&owners[chunk], slot + 1);
+		if (is_held(held, count, chunk))
+			continue;
+		explicit_bzero(shm_chunk(shm, chunk), SHM_CHUNK_SIZE);
+		freed += free_if(&owners[chunk], slot + 1);
 	}
 	return freed;
 }

@@ -31,7 +31,8 @@ void chunk_give(const struct shm *shm, struct chunk_cache *cache, uint32_t chunk
 
 /* Frees what the cache of the dead worker `owner` held. Returns how many. */
 uint32_t chunk_sweep(const struct shm *shm, uint32_t owner);
-/* Frees chunks owned by `slot` that none of its windows holds; all of them with NULL. */
+/* Frees chunks owned by `slot` that none of its windows holds; all of them with NULL.  They are
+ * zeroed: whether credentials lie in them is no longer known.  Only for the owner of the slot. */
 uint32_t chunk_sweep_slot(const struct shm *shm, uint32_t slot, const struct slot_session *session);
 
 uint32_t chunk_count_free(const struct shm *shm); /* cached ones count as free */

@@ -153,7 +153,11 @@ test_sweep_of_a_slot(void **state)
 		assert_int_equal(window_append(&session->extension, &shm, &cache, 7), 0);
 	lost = chunk_take(&shm, &cache, 7); /* taken, and died before it was in the window */
 	foreign = chunk_take(&shm, &cache, 8);
+	memset(shm_chunk(&shm, lost), 's', SHM_CHUNK_SIZE);
+	memset(shm_chunk(&shm, foreign), 's', SHM_CHUNK_SIZE);
 	assert_int_equal(chunk_sweep_slot(&shm, 7, session), 1);
+	assert_int_equal(shm_chunk(&shm, lost)[SHM_CHUNK_SIZE - 1], 0);
+	assert_int_equal(shm_chunk(&shm, foreign)[0], 's');
 	assert_int_equal(shm_chunk_owners(&shm)[lost], CHUNK_FREE);
 	assert_int_equal(chunk_sweep_slot(&shm, 7, session), 0);
 	assert_int_equal(chunk_sweep_slot(&shm, 7, NULL), 4 + SHM_WINDOW_CHUNKS);
