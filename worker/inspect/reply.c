@@ -39,17 +39,26 @@ is_clean(const uint8_t *line, size_t length)
 	return true;
 }
 
+/* In octets with the line end. */
+static size_t
+line_limit(const struct reply *reply, const uint8_t *line, size_t length)
+{
+	bool challenge = reply->lines == 0 && length > 3 && memcmp(line, "334", 3) == 0;
+
+	return challenge ? REPLY_CHALLENGE_MAX : REPLY_LINE_MAX;
+}
+
 /* One line; REPLY_WHOLE if it is there with its end, `length` is set to its octets. */
 static enum reply_scan
 scan_line(struct reply *reply, const uint8_t *line, size_t *length)
 {
-	size_t most = *length < REPLY_LINE_MAX ? *length : REPLY_LINE_MAX;
+	size_t limit = line_limit(reply, line, *length), most = *length < limit ? *length : limit;
 	const uint8_t *lf = most ? memchr(line, '\n', most) : NULL;
 	enum reply_scan start = judge_start(reply, line, lf ? (size_t)(lf - line) + 1 : most);
 
 	if (start == REPLY_BAD)
 		return start;
-	if (!lf && *length >= REPLY_LINE_MAX)
+	if (!lf && *length >= limit)
 		return PROBLEM(reply, "a reply line that is too long");
 	if (!lf)
 		return REPLY_PARTIAL;

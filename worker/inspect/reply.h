@@ -11,9 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REPLY_LINE_MAX	  1024u /* RFC 5321 4.5.3.1.5 says 512; servers are not that exact */
-#define REPLY_LINES_MAX	  128u
-#define REPLY_REWRITE_MAX 2000u /* of a reply that must be written anew */
+#define REPLY_LINE_MAX	    1024u  /* RFC 5321 4.5.3.1.5 says 512; servers are not that exact */
+#define REPLY_CHALLENGE_MAX 12288u /* of a 334 (RFC 4954 4) */
+#define REPLY_LINES_MAX	    128u
+#define REPLY_REWRITE_MAX   2000u /* of a reply that must be written anew */
 
 enum reply_scan { REPLY_PARTIAL, REPLY_WHOLE, REPLY_BAD };
 
