@@ -29,7 +29,6 @@ enum inspect_phase {
 };
 
 enum state_flag {
-	STATE_ESMTP = 1 << 0,	   /* the last greeting was EHLO */
 	STATE_ENHANCED = 1 << 1,   /* the client was shown ENHANCEDSTATUSCODES */
 	STATE_OPAQUE = 1 << 2,	   /* set once, never taken back */
 	STATE_TLS_FRESH = 1 << 3,  /* 220 to STARTTLS was given, the client has not spoken yet */
@@ -40,7 +39,7 @@ enum state_flag {
 	STATE_SERVER_END = 1 << 8, /* the server's FIN was taken */
 	STATE_SMTPUTF8 = 1 << 9,   /* MAIL of this transaction asked for it */
 	STATE_CLOSING = 1 << 10, /* nothing more is read from the client: a 421 is in the ledger */
-	STATE_FLAGS_ALL = (1 << 11) - 1,
+	STATE_FLAGS_ALL = (1 << 11) - 2, /* bit 0 has no meaning */
 };
 
 enum state_mail {
