@@ -117,9 +117,6 @@ policy_set(struct inspect_policy *policy, enum parameter parameter, uint32_t val
 	case PARAMETER_MONITOR_ONLY:
 		set_flag(policy, INSPECT_MONITOR_ONLY, value);
 		break;
-	case PARAMETER_FAIL_OPEN:
-		set_flag(policy, INSPECT_FAIL_OPEN, value);
-		break;
 	case PARAMETER_COMMAND_TIMEOUT:
 		policy->command_timeout_s = value;
 		break;
@@ -147,8 +144,6 @@ policy_get(const struct inspect_policy *policy, enum parameter parameter)
 		return policy->nul;
 	case PARAMETER_MONITOR_ONLY:
 		return (policy->flags & INSPECT_MONITOR_ONLY) != 0;
-	case PARAMETER_FAIL_OPEN:
-		return (policy->flags & INSPECT_FAIL_OPEN) != 0;
 	case PARAMETER_COMMAND_TIMEOUT:
 		return policy->command_timeout_s;
 	case PARAMETER_ERRORS_MAX:

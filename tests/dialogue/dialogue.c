@@ -157,10 +157,8 @@ choice(const char *word, const char *const *list)
 static bool
 set_flag(struct inspect_policy *policy, const char *name, const char *value)
 {
-	static const char *const names[] = {
-	    "allow-tls", "log-tls", "monitor-only", "fail-open", NULL};
-	static const uint32_t flags[] = {
-	    INSPECT_ALLOW_TLS, INSPECT_LOG_TLS, INSPECT_MONITOR_ONLY, INSPECT_FAIL_OPEN};
+	static const char *const names[] = {"allow-tls", "log-tls", "monitor-only", NULL};
+	static const uint32_t flags[] = {INSPECT_ALLOW_TLS, INSPECT_LOG_TLS, INSPECT_MONITOR_ONLY};
 	static const char *const answers[] = {"no", "yes", NULL};
 	int flag = choice(name, names), answer = choice(value, answers);
 

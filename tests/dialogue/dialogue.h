@@ -9,7 +9,7 @@
  *   policy banner server | neutral | classic | text WORDS...
  *   policy line-endings normalize | reject
  *   policy nul reject | space
- *   policy allow-tls | log-tls | monitor-only | fail-open  yes | no
+ *   policy allow-tls | log-tls | monitor-only  yes | no
  *   policy verb NAME allow | deny            policy extension NAME allow | deny
  *   policy errors-max N
  *   policy greeting-timeout | command-timeout | reply-timeout | final-reply-timeout |

@@ -108,7 +108,6 @@ test_parameters_arrive(void **state)
 	run("line-endings reject");
 	run("nul space");
 	run("monitor-only");
-	run("fail-open");
 	run("command-timeout 60");
 	run("errors-max 5");
 	run("allow-verb EXPN");
@@ -123,7 +122,6 @@ test_parameters_arrive(void **state)
 	assert_memory_equal(policy->banner_text, "mx ESMTP", 8);
 	assert_int_equal(policy->flags & (INSPECT_ALLOW_TLS | INSPECT_LOG_TLS), 0);
 	assert_true(policy->flags & INSPECT_MONITOR_ONLY);
-	assert_true(policy->flags & INSPECT_FAIL_OPEN);
 	assert_int_equal(policy->line_endings, INSPECT_LINES_REJECT);
 	assert_int_equal(policy->nul, INSPECT_NUL_SPACE);
 	assert_int_equal(policy->command_timeout_s, 60);

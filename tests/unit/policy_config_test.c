@@ -169,7 +169,6 @@ test_a_whole_configuration(void **state)
 	expect_quiet("  line-endings reject");
 	expect_quiet("  nul space");
 	expect_quiet("  monitor-only");
-	expect_quiet("  fail-open");
 	expect_quiet("  command-timeout 60");
 	expect_quiet("  errors-max 5");
 	expect_done("policy-map global_policy", false);
@@ -191,7 +190,6 @@ test_a_whole_configuration(void **state)
 	    "  line-endings reject\n"
 	    "  nul space\n"
 	    "  monitor-only\n"
-	    "  fail-open\n"
 	    "  command-timeout 60\n"
 	    "  errors-max 5\n"
 	    "!\n"
@@ -262,7 +260,7 @@ test_no_of_parameters(void **state)
 	expect_quiet("policy-map type inspect esmtp strict");
 	expect_done("parameters", false);
 	static const char *const lines[] = {"line-endings reject", "nul space", "monitor-only",
-	    "fail-open", "command-timeout 60", "errors-max 5"};
+	    "command-timeout 60", "errors-max 5"};
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		char no[64];
 		snprintf(no, sizeof(no), "no %s", lines[i]);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define FLAGS_ALL (INSPECT_ALLOW_TLS | INSPECT_LOG_TLS | INSPECT_MONITOR_ONLY | INSPECT_FAIL_OPEN)
+#define FLAGS_ALL (INSPECT_ALLOW_TLS | INSPECT_LOG_TLS | INSPECT_MONITOR_ONLY)
 
 void
 inspect_policy_default(struct inspect_policy *policy, const char *hostname, size_t length)

@@ -35,7 +35,6 @@ enum inspect_policy_flag {
 	INSPECT_ALLOW_TLS = 1 << 0,
 	INSPECT_LOG_TLS = 1 << 1,
 	INSPECT_MONITOR_ONLY = 1 << 2,
-	INSPECT_FAIL_OPEN = 1 << 3,
 };
 
 struct inspect_policy {
