@@ -9,6 +9,7 @@
 enum report_event_id {
 	EVENT_BUILT = 302013,
 	EVENT_TEARDOWN = 302014,
+	EVENT_TERMINATED = 507003,
 	EVENT_CONNECT_FAILED = 109005,
 	EVENT_RECORD_INVALID = 109013,
 };
@@ -213,6 +214,20 @@ closed_entry_fill(struct closed_entry *entry, const struct worker *worker,
 	memcpy(&entry->trail, &session_shared(worker, session)->trail, sizeof(entry->trail));
 }
 
+/* As on the ASA: said before the teardown of a session that inspection has ended. */
+static void
+report_termination(
+    struct worker *worker, const struct slot_custody *custody, const struct record *record)
+{
+	static const char reason[] = "Inspector disconnected, dropped packet.";
+	struct event event;
+
+	event_begin(&event, EVENT_TERMINATED, custody);
+	event.rule = record->close_rule;
+	event_add_text(&event, reason, sizeof(reason) - 1);
+	event_write(worker, &event);
+}
+
 void
 report_closed(struct worker *worker, const struct session *session, const struct record *record)
 {
@@ -223,6 +238,8 @@ report_closed(struct worker *worker, const struct session *session, const struct
 
 	closed_entry_fill(&entry, worker, session, record);
 	closed_add(shm_closed(&worker->shm), &entry);
+	if (record->close_reason == CLOSE_INSPECTION)
+		report_termination(worker, custody, record);
 	event_begin(&event, EVENT_TEARDOWN, custody);
 	event.rule = record->close_rule;
 	event.number[0] = (worker->now_ms - custody->opened_ms) / 1000;

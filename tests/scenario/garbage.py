@@ -66,6 +66,20 @@ def garbage_from_clients(world):
     still_works(world, gateway)
 
 
+@scenario
+def inspection_tells_who_was_ended(world):
+    """A client that breaks the protocol: a reply, and events with the ASA's ids, in their order."""
+    world.sink()
+    gateway = world.gate()
+    said = pour(world.listen, b"EHLO x\r\nSTARTTLS\r\nMAIL FROM:<a@b>\r\n")
+    check(b"\r\n554 " in said, "no 554 to bytes behind STARTTLS: %r" % said[-200:])
+    wait_until(lambda: "302014" in gateway.ctl("show events"), "the teardown is logged", 10)
+    text = gateway.ctl("show events")
+    places = [text.find(number) for number in ("-302013:", "-109002:", "-507003:", "-302014:")]
+    check(-1 not in places and places == sorted(places), "events are not in order: " + text)
+    check("Flow closed by inspection" in text, "the teardown does not say why")
+
+
 class NoiseServer:
     """Accepts, and answers with what it is given."""
 
