@@ -144,7 +144,6 @@ server_gone(struct builder *build, enum inspect_reason reason, enum inspect_endi
 void
 ending_server_end(struct builder *build)
 {
-	build->state->flags |= STATE_SERVER_END;
 	server_gone(build, INSPECT_REASON_FINS, INSPECT_FIN);
 }
 

@@ -29,17 +29,16 @@ enum inspect_phase {
 };
 
 enum state_flag {
-	STATE_ENHANCED = 1 << 1,   /* the client was shown ENHANCEDSTATUSCODES */
-	STATE_OPAQUE = 1 << 2,	   /* set once, never taken back */
-	STATE_TLS_FRESH = 1 << 3,  /* 220 to STARTTLS was given, the client has not spoken yet */
-	STATE_SKIP = 1 << 4,	   /* within a command line that is too long */
-	STATE_SKIP_AUTH = 1 << 5,  /* ... of an AUTH exchange */
-	STATE_EARLY = 1 << 6,	   /* bytes wait behind DATA */
-	STATE_CLIENT_END = 1 << 7, /* the client's FIN was taken */
-	STATE_SERVER_END = 1 << 8, /* the server's FIN was taken */
-	STATE_SMTPUTF8 = 1 << 9,   /* MAIL of this transaction asked for it */
-	STATE_CLOSING = 1 << 10, /* nothing more is read from the client: a 421 is in the ledger */
-	STATE_FLAGS_ALL = (1 << 11) - 2, /* bit 0 has no meaning */
+	STATE_ENHANCED = 1 << 0,   /* the client was shown ENHANCEDSTATUSCODES */
+	STATE_OPAQUE = 1 << 1,	   /* set once, never taken back */
+	STATE_TLS_FRESH = 1 << 2,  /* 220 to STARTTLS was given, the client has not spoken yet */
+	STATE_SKIP = 1 << 3,	   /* within a command line that is too long */
+	STATE_SKIP_AUTH = 1 << 4,  /* ... of an AUTH exchange */
+	STATE_EARLY = 1 << 5,	   /* bytes wait behind DATA */
+	STATE_CLIENT_END = 1 << 6, /* the client's FIN was taken */
+	STATE_SMTPUTF8 = 1 << 7,   /* MAIL of this transaction asked for it */
+	STATE_CLOSING = 1 << 8, /* nothing more is read from the client: a 421 is in the ledger */
+	STATE_FLAGS_ALL = (1 << 9) - 1,
 };
 
 enum state_mail {
