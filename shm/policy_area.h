@@ -23,6 +23,7 @@
 #define POLICY_HASH_SIZE  32u
 #define LISTENERS_MAX	  256u
 #define LISTENER_NAME_MAX 64u
+#define CLASS_RULES_MAX	  4096u
 
 enum policy_slot_state { POLICY_EMPTY, POLICY_FILLING, POLICY_READY };
 
@@ -46,15 +47,36 @@ struct listener_entry {
 	uint8_t reserved0[2];
 	uint32_t connections_max; /* 0 = no limit of its own */
 	uint32_t embryonic_max;
-	uint8_t reserved1[28];
+	uint32_t class_first; /* its rules in the table's class_rule, in order */
+	uint32_t class_count;
+	uint8_t reserved1[20];
 };
 _Static_assert(sizeof(struct listener_entry) == 104, "listener is part of the ABI");
+
+/*
+ * One entry of an access-list, of a class that a listener's policy names, as far as the client's
+ * address is left to be asked (the server's is known when the table is made).  The rules of a
+ * class stand together; the first that fits decides over its class: PERMIT gives the session
+ * the class's mode and policy, otherwise the next class is asked.  When no class takes the session
+ * the listener's own mode and policy hold.
+ */
+struct class_rule {
+	struct shm_endpoint client; /* port 0 */
+	uint8_t prefix;		    /* bits of the address that count; family 0: any client */
+	uint8_t permit;
+	uint8_t mode; /* enum slot_mode */
+	uint8_t reserved;
+	uint16_t class_index; /* rises within a listener */
+	uint16_t policy_slot;
+};
+_Static_assert(sizeof(struct class_rule) == 28, "class rule is part of the ABI");
 
 struct listener_table {
 	uint64_t sequence;
 	uint32_t count;
-	uint32_t reserved;
+	uint32_t class_rules;
 	struct listener_entry entry[LISTENERS_MAX];
+	struct class_rule class_rule[CLASS_RULES_MAX];
 };
 
 struct policy_area {
@@ -64,7 +86,8 @@ struct policy_area {
 
 /* READY slot with that image, or NULL (index out of range, not ready, size beyond the slot). */
 const uint8_t *policy_area_image(const struct policy_area *area, uint32_t slot, size_t *ret_size);
-/* Copies and checks: count, families, modes, policy slots in range. -EPROTO. */
+/* Copies and checks: counts, families, prefixes, modes, policy slots and class rules in range.
+ * -EPROTO. */
 int policy_area_listeners(
     const struct policy_area *area, uint32_t table, struct listener_table *ret_table);
 

@@ -21,11 +21,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RECORD_VERSION	    1
+#define RECORD_VERSION	    2
 #define RECORD_INSPECT_SIZE 576u
 #define OUTLET_WORDS	    26u
 
-enum outlet_kind { OUTLET_KEEP = 1, OUTLET_DROP = 2, OUTLET_INSERT = 3 };
+enum outlet_kind {
+	OUTLET_SKIP = 0, /* text that was taken back: passed over like DROP */
+	OUTLET_KEEP = 1,
+	OUTLET_DROP = 2,
+	OUTLET_INSERT = 3,
+};
 #define OUTLET_LENGTH_MAX 0x3fffffffu
 
 struct outlet {
@@ -34,7 +39,7 @@ struct outlet {
 	uint64_t text;	  /* position in this leg's text window of the next INSERT */
 	uint32_t count;
 	uint32_t word[OUTLET_WORDS]; /* (kind << 30) | length; length never 0 */
-	uint32_t reserved;
+	uint32_t held;		     /* the last so many bytes to be sent must not leave yet */
 };
 
 /* How a leg ends: committed before it is done, so that an adopter does the same. */
@@ -68,7 +73,12 @@ struct record {
 	uint32_t close_rule;
 	struct outlet outlet[SHM_LEGS];
 	_Alignas(8) uint8_t inspect[RECORD_INSPECT_SIZE];
-	uint8_t reserved[24];
+	/* The inspection state's second part, in one half of the extension window's chunk; the worker
+	 * writes the half that the published record does not name. */
+	uint64_t extra_check;  /* over its bytes, as record_checksum() */
+	uint32_t extra_length; /* 0: there is none */
+	uint8_t extra_half;
+	uint8_t reserved[11];
 };
 _Static_assert(sizeof(struct record) == 960, "record is part of the ABI");
 
@@ -92,6 +102,10 @@ uint64_t record_checksum(const struct record *record);
 bool outlet_push(
     struct outlet *outlet, enum outlet_kind kind, uint32_t length); /* merges; false: full */
 uint64_t outlet_pending(const struct outlet *outlet);		    /* bytes still to be sent */
+uint64_t outlet_sendable(const struct outlet *outlet);		    /* ... that may leave now */
+/* The last `length` bytes to be sent never are: their sources are passed over.  False: not so
+ * many, or no room for the word that this may add. */
+bool outlet_revoke(struct outlet *outlet, uint32_t length);
 uint64_t outlet_input_end(const struct outlet *outlet); /* input position after the last word */
 uint64_t outlet_text_end(const struct outlet *outlet);
 void outlet_advance(struct outlet *outlet, uint64_t sent); /* sent <= pending; eats leading DROPs */

@@ -273,7 +273,7 @@ adopt_session(struct worker *worker, struct session *session, const struct hando
 		return;
 	}
 	if (!adopt_check(&worker->shm, session->slot, shared, &record, item) ||
-	    !inspect_load(worker->state, record.inspect, record.inspect_length)) {
+	    !inspect_load(worker->state, record.inspect, record.inspect_length, NULL, 0)) {
 		adopt_broken(worker, session, item);
 		return;
 	}

@@ -184,8 +184,9 @@ policy_place_listeners(
 	store_sequence(table, 0);
 	atomic_thread_fence(memory_order_seq_cst);
 	table->count = listeners->count;
-	table->reserved = 0;
+	table->class_rules = listeners->class_rules;
 	memcpy(table->entry, listeners->entry, sizeof(table->entry));
+	memcpy(table->class_rule, listeners->class_rule, sizeof(table->class_rule));
 	store_sequence(table, sequence);
 	return other;
 }

@@ -85,7 +85,7 @@ harness_load(struct harness *harness, const uint8_t *saved, size_t length)
 	for (int leg = 0; leg < INSPECT_LEGS; leg++)
 		harness->leg[leg].ending = INSPECT_OPEN;
 	memset(harness->state, GARBAGE, inspect_size());
-	return inspect_load(harness->state, saved, length);
+	return inspect_load(harness->state, saved, length, NULL, 0);
 }
 
 /* ---- the promises about one step ---- */
@@ -315,7 +315,7 @@ reload(struct harness *harness)
 		return fail(harness, "inspect_save() gave %zu", length);
 	free(harness->state);
 	harness->state = fresh(inspect_size());
-	if (!inspect_load(harness->state, saved, length))
+	if (!inspect_load(harness->state, saved, length, NULL, 0))
 		return fail(harness, "inspect_load() refused what inspect_save() gave");
 	memset(again, GARBAGE, sizeof(again));
 	if (inspect_save(harness->state, again, sizeof(again)) != length ||

@@ -5,6 +5,8 @@
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
+#include "worker/inspect/refuse.h"
+#include "worker/inspect/rule.h"
 
 #include <string.h>
 
@@ -96,12 +98,10 @@ replace(struct builder *build, const char *text, size_t length)
 	output_insert(build, INSPECT_SERVER, text, length);
 }
 
-/* Nothing more goes to the server: its leg ends without an end of data. */
 static bool
 refuse(struct builder *build, enum own_reply reply)
 {
-	answer_refuse_content(build, reply);
-	ending_drain(build, reply, INSPECT_ABORT);
+	refuse_content(build, reply, RULE_NONE);
 	return true;
 }
 

@@ -20,6 +20,10 @@
  *   The state may change although nothing is consumed (what waits behind DATA is remembered): it is
  *   kept all the same.
  *   The caller calls only with at least INSPECT_EDITS_MIN of room for each leg.
+ *   Output toward the server may be held: the last output->held octets that the core has given to
+ *   that leg, over all steps, are committed like any other but must not leave yet.  A later step
+ *   says another number (0: all may leave), or takes them back by REVOKE, which always names all
+ *   that are held at that place of the edits.
  *   The end of a direction is offered with `end` set once all its bytes are in `bytes`; it counts
  *   as taken when output->end_taken is set.
  *
@@ -37,7 +41,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INSPECT_STATE_SIZE  576u   /* sizeof(struct inspect) is at most this */
+#define INSPECT_STATE_SIZE  16384u /* inspect_size() is at most this */
+#define INSPECT_SAVED_SIZE  576u   /* what inspect_save() writes is at most this */
+#define INSPECT_EXTRA_SIZE  12288u /* ... and inspect_save_extra() */
 #define INSPECT_LOOKAHEAD   16384u /* no partial line or partial reply is longer than this */
 #define INSPECT_EDITS_MAX   24u
 #define INSPECT_EDITS_MIN   6u
@@ -45,6 +51,7 @@
 #define INSPECT_EVENTS_MAX  6u
 #define INSPECT_NOTES_MAX   8u
 #define INSPECT_EVENT_TEXTS 3u
+#define INSPECT_HITS_MAX    8u
 
 enum inspect_leg { INSPECT_CLIENT = 0, INSPECT_SERVER = 1, INSPECT_LEGS = 2 };
 
@@ -58,9 +65,13 @@ enum inspect_signal {
 	INSPECT_POISONED,      /* not for the core: never passed */
 };
 
+/* How content is looked through; all give the same result. */
+enum inspect_scan { INSPECT_SCAN_PORTABLE, INSPECT_SCAN_SSE2, INSPECT_SCAN_AVX2, INSPECT_SCANS };
+
 struct inspect_input {
 	enum inspect_signal signal;
 	enum inspect_leg from;
+	enum inspect_scan scan; /* what this CPU can: inspect_scan_best() */
 	const uint8_t *bytes;
 	size_t length;
 	bool end; /* the peer's FIN follows these bytes */
@@ -68,7 +79,12 @@ struct inspect_input {
 	unsigned room[INSPECT_LEGS]; /* edits that may be added toward each leg */
 };
 
-enum inspect_edit_kind { INSPECT_KEEP = 1, INSPECT_DROP = 2, INSPECT_INSERT = 3 };
+enum inspect_edit_kind {
+	INSPECT_KEEP = 1,
+	INSPECT_DROP = 2,
+	INSPECT_INSERT = 3,
+	INSPECT_REVOKE = 4, /* the last `length` octets given to leg `to` never leave: all held */
+};
 
 struct inspect_edit {
 	uint8_t kind; /* enum inspect_edit_kind */
@@ -129,6 +145,12 @@ struct inspect_tally {
 	uint16_t timeouts;
 };
 
+/* A rule of the policy has held. */
+struct inspect_hit {
+	uint8_t rule; /* index in policy->rule */
+	uint32_t times;
+};
+
 struct inspect_output {
 	size_t consumed;
 	bool end_taken;
@@ -136,12 +158,15 @@ struct inspect_output {
 	bool secret; /* the input consumed or waiting may hold credentials */
 	uint8_t phase;
 	uint8_t reason;
-	uint32_t rule;
+	uint32_t rule; /* that has refused last: its ordinal in the map, from 1; 0 none */
+	uint32_t held; /* octets at the end of the server's output that must not leave yet */
 	uint8_t ending[INSPECT_LEGS]; /* enum inspect_ending; set once, repeated ever after */
 	uint64_t deadline_ms;	      /* absolute, in the caller's time; 0 none */
 	unsigned edit_count;
 	unsigned event_count;
 	unsigned note_count;
+	unsigned hit_count;
+	struct inspect_hit hits[INSPECT_HITS_MAX];
 	struct inspect_edit edits[INSPECT_EDITS_MAX];
 	struct inspect_event events[INSPECT_EVENTS_MAX];
 	struct inspect_note notes[INSPECT_NOTES_MAX];
@@ -160,10 +185,18 @@ void inspect_init(struct inspect *state, const struct inspect_policy *policy,
 void inspect_step(struct inspect *state, const struct inspect_policy *policy,
     const struct inspect_input *input, struct inspect_output *output);
 
-/* Versioned; returns the length, 0 if it does not fit. */
+/* The best that this CPU can. */
+enum inspect_scan inspect_scan_best(void);
+
+/* A state is saved in two parts: one that each session has, and what only a message with a header
+ * field or a MIME structure under way needs.  Versioned; returns the length, 0 if it does not fit. */
 size_t inspect_save(const struct inspect *state, uint8_t *buffer, size_t size);
+/* Returns the length; 0: there is nothing beyond the first part, or it does not fit, which
+ * INSPECT_EXTRA_SIZE always does. */
+size_t inspect_save_extra(const struct inspect *state, uint8_t *buffer, size_t size);
 /* Validates everything; false leaves *state unusable and the session must be ended. */
-bool inspect_load(struct inspect *state, const uint8_t *buffer, size_t length);
+bool inspect_load(struct inspect *state, const uint8_t *buffer, size_t length, const uint8_t *extra,
+    size_t extra_length);
 
 const char *inspect_phase_name(unsigned phase);
 

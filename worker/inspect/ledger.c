@@ -63,8 +63,9 @@ entry_check(const struct ledger_entry *entry)
 	bool verb = entry->verb <= VERB_UNKNOWN ||
 		    (entry->verb >= LEDGER_SASL && entry->verb <= LEDGER_OTHER);
 
-	return verb && (entry->flags & ~LEDGER_FLAGS_ALL) == 0 && entry->spare == 0 &&
-	       entry->reply < OWN_COUNT && own == (entry->reply != OWN_NONE);
+	return verb && (entry->flags & ~LEDGER_FLAGS_ALL) == 0 &&
+	       entry->rule <= INSPECT_RULES_MAX && entry->reply < OWN_COUNT &&
+	       own == (entry->reply != OWN_NONE);
 }
 
 bool

@@ -23,7 +23,11 @@ enum ledger_flag {
 	LEDGER_OWN = 1 << 0,	    /* the gateway answers */
 	LEDGER_SUBSTITUTE = 1 << 1, /* the server answers, the client gets `reply` instead */
 	LEDGER_CURRENT = 1 << 2,    /* belongs to the transaction that goes on now */
-	LEDGER_FLAGS_ALL = (1 << 3) - 1,
+	LEDGER_MUTE = 1 << 3,	    /* the server answers, the client gets nothing */
+	LEDGER_REPLACE = 1 << 4, /* the server may answer what it likes, the client gets `reply` */
+	LEDGER_HALF =
+	    1 << 5, /* BDAT whose LAST follows by itself: the client gets only a failure */
+	LEDGER_FLAGS_ALL = (1 << 6) - 1,
 };
 
 bool ledger_is_empty(const struct inspect *state);

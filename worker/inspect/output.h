@@ -24,7 +24,8 @@ struct builder {
 	struct inspect_output *out;
 	unsigned used[INSPECT_LEGS];
 	uint64_t now_ms;
-	bool touched; /* the deadline starts anew */
+	bool touched;	 /* the deadline starts anew */
+	uint8_t refusal; /* the rule for which content is refused; RULE_NONE */
 };
 
 void output_begin(struct builder *build, struct inspect *state, const struct inspect_policy *policy,

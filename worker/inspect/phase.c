@@ -10,10 +10,12 @@ static const struct {
 	uint32_t next;
 } phases[PHASE_COUNT] = {
     [PHASE_GREETING] = {"greeting", TO(COMMAND) | ANYWHERE},
-    [PHASE_COMMAND] = {"command", TO(TRANSACTION) | TO(AUTH) | TO(CONTENT) | ANYWHERE},
-    [PHASE_TRANSACTION] = {"transaction", TO(COMMAND) | TO(AUTH) | TO(CONTENT) | ANYWHERE},
+    [PHASE_COMMAND] = {"command", TO(TRANSACTION) | TO(AUTH) | TO(CONTENT) | TO(CHUNK) | ANYWHERE},
+    [PHASE_TRANSACTION] = {"transaction",
+	TO(COMMAND) | TO(AUTH) | TO(CONTENT) | TO(CHUNK) | ANYWHERE},
     [PHASE_AUTH] = {"auth", TO(COMMAND) | TO(TRANSACTION) | ANYWHERE},
     [PHASE_CONTENT] = {"content", TO(FINAL_REPLY) | TO(DRAIN) | ANYWHERE},
+    [PHASE_CHUNK] = {"chunk", TO(COMMAND) | TO(TRANSACTION) | TO(FINAL_REPLY) | ANYWHERE},
     [PHASE_FINAL_REPLY] = {"final-reply", TO(COMMAND) | ANYWHERE},
     [PHASE_DRAIN] = {"drain", TO(REFUSED) | TO(ENDED)},
     [PHASE_REFUSED] = {"refused", TO(ENDED)},

@@ -1,6 +1,7 @@
 #include "worker/inspect/policy.h"
 
 #include "worker/inspect/command_table.h"
+#include "worker/inspect/criterion_table.h"
 #include "worker/inspect/extension_table.h"
 
 #include <string.h>
@@ -27,10 +28,37 @@ inspect_policy_default(struct inspect_policy *policy, const char *hostname, size
 	policy->data_timeout_s = 180;	     /* 4.5.3.2.5 */
 	policy->opaque_timeout_s = 3600;
 	policy->errors_max = 20;
+	policy->junk_max = 100;
+	policy->data_rate_min = 100;
+	policy->header_hold = 65536;
 	if (length > INSPECT_HOSTNAME_MAX)
 		length = INSPECT_HOSTNAME_MAX;
 	memcpy(policy->hostname, hostname, length);
 	policy->hostname_length = (uint8_t)length;
+}
+
+void
+inspect_policy_finish(struct inspect_policy *policy)
+{
+	static const uint32_t needs[] = {
+	    [CRITERION_COMMAND] = 0,
+	    [CRITERION_HEADER] = INSPECT_NEED_HEADER,
+	    [CRITERION_BODY] = INSPECT_NEED_LINES,
+	    [CRITERION_MIME] = INSPECT_NEED_HEADER | INSPECT_NEED_MIME,
+	    [CRITERION_REPLY] = 0,
+	};
+
+	policy->needs = 0;
+	memset(policy->rules_of, 0, sizeof(policy->rules_of));
+	for (unsigned i = 0; i < policy->rules; i++) {
+		const struct inspect_rule *rule = &policy->rule[i];
+		uint32_t need = needs[criterion_table_row(rule->criterion)->where];
+		policy->rules_of[rule->criterion] |= UINT64_C(1) << i;
+		policy->needs |= need;
+		if (need && rule->action > INSPECT_ACTION_MASK &&
+		    (policy->flags & INSPECT_MONITOR_ONLY) == 0)
+			policy->needs |= INSPECT_NEED_HEADER | INSPECT_NEED_HOLD;
+	}
 }
 
 static bool
@@ -66,6 +94,42 @@ names_check(const struct inspect_policy *policy)
 	       is_printable(policy->banner_text, policy->banner_length);
 }
 
+static bool
+rule_check(const struct inspect_rule *rule)
+{
+	if (rule->criterion >= CRITERION_COUNT || rule->action >= INSPECT_ACTIONS ||
+	    !inspect_criterion_takes(rule->criterion, (enum inspect_action)rule->action))
+		return false;
+	bool number = criterion_table_row(rule->criterion)->operand == CRITERION_NUMBER;
+	uint64_t known = (UINT64_C(1) << EXTENSION_UNKNOWN) - 1;
+	return (rule->flags & ~(INSPECT_RULE_NOT | INSPECT_RULE_LOG)) == 0 &&
+	       rule->text_length <= INSPECT_REJECT_MAX && rule->enhanced_length < 8 &&
+	       is_printable(rule->text, rule->text_length) &&
+	       is_printable(rule->enhanced, rule->enhanced_length) &&
+	       (rule->code == 0 || (rule->code >= 400 && rule->code <= 599)) &&
+	       (number ? rule->set == 0
+		       : rule->limit == 0 &&
+			     (rule->set & ~(known | INSPECT_EXTENSION_OTHERS)) == 0) &&
+	       is_zero(rule->reserved0, sizeof(rule->reserved0));
+}
+
+/* The rules are what they must be, and what is made from them is what would be made. */
+static bool
+rules_check(const struct inspect_policy *policy)
+{
+	struct inspect_policy again;
+
+	if (policy->rules > INSPECT_RULES_MAX || policy->compat >= INSPECT_COMPATS)
+		return false;
+	for (unsigned i = 0; i < policy->rules; i++)
+		if (!rule_check(&policy->rule[i]))
+			return false;
+	memcpy(&again, policy, sizeof(again));
+	inspect_policy_finish(&again);
+	return again.needs == policy->needs &&
+	       memcmp(again.rules_of, policy->rules_of, sizeof(again.rules_of)) == 0;
+}
+
 bool
 inspect_policy_check(const void *image, size_t size)
 {
@@ -80,7 +144,7 @@ inspect_policy_check(const void *image, size_t size)
 	       policy.line_endings <= INSPECT_LINES_REJECT && policy.nul <= INSPECT_NUL_SPACE &&
 	       (policy.verbs >> VERB_PERMITTED) == 0 &&
 	       (policy.extensions >> EXTENSION_PERMITTED) == 0 && names_check(&policy) &&
-	       policy.reserved0 == 0 && policy.reserved1 == 0 &&
-	       is_zero(policy.reserved2, sizeof(policy.reserved2)) &&
+	       rules_check(&policy) && policy.reserved0 == 0 && policy.reserved1 == 0 &&
+	       policy.reserved4 == 0 && is_zero(policy.reserved2, sizeof(policy.reserved2)) &&
 	       is_zero(policy.reserved3, sizeof(policy.reserved3));
 }

@@ -6,7 +6,12 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct inspect) <= INSPECT_STATE_SIZE, "the record has no more room");
+#define FIRST_SIZE offsetof(struct inspect, extra)
+
+_Static_assert(sizeof(struct inspect) <= INSPECT_STATE_SIZE, "what the caller provides");
+_Static_assert(FIRST_SIZE <= INSPECT_SAVED_SIZE, "the record has no more room");
+_Static_assert(
+    sizeof(struct content_extra) <= INSPECT_EXTRA_SIZE, "the extension has no more room");
 
 static bool
 sync_check(const struct inspect *state)
@@ -62,18 +67,36 @@ save_check(const struct inspect *state)
 size_t
 inspect_save(const struct inspect *state, uint8_t *buffer, size_t size)
 {
-	if (size < sizeof(*state))
+	if (size < FIRST_SIZE)
 		return 0;
-	memcpy(buffer, state, sizeof(*state));
-	return sizeof(*state);
+	memcpy(buffer, state, FIRST_SIZE);
+	return FIRST_SIZE;
+}
+
+size_t
+inspect_save_extra(const struct inspect *state, uint8_t *buffer, size_t size)
+{
+	const struct content_extra *extra = &state->extra;
+
+	if ((extra->field_length == 0 && extra->boundaries == 0) || size < sizeof(*extra))
+		return 0;
+	memcpy(buffer, extra, sizeof(*extra));
+	return sizeof(*extra);
 }
 
 bool
-inspect_load(struct inspect *state, const uint8_t *buffer, size_t length)
+inspect_load(struct inspect *state, const uint8_t *buffer, size_t length, const uint8_t *extra,
+    size_t extra_length)
 {
-	if (length != sizeof(*state))
+	if (length != FIRST_SIZE)
 		return false;
-	memcpy(state, buffer, sizeof(*state));
+	memcpy(state, buffer, FIRST_SIZE);
+	state->extra.field_length = 0;
+	state->extra.boundaries = 0;
+	if (extra_length != 0 && extra_length != sizeof(state->extra))
+		return false;
+	if (extra_length != 0)
+		memcpy(&state->extra, extra, sizeof(state->extra));
 	return save_check(state);
 }
 
@@ -83,7 +106,7 @@ inspect_last_words(const uint8_t *saved, size_t length)
 {
 	struct inspect state;
 
-	if (!inspect_load(&state, saved, length) || state.phase == PHASE_OPAQUE ||
+	if (!inspect_load(&state, saved, length, NULL, 0) || state.phase == PHASE_OPAQUE ||
 	    state.ending[INSPECT_CLIENT] != INSPECT_OPEN)
 		return NULL;
 	if (state.flags & STATE_ENHANCED)

@@ -2,7 +2,7 @@
  * state -- what the core remembers of one session
  *
  * Flat and pointer-free: inspect_save() copies it, inspect_load() checks every member.  Private to
- * worker/inspect; the caller sees only its size.
+ * worker/inspect; the caller sees only its size.  All but `extra` is saved for each session.
  */
 #ifndef INSPECT_STATE_H
 #define INSPECT_STATE_H
@@ -10,9 +10,13 @@
 #include "worker/inspect/inspect.h"
 
 #define STATE_MAGIC    0x54534753u /* "SGST" */
-#define STATE_VERSION  1u
+#define STATE_VERSION  2u
 #define LEDGER_ENTRIES 48u
 #define SENDER_MAX     128u
+
+#define CONTENT_BOUNDARIES   8u	   /* nested multiparts that are followed */
+#define CONTENT_BOUNDARY_MAX 70u   /* RFC 2046 5.1.1 */
+#define CONTENT_FIELD_MAX    8192u /* of a header field that is read as a whole */
 
 enum inspect_phase {
 	PHASE_GREETING,	   /* the server has not greeted */
@@ -20,6 +24,7 @@ enum inspect_phase {
 	PHASE_TRANSACTION, /* the server has accepted MAIL */
 	PHASE_AUTH,	   /* the server has said 334: the client's next line is no command */
 	PHASE_CONTENT,	   /* the server has said 354 */
+	PHASE_CHUNK,	   /* within the octets of a BDAT chunk */
 	PHASE_FINAL_REPLY, /* the end of data was forwarded */
 	PHASE_DRAIN,	   /* content is dropped up to its end; the server leg is ended */
 	PHASE_REFUSED,	   /* content was refused: 421 to whatever comes but QUIT */
@@ -37,8 +42,14 @@ enum state_flag {
 	STATE_EARLY = 1 << 5,	   /* bytes wait behind DATA */
 	STATE_CLIENT_END = 1 << 6, /* the client's FIN was taken */
 	STATE_SMTPUTF8 = 1 << 7,   /* MAIL of this transaction asked for it */
-	STATE_CLOSING = 1 << 8, /* nothing more is read from the client: a 421 is in the ledger */
-	STATE_FLAGS_ALL = (1 << 9) - 1,
+	STATE_CLOSING = 1 << 8,	  /* nothing more is read from the client: a 421 is in the ledger */
+	STATE_PIPELINED = 1 << 9, /* pipelining where it is not allowed was reported */
+	STATE_TALKED_EARLY = 1 << 10, /* the client spoke before the greeting */
+	STATE_AUTHENTICATED = 1 << 11,
+	STATE_BINARY = 1 << 12,	     /* BODY=BINARYMIME in this transaction */
+	STATE_BDAT_FAILED = 1 << 13, /* a chunk was refused: RSET or a new MAIL must come first */
+	STATE_SIZE_SAID = 1 << 14,   /* MAIL declared a size */
+	STATE_FLAGS_ALL = (1 << 15) - 1,
 };
 
 enum state_mail {
@@ -47,6 +58,22 @@ enum state_mail {
 	MAIL_ACCEPTED, /* 2yz */
 	MAIL_UNKNOWN,  /* the server has refused to clear it: it knows, we do not */
 	MAIL_STATES,
+};
+
+/* What becomes of the octets of the chunk under way. */
+enum state_chunk {
+	CHUNK_FORWARD,
+	CHUNK_SWALLOW, /* nothing of it goes to the server */
+	CHUNK_WASTE,   /* goes to the server only because it was announced: RSET follows */
+	CHUNK_STATES,
+};
+
+/* Where the next octet of content stands, for the rules (content.h). */
+enum content_part {
+	CONTENT_HEADER, /* the message's header block */
+	CONTENT_BODY,
+	CONTENT_PART_HEADER, /* the header of a MIME part */
+	CONTENT_PARTS,
 };
 
 /* Where the next byte of content stands. */
@@ -61,7 +88,22 @@ struct ledger_entry {
 	uint8_t verb;  /* enum inspect_verb, or one of enum ledger_verb */
 	uint8_t flags; /* enum ledger_flag */
 	uint8_t reply; /* enum own_reply, if the gateway answers */
+	uint8_t rule;  /* ordinal of the rule in whose name it does, from 1; 0 none */
+};
+
+struct content_boundary {
+	uint8_t length;
+	uint8_t text[CONTENT_BOUNDARY_MAX];
 	uint8_t spare;
+};
+
+/* What is kept only while a message needs it: saved apart (inspect_save_extra()). */
+struct content_extra {
+	uint16_t field_length; /* octets held of the field under way, unfolded */
+	uint8_t boundaries;
+	uint8_t spare[5];
+	struct content_boundary boundary[CONTENT_BOUNDARIES];
+	uint8_t field[CONTENT_FIELD_MAX];
 };
 
 struct inspect {
@@ -78,7 +120,24 @@ struct inspect {
 	uint32_t bare_lf;      /* in this content */
 	uint32_t bare_cr;
 	uint32_t nuls;
-	uint32_t rule;
+	uint32_t rule;		   /* that has refused last: ordinal from 1; 0 none */
+	uint64_t declared_size;	   /* SIZE= of MAIL */
+	uint64_t chunk_left;	   /* octets of the chunk under way that have not come */
+	uint64_t rules_told;	   /* bit = rule whose event was given for this message */
+	uint32_t recipients_asked; /* RCPT commands of this transaction */
+	uint32_t junk;		   /* commands since mail was last brought on */
+	uint32_t auth_failures;
+	uint32_t held;		/* octets of output toward the server that are held back */
+	uint32_t column;	/* content octets of the line under way, without its end */
+	uint32_t content_flags; /* private to the modules of content */
+	uint8_t hold;		/* true: output toward the server is held */
+	uint8_t hold_kind;	/* kind of the last edit that is held */
+	uint8_t hold_words;
+	uint8_t chunk;	      /* enum state_chunk */
+	uint8_t chunk_last;   /* it was announced as the last */
+	uint8_t content_part; /* enum content_part */
+	uint8_t drain_rule;   /* ordinal of the rule for which content is refused; 0 none */
+	uint8_t spare0;
 	uint8_t mode;	/* enum inspect_mode */
 	uint8_t phase;	/* enum inspect_phase */
 	uint8_t reason; /* enum inspect_reason */
@@ -92,6 +151,7 @@ struct inspect {
 	uint8_t sender_length;
 	struct ledger_entry ledger[LEDGER_ENTRIES];
 	char sender[SENDER_MAX];
+	struct content_extra extra; /* last: the first part ends where this begins */
 };
 
 #endif

@@ -1,0 +1,22 @@
+/*
+ * content -- the content of a message as its receiver will have it, for the rules that look at it
+ *
+ * Called by body.c (DATA: dots unstuffed, line ends made lawful) and bdat.c (the octets as they
+ * are; a line ends at LF there too) in stream order, and only when policy->needs is not 0.
+ * Follows header block, body and MIME parts (RFC 5322 2.2, RFC 2045, RFC 2046): names of fields
+ * count only where a line begins.  Nothing here changes an octet.
+ */
+#ifndef INSPECT_CONTENT_H
+#define INSPECT_CONTENT_H
+
+#include "worker/inspect/output.h"
+
+/* The next octet is the first of a message. */
+void content_begin(struct inspect *state);
+/* Looks at octets.  Returns how many may pass: less than `length` means that build->refusal, a
+ * rule, refuses the message at that octet, the same however the content is cut. */
+size_t content_take(struct builder *build, const uint8_t *octets, size_t length);
+/* The content is complete.  False: build->refusal refuses it. */
+bool content_end(struct builder *build);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * hold -- the beginning of a message is held back until its header was judged
+ *
+ * While it holds, what is given to the server's leg is counted as held (inspect.h): it is
+ * committed but does not leave.  The hold ends by itself when it has become longer than
+ * policy->header_hold, or more pieces than a record has room for; both are counted by the stream
+ * alone, so the result does not depend on the cuts.
+ */
+#ifndef INSPECT_HOLD_H
+#define INSPECT_HOLD_H
+
+#include "worker/inspect/output.h"
+
+/* From here on output toward the server is held, if a rule of the policy could refuse content.
+ * Within a hold: it goes on. */
+void hold_begin(struct builder *build);
+/* How many more octets the hold can take; 0 when nothing is held. */
+uint32_t hold_room(const struct builder *build);
+/* Output of that edit kind goes to the server; called by output.c only. */
+void hold_count(struct builder *build, unsigned kind, size_t length);
+/* All may leave. */
+void hold_release(struct builder *build);
+/* All that is held never leaves. */
+void hold_revoke(struct builder *build);
+
+#endif
