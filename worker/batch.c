@@ -74,7 +74,8 @@ batch_begin(struct batch *batch)
 	if (batch->draft->inspect_length == 0)
 		inspect_init(worker->state, batch->policy, (enum inspect_mode)custody->mode,
 		    worker->now_ms + CORE_CLOCK_AHEAD_MS);
-	else if (!inspect_load(worker->state, batch->draft->inspect, batch->draft->inspect_length, NULL, 0))
+	else if (!inspect_load(
+		     worker->state, batch->draft->inspect, batch->draft->inspect_length, NULL, 0))
 		return false;
 	batch->result = STEP_NOTHING;
 	return true;
