@@ -5,7 +5,6 @@
 #include "daemon/supervisor/watch.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 static void
 leg_set_ended(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg)
@@ -67,11 +66,9 @@ leg_begin(
     struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, const struct record *record)
 {
 	ending_reset_leg(supervisor, slot, leg, record);
-	if (supervisor->custody.slot[slot].fd[leg] < 0)
-		return;
-	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN)
-		shutdown(supervisor->custody.slot[slot].fd[leg], SHUT_WR);
-	else
+	/* What the worker was given it has ended by FIN; what it was not, close() does. */
+	if (supervisor->custody.slot[slot].fd[leg] >= 0 &&
+	    custody_leg_state(&supervisor->custody, slot, leg) != LEG_OPEN)
 		leg_set_ended(supervisor, slot, leg);
 }
 

@@ -173,36 +173,60 @@ leg_measure(int fd, const struct slot_leg *leg, bool active, uint64_t output_end
 	return 0;
 }
 
+struct option {
+	int level, option, value;
+};
+
+static int
+options_set(int fd, const struct option *options, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = option_set(fd, options[i].level, options[i].option, options[i].value);
+	return r;
+}
+
 int
 leg_set_options(int fd)
 {
-	static const struct {
-		int level, option, value;
-	} options[] = {
+	static const struct option options[] = {
 	    /* An urgent byte is an ordinary byte: without this the arithmetic is off by one. */
 	    {SOL_SOCKET, SO_OOBINLINE, 1},
-	    {SOL_SOCKET, SO_KEEPALIVE, 1},
 	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	};
+
+	return options_set(fd, options, sizeof(options) / sizeof(options[0]));
+}
+
+int
+leg_set_keepalive(int fd)
+{
+	static const struct option options[] = {
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},
 	    {IPPROTO_TCP, TCP_KEEPIDLE, 300},
 	    {IPPROTO_TCP, TCP_KEEPINTVL, 30},
 	    {IPPROTO_TCP, TCP_KEEPCNT, 5},
 	};
-	int r = 0;
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && r == 0; i++)
-		r = option_set(fd, options[i].level, options[i].option, options[i].value);
-	return r;
+	return options_set(fd, options, sizeof(options) / sizeof(options[0]));
+}
+
+/* Of the queue that was chosen last. */
+static int
+sequence_get(int fd, uint32_t *ret_sequence)
+{
+	socklen_t length = sizeof(*ret_sequence);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, ret_sequence, &length) < 0 ? -errno : 0;
 }
 
 static int
 queue_sequence(int fd, int queue, uint32_t *ret_sequence)
 {
-	socklen_t length = sizeof(*ret_sequence);
 	int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue);
 
-	if (r < 0)
-		return r;
-	return getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, ret_sequence, &length) < 0 ? -errno : 0;
+	return r < 0 ? r : sequence_get(fd, ret_sequence);
 }
 
 static int
@@ -241,8 +265,7 @@ dump_sequences(int fd, struct leg_tcp *tcp, struct tcp_info *info)
 
 	for (int try = 0; try < DUMP_TRIES; try++) {
 		if ((r = queue_sequence(fd, TCP_RECV_QUEUE, &before)) < 0 ||
-		    (r = tcp_info_get(fd, info)) < 0 ||
-		    (r = queue_sequence(fd, TCP_RECV_QUEUE, &after)) < 0)
+		    (r = tcp_info_get(fd, info)) < 0 || (r = sequence_get(fd, &after)) < 0)
 			return r;
 		if (before != after)
 			continue;

@@ -35,6 +35,9 @@ int leg_measure(int fd, const struct slot_leg *leg, bool active, uint64_t output
 
 /* What every session socket is given; on a listener the accepted ones inherit it. */
 int leg_set_options(int fd);
+/* For listeners: a client that is gone without a word is found out though it owes nothing.  The
+ * server's leg needs none, it ends with the client's. */
+int leg_set_keepalive(int fd);
 
 /* Fills leg->tcp. Without CAP_NET_ADMIN (-EPERM) leg->tcp.dumped stays 0. */
 int leg_dump(int fd, struct slot_leg *leg, uint64_t gateway_ms);

@@ -50,6 +50,8 @@ listener_set_up(int fd, const struct shm_endpoint *endpoint)
 		return -errno;
 	r = leg_set_options(fd);
 	if (r == 0)
+		r = leg_set_keepalive(fd);
+	if (r == 0)
 		r = listener_bind(fd, endpoint);
 	if (r < 0)
 		return r;
