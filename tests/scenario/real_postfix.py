@@ -135,6 +135,9 @@ class Postfix:
     def messages(self):
         return os.listdir(self.box) if os.path.isdir(self.box) else []
 
+    def forget(self, name):
+        os.remove(os.path.join(self.box, name))
+
     def content(self, name):
         """The content as delivered, with CRLF, without what Postfix put before it."""
         with open(os.path.join(self.box, name), "rb") as file:
