@@ -47,6 +47,7 @@ random_below(struct harness *harness, uint64_t limit)
 void
 harness_done(struct harness *harness)
 {
+	visible_done(&harness->waiting);
 	for (int leg = 0; leg < INSPECT_LEGS; leg++) {
 		visible_done(&harness->leg[leg].input);
 		visible_done(&harness->leg[leg].output);
@@ -82,6 +83,8 @@ harness_load(struct harness *harness, const uint8_t *saved, size_t length)
 	harness->observer.off = true;
 	/* Whatever the state before it had promised, this one has not. */
 	harness->opaque = false;
+	harness->unvouched = true;
+	visible_clear(&harness->waiting);
 	for (int leg = 0; leg < INSPECT_LEGS; leg++)
 		harness->leg[leg].ending = INSPECT_OPEN;
 	memset(harness->state, GARBAGE, inspect_size());
@@ -118,7 +121,7 @@ check_edits(struct harness *harness, const struct inspect_input *input)
 			sum += edit->length;
 			if (edit->to == input->from)
 				fail(harness, "edit %u sends input back", i);
-		} else {
+		} else if (edit->kind != INSPECT_REVOKE || edit->to != INSPECT_SERVER) {
 			fail(harness, "edit %u is of kind %u", i, edit->kind);
 		}
 		if (harness->leg[edit->to].ending && edit->kind != INSPECT_DROP && edit->length)
@@ -145,6 +148,8 @@ check_endings(struct harness *harness, const struct inspect_input *input)
 		if (before && before != now)
 			fail(harness, "ending of leg %d went from %u to %u", leg, before, now);
 	}
+	if (output->held && output->ending[INSPECT_SERVER])
+		fail(harness, "%u octets are held for a leg that has ended", output->held);
 	if (output->end_taken && (!input->end || output->consumed != input->length))
 		fail(harness, "an end was taken that was not offered or not reached");
 	if (harness->opaque && !output->opaque)
@@ -264,11 +269,56 @@ emit(struct harness *harness, unsigned to, const void *bytes, size_t length)
 		observer_client_gets(&harness->observer, bytes, length);
 }
 
+/* Output toward the server waits until the step has said how much of it is held. */
+static void
+give(struct harness *harness, unsigned to, const void *bytes, size_t length)
+{
+	if (to != INSPECT_SERVER)
+		emit(harness, to, bytes, length);
+	else if (length)
+		visible_raw(&harness->waiting, bytes, length);
+}
+
+/* What is taken back is all that is held at that place: what the step gave before it may have
+ * ended the hold and begun another, what was held before the step may not be there in part. */
+static void
+revoke(struct harness *harness, size_t length, size_t before)
+{
+	struct visible *waiting = &harness->waiting;
+
+	if (length > waiting->length || (waiting->length == before && length != before)) {
+		if (!harness->unvouched)
+			fail(harness, "%zu octets are taken back, %zu were held, %zu given", length,
+			    before, waiting->length - before);
+		length = waiting->length;
+	}
+	waiting->length -= length;
+}
+
+/* Lets go what is not held. */
+static void
+release(struct harness *harness)
+{
+	struct visible *waiting = &harness->waiting;
+	size_t held = harness->output->held;
+
+	if (held > waiting->length) {
+		if (!harness->unvouched)
+			fail(harness, "%zu octets are held, %zu were given", held, waiting->length);
+		held = waiting->length;
+	}
+	emit(harness, INSPECT_SERVER, waiting->data, waiting->length - held);
+	if (held)
+		memmove(waiting->data, waiting->data + waiting->length - held, held);
+	waiting->length = held;
+}
+
 static void
 apply_edits(struct harness *harness, const struct inspect_input *input)
 {
 	const struct inspect_output *output = harness->output;
 	const uint8_t *bytes = input->bytes;
+	size_t before = harness->waiting.length;
 
 	harness->leg[input->from].consumed += output->consumed;
 	if (input->from == INSPECT_SERVER && output->consumed)
@@ -277,12 +327,15 @@ apply_edits(struct harness *harness, const struct inspect_input *input)
 	for (unsigned i = 0; i < output->edit_count; i++) {
 		const struct inspect_edit *edit = &output->edits[i];
 		if (edit->kind == INSPECT_INSERT)
-			emit(harness, edit->to, output->text + edit->text, edit->length);
+			give(harness, edit->to, output->text + edit->text, edit->length);
 		else if (edit->kind == INSPECT_KEEP)
-			emit(harness, edit->to, bytes, edit->length);
-		if (edit->kind != INSPECT_INSERT)
+			give(harness, edit->to, bytes, edit->length);
+		else if (edit->kind == INSPECT_REVOKE)
+			revoke(harness, edit->length, before);
+		if (edit->kind == INSPECT_KEEP || edit->kind == INSPECT_DROP)
 			bytes += edit->length;
 	}
+	release(harness);
 }
 
 static void

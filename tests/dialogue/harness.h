@@ -42,6 +42,7 @@ struct harness {
 	struct inspect *state;
 	struct inspect_output *output;
 	struct harness_leg leg[INSPECT_LEGS];
+	struct visible waiting; /* output toward the server that is held */
 	struct observer observer;
 	/* Of the act under way, one line each, by the direction that was stepped: how the steps of
 	 * the two interleave depends on the cuts. */
@@ -50,7 +51,8 @@ struct harness {
 	uint64_t random;
 	uint64_t now_ms;
 	uint64_t deadline_ms;
-	bool raced; /* see above */
+	bool raced;	/* see above */
+	bool unvouched; /* loaded by harness_load(): nothing that was given before is known */
 	bool opaque;
 	bool secret; /* asked for in the act under way */
 	uint8_t phase;

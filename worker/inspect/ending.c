@@ -1,5 +1,6 @@
 #include "worker/inspect/ending.h"
 
+#include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
@@ -16,6 +17,8 @@ ending_leg(struct builder *build, enum inspect_leg leg, enum inspect_ending how)
 
 	if (state->ending[leg])
 		return;
+	if (leg == INSPECT_SERVER)
+		hold_revoke(build); /* nobody will judge it any more */
 	state->ending[leg] = (uint8_t)how;
 	if (how == INSPECT_ABORT)
 		build->out->tally.resets++;

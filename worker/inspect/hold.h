@@ -11,6 +11,8 @@
 
 #include "worker/inspect/output.h"
 
+#define HOLD_PIECES 12u /* runs of output of one kind that may be held: a record has room for few */
+
 /* From here on output toward the server is held, if a rule of the policy could refuse content.
  * Within a hold: it goes on. */
 void hold_begin(struct builder *build);

@@ -1,5 +1,7 @@
 #include "worker/inspect/output.h"
 
+#include "worker/inspect/hold.h"
+
 #include <string.h>
 
 void
@@ -27,6 +29,7 @@ output_finish(struct builder *build)
 	out->phase = state->phase;
 	out->reason = state->reason;
 	out->rule = state->rule;
+	out->held = state->held;
 	out->deadline_ms = state->deadline_ms;
 	memcpy(out->ending, state->ending, sizeof(out->ending));
 }
@@ -77,8 +80,11 @@ consume(struct builder *build, unsigned kind, size_t length)
 {
 	unsigned to = build->input->from == INSPECT_CLIENT ? INSPECT_SERVER : INSPECT_CLIENT;
 
-	if (length && add_edit(build, kind, to, length, 0))
-		build->out->consumed += length;
+	if (length == 0 || !add_edit(build, kind, to, length, 0))
+		return;
+	build->out->consumed += length;
+	if (to == INSPECT_SERVER)
+		hold_count(build, kind, length);
 }
 
 void
@@ -115,7 +121,16 @@ output_insert(struct builder *build, enum inspect_leg to, const char *text, size
 	if (build->state->ending[to] || length == 0)
 		return;
 	uint32_t offset = output_text(build, text, length);
-	add_edit(build, INSPECT_INSERT, to, build->out->text_length - offset, offset);
+	length = build->out->text_length - offset;
+	if (add_edit(build, INSPECT_INSERT, to, length, offset) && to == INSPECT_SERVER)
+		hold_count(build, INSPECT_INSERT, length);
+}
+
+void
+output_revoke(struct builder *build, uint32_t length)
+{
+	if (length && build->state->ending[INSPECT_SERVER] == INSPECT_OPEN)
+		add_edit(build, INSPECT_REVOKE, INSPECT_SERVER, length, 0);
 }
 
 struct inspect_event *

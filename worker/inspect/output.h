@@ -39,6 +39,8 @@ const uint8_t *output_rest(const struct builder *build, size_t *length);
 void output_keep(struct builder *build, size_t length);
 void output_drop(struct builder *build, size_t length);
 void output_insert(struct builder *build, enum inspect_leg to, const char *text, size_t length);
+/* Takes back the last octets given to the server, all that are held: hold_revoke() calls it. */
+void output_revoke(struct builder *build, uint32_t length);
 
 /* Adds text; returns its offset. */
 uint32_t output_text(struct builder *build, const char *text, size_t length);

@@ -32,6 +32,8 @@ phase_move(struct inspect *state, enum inspect_phase next)
 		for (unsigned leg = 0; leg < INSPECT_LEGS; leg++)
 			if (!state->ending[leg])
 				state->ending[leg] = INSPECT_ABORT;
+		state->hold = 0;
+		state->held = 0;
 		state->reason = INSPECT_REASON_INSPECTION;
 		state->deadline_ms = 0;
 		state->phase = PHASE_ENDED;

@@ -1,6 +1,8 @@
 #include "worker/inspect/reply_effect.h"
 
+#include "worker/inspect/content.h"
 #include "worker/inspect/ending.h"
+#include "worker/inspect/hold.h"
 #include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
 
@@ -37,6 +39,8 @@ answered_data(struct builder *build, unsigned code)
 	state->flags &= ~(uint32_t)STATE_EARLY;
 	if (code == 354 && (state->flags & STATE_CLIENT_END) == 0) {
 		message_content(state);
+		content_begin(state);
+		hold_begin(build);
 		phase_move(state, PHASE_CONTENT);
 	} else if (early && code != 421) {
 		/* Content came before it was asked for, and now it would be read as commands. */

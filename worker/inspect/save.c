@@ -1,6 +1,7 @@
 #include "worker/inspect/save.h"
 
 #include "worker/inspect/extension_table.h"
+#include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/phase.h"
 
@@ -47,6 +48,18 @@ endings_check(const struct inspect *state)
 	return both == (state->phase == PHASE_ENDED);
 }
 
+/* Only while a hold goes on is anything held. */
+static bool
+hold_check(const struct inspect *state)
+{
+	if (!state->hold)
+		return state->held == 0 && state->hold_kind == 0 && state->hold_words == 0;
+	return state->hold == 1 && state->mode == INSPECT_MODE_INSPECT &&
+	       state->ending[INSPECT_SERVER] == INSPECT_OPEN && state->phase != PHASE_OPAQUE &&
+	       state->hold_kind <= INSPECT_INSERT && state->hold_words <= HOLD_PIECES &&
+	       (state->held == 0 || state->hold_words > 0);
+}
+
 bool
 save_check(const struct inspect *state)
 {
@@ -59,7 +72,7 @@ save_check(const struct inspect *state)
 	       state->body < BODY_AT_COUNT && state->drain_reply < OWN_COUNT &&
 	       state->sender_length <= SENDER_MAX && sync_check(state) && ledger_check(state) &&
 	       sync_is_owed(state) && endings_check(state) &&
-	       (state->shown >> EXTENSION_UNKNOWN) == 0 &&
+	       (state->shown >> EXTENSION_UNKNOWN) == 0 && hold_check(state) &&
 	       (opaque || state->phase != PHASE_OPAQUE) &&
 	       (!opaque || state->phase == PHASE_OPAQUE || state->phase == PHASE_ENDED);
 }
