@@ -1,6 +1,7 @@
 #include "tests/dialogue/dialogue.h"
 
 #include "tests/dialogue/visible.h"
+#include "worker/inspect/criterion_table.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -171,13 +172,22 @@ set_flag(struct inspect_policy *policy, const char *name, const char *value)
 static bool
 set_number(struct inspect_policy *policy, const char *name, const char *value)
 {
-	static const char *const names[] = {"errors-max", "greeting-timeout", "command-timeout",
-	    "reply-timeout", "final-reply-timeout", "data-timeout", "opaque-timeout", NULL};
-	uint32_t *const fields[] = {&policy->errors_max, &policy->greeting_timeout_s,
+	static const char *const names[] = {"errors-max", "junk-max", "auth-failures-max",
+	    "recipients-max", "data-rate-min", "header-hold", "greeting-delay", "greeting-timeout",
+	    "command-timeout", "reply-timeout", "final-reply-timeout", "data-timeout",
+	    "opaque-timeout", NULL};
+	uint32_t *const fields[] = {&policy->errors_max, &policy->junk_max,
+	    &policy->auth_failures_max, &policy->recipients_max, &policy->data_rate_min,
+	    &policy->header_hold, &policy->greeting_delay_ms, &policy->greeting_timeout_s,
 	    &policy->command_timeout_s, &policy->reply_timeout_s, &policy->final_reply_timeout_s,
 	    &policy->data_timeout_s, &policy->opaque_timeout_s};
+	uint32_t size;
 	int field = choice(name, names);
 
+	if (strcmp(name, "message-size-max") == 0 && number(value, &size)) {
+		policy->message_size_max = size;
+		return true;
+	}
 	return field >= 0 && number(value, fields[field]);
 }
 
@@ -220,12 +230,129 @@ set_hostname(struct inspect_policy *policy, const char *name)
 	return true;
 }
 
+/* "EXTENSION... ACTION" or "gt N ACTION": the words up to the action. */
+static bool
+set_operand(struct inspect_rule *rule, unsigned criterion, char **rest)
+{
+	char *word;
+
+	if (criterion_table_row(criterion)->operand == CRITERION_NUMBER) {
+		word = strsep(rest, " ");
+		if (!word || strcmp(word, "gt") != 0 || !*rest)
+			return false;
+		return number(strsep(rest, " "), &rule->limit);
+	}
+	while (*rest) {
+		unsigned bit = inspect_extension_find(*rest, strcspn(*rest, " "));
+		if (!inspect_extension_name(bit))
+			break;
+		rule->set |= UINT64_C(1) << bit;
+		strsep(rest, " ");
+	}
+	if (*rest && strncmp(*rest, "others", 6) == 0) {
+		rule->set |= INSPECT_EXTENSION_OTHERS;
+		strsep(rest, " ");
+	}
+	return rule->set != 0;
+}
+
+/* CODE ENHANCED "TEXT" of a reject. */
+static bool
+set_reject(struct inspect_rule *rule, char **rest)
+{
+	uint32_t code;
+
+	if (!*rest || !number(strsep(rest, " "), &code) || !*rest)
+		return false;
+	const char *enhanced = strsep(rest, " ");
+	if (!*rest || **rest != '"' || strlen(enhanced) >= sizeof(rule->enhanced))
+		return false;
+	(*rest)++;
+	const char *text = strsep(rest, "\"");
+	if (!*rest || strlen(text) > INSPECT_REJECT_MAX)
+		return false;
+	if (**rest == ' ')
+		(*rest)++;
+	rule->code = (uint16_t)code;
+	rule->enhanced_length = (uint8_t)strlen(enhanced);
+	memcpy(rule->enhanced, enhanced, strlen(enhanced));
+	rule->text_length = (uint8_t)strlen(text);
+	memcpy(rule->text, text, strlen(text));
+	return true;
+}
+
+/* [not] CRITERION OPERAND ACTION [CODE ENHANCED "TEXT"] [log] */
+static bool
+set_rule(struct inspect_policy *policy, char *rest)
+{
+	struct inspect_rule rule = {0};
+	unsigned criterion = 0, action = 0;
+
+	if (strncmp(rest, "not ", 4) == 0) {
+		rule.flags |= INSPECT_RULE_NOT;
+		rest += 4;
+	}
+	for (;; criterion++) {
+		const char *name = inspect_criterion_name(criterion);
+		if (!name)
+			return false;
+		if (strncmp(rest, name, strlen(name)) == 0 && rest[strlen(name)] == ' ')
+			break;
+	}
+	rest += strlen(inspect_criterion_name(criterion)) + 1;
+	rule.criterion = (uint8_t)criterion;
+	if (!set_operand(&rule, criterion, &rest) || !rest)
+		return false;
+	const char *word = strsep(&rest, " ");
+	while (inspect_action_name(action) && strcmp(inspect_action_name(action), word) != 0)
+		action++;
+	if (!inspect_action_name(action) || policy->rules == INSPECT_RULES_MAX)
+		return false;
+	rule.action = (uint8_t)action;
+	if (action == INSPECT_ACTION_REJECT && rest && strncmp(rest, "log", 3) != 0 && *rest &&
+	    !set_reject(&rule, &rest))
+		return false;
+	if (rest && strcmp(rest, "log") == 0)
+		rule.flags |= INSPECT_RULE_LOG;
+	else if (rest && *rest)
+		return false;
+	policy->rule[policy->rules++] = rule;
+	inspect_policy_finish(policy);
+	return true;
+}
+
+static bool
+set_compat(struct inspect_policy *policy, const char *name)
+{
+	static const char *const names[] = {
+	    "none", "asa", "fixup-5.1", "fixup-4.4", "mailhost-4.0", NULL};
+	int compat = choice(name, names);
+
+	if (compat <= 0)
+		return false;
+	inspect_policy_compat(policy, (enum inspect_compat)compat);
+	return true;
+}
+
+static bool
+set_no_rules(struct inspect_policy *policy)
+{
+	policy->rules = 0;
+	memset(policy->rule, 0, sizeof(policy->rule));
+	inspect_policy_finish(policy);
+	return true;
+}
+
 static bool
 set_policy(struct inspect_policy *policy, const char *name, const char *value, const char *rest)
 {
 	static const char *const endings[] = {"normalize", "reject", NULL};
 	static const char *const nuls[] = {"reject", "space", NULL};
 
+	if (strcmp(name, "compat") == 0)
+		return set_compat(policy, value);
+	if (strcmp(name, "rules") == 0 && strcmp(value, "none") == 0)
+		return set_no_rules(policy);
 	if (strcmp(name, "hostname") == 0)
 		return set_hostname(policy, value);
 	if (strcmp(name, "banner") == 0)
@@ -255,6 +382,9 @@ read_policy(struct reader *reader, char *line)
 	if (!value)
 		return fail(reader, "a policy setting needs a value", line);
 	*value++ = '\0';
+	if (strcmp(name, "rule") == 0)
+		return set_rule(&reader->dialogue->policy, value) ||
+		       fail(reader, "not a rule", value);
 	char *space = strchr(value, ' ');
 	if (space) {
 		*space = '\0';

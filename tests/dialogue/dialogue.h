@@ -11,7 +11,13 @@
  *   policy nul reject | space
  *   policy allow-tls | log-tls | monitor-only  yes | no
  *   policy verb NAME allow | deny            policy extension NAME allow | deny
- *   policy errors-max N
+ *   policy errors-max | junk-max | auth-failures-max | recipients-max | message-size-max |
+ *          data-rate-min | header-hold | greeting-delay  N
+ *   policy rules none		(those of the default map are dropped)
+ *   policy rule [not] CRITERION gt N ACTION [log]
+ *   policy rule ehlo-reply-parameter KEYWORD... [others] ACTION [log]
+ *   policy rule ... reject [CODE ENHANCED "TEXT"] [log]
+ *   policy compat asa | fixup-5.1 | fixup-4.4 | mailhost-4.0
  *   policy greeting-timeout | command-timeout | reply-timeout | final-reply-timeout |
  *          data-timeout | opaque-timeout  SECONDS
  *

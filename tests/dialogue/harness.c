@@ -248,6 +248,13 @@ take_reports(struct harness *harness, enum inspect_leg from)
 	sum->resets += more->resets;
 	sum->tls_started += more->tls_started;
 	sum->timeouts += more->timeouts;
+	if (output->hit_count > INSPECT_HITS_MAX)
+		return fail(harness, "%u hits", output->hit_count);
+	for (unsigned i = 0; i < output->hit_count; i++) {
+		if (output->hits[i].rule >= harness->policy->rules || !output->hits[i].times)
+			return fail(harness, "a hit of rule %u", output->hits[i].rule);
+		harness->hits[output->hits[i].rule] += output->hits[i].times;
+	}
 }
 
 /* ---- one step ---- */

@@ -48,6 +48,7 @@ struct harness {
 	 * the two interleave depends on the cuts. */
 	struct visible events[INSPECT_LEGS], notes[INSPECT_LEGS];
 	struct inspect_tally tally; /* of the session */
+	uint32_t hits[INSPECT_RULES_MAX];
 	uint64_t random;
 	uint64_t now_ms;
 	uint64_t deadline_ms;

@@ -87,7 +87,7 @@ put_reports(struct visible *text, const struct harness *harness, enum inspect_le
 }
 
 static void
-put_tally(struct visible *text, const struct inspect_tally *tally)
+put_tally(struct visible *text, const struct inspect_tally *tally, const uint32_t *hits)
 {
 	const struct {
 		const char *name;
@@ -101,6 +101,9 @@ put_tally(struct visible *text, const struct inspect_tally *tally)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		if (counts[i].value)
 			visible_format(text, " %s=%u", counts[i].name, counts[i].value);
+	for (unsigned i = 0; i < INSPECT_RULES_MAX; i++)
+		if (hits[i])
+			visible_format(text, " match%u=%u", i + 1, hits[i]);
 	visible_raw(text, "\n", 1);
 }
 
@@ -117,7 +120,7 @@ put_end(struct visible *text, const struct harness *harness)
 		visible_format(text, "open");
 	if (harness->rule)
 		visible_format(text, " rule=%u", harness->rule);
-	put_tally(text, &harness->tally);
+	put_tally(text, &harness->tally, harness->hits);
 }
 
 enum transcript_result

@@ -54,8 +54,25 @@ answer_refuse(
 	reply = count_error(build, reply);
 	if (own_reply_row(reply)->code != 221)
 		report_refusal(build, EVENT_REFUSED, reply, line, length);
-	own_reply_note(build, reply);
+	own_reply_note(build, reply, 0);
 	ledger_add(build->state, verb, LEDGER_OWN, reply);
+	if (own_reply_row(reply)->close)
+		build->state->flags |= STATE_CLOSING;
+	answer_pending(build);
+}
+
+void
+answer_rule(struct builder *build, unsigned verb, enum own_reply reply, uint8_t rule)
+{
+	uint8_t ordinal = (uint8_t)(rule + 1);
+	enum own_reply counted = count_error(build, reply);
+
+	if (counted != reply) { /* too many errors: said instead */
+		reply = counted;
+		ordinal = 0;
+	}
+	own_reply_note(build, reply, ordinal);
+	ledger_add_ruled(build->state, verb, LEDGER_OWN, reply, ordinal);
 	if (own_reply_row(reply)->close)
 		build->state->flags |= STATE_CLOSING;
 	answer_pending(build);
@@ -73,7 +90,7 @@ answer_refuse_content(struct builder *build, enum own_reply reply)
 	static const uint8_t word[] = "content";
 
 	report_refusal(build, EVENT_REFUSED, reply, word, sizeof(word) - 1);
-	own_reply_note(build, reply);
+	own_reply_note(build, reply, 0);
 }
 
 void
@@ -83,8 +100,9 @@ answer_pending(struct builder *build)
 	const struct ledger_entry *head;
 
 	while ((head = ledger_head(state)) != NULL && (head->flags & LEDGER_OWN) != 0) {
-		enum own_reply reply = (enum own_reply)ledger_take(state).reply;
-		own_reply_give(build, reply);
+		struct ledger_entry entry = ledger_take(state);
+		enum own_reply reply = (enum own_reply)entry.reply;
+		own_reply_give(build, reply, entry.rule);
 		if (!own_reply_row(reply)->close)
 			continue;
 		ending_both(build, INSPECT_FIN,

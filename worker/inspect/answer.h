@@ -12,6 +12,8 @@
  * errors-max it becomes the 421 that ends the session. */
 void answer_refuse(
     struct builder *build, unsigned verb, enum own_reply reply, const uint8_t *line, size_t length);
+/* The same for a rule that has said its event itself; `rule` is its index. */
+void answer_rule(struct builder *build, unsigned verb, enum own_reply reply, uint8_t rule);
 /* monitor-only: the event that the line would have been refused. */
 void answer_monitor(
     struct builder *build, enum own_reply reply, const uint8_t *line, size_t length);

@@ -139,6 +139,7 @@ finish(struct builder *build)
 	struct inspect *state = build->state;
 
 	output_keep(build, 3);
+	message_judge_size(build);
 	report_normalised(build);
 	output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(end of data)"));
 	ledger_add(state, LEDGER_CONTENT, 0, OWN_NONE);
@@ -230,11 +231,12 @@ drain_finish(struct builder *build)
 {
 	struct inspect *state = build->state;
 	enum own_reply reply = (enum own_reply)state->drain_reply;
-	const struct own_reply_row *row = own_reply_row(reply);
+	struct own_reply_line own;
 
+	own_reply_line(build, reply, state->drain_rule, &own);
 	output_drop(build, 3);
-	own_reply_give(build, reply);
-	message_report(build, row->code, row->text, row->text_length);
+	own_reply_give(build, reply, state->drain_rule);
+	message_report(build, own.code, own.text, own.length);
 	message_clear(state);
 	phase_move(state, PHASE_REFUSED);
 	return true;

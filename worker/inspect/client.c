@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define SKIP_MAX 65536u /* octets of a line that is too long */
+
 /* "AUTH " stands where a command begins: what follows may be credentials. */
 static bool
 begins_auth(const uint8_t *line, size_t length)
@@ -21,10 +23,16 @@ static bool
 skip_line(struct builder *build, const uint8_t *rest, size_t length)
 {
 	const uint8_t *lf = length ? memchr(rest, '\n', length) : NULL;
+	size_t part = lf ? (size_t)(lf - rest) + 1 : length;
 
 	if (length > 0)
 		build->out->secret = true; /* it may be anything */
-	output_drop(build, lf ? (size_t)(lf - rest) + 1 : length);
+	output_drop(build, part);
+	if (part > SKIP_MAX - build->state->skipped) {
+		ending_with(build, OWN_ENDLESS, INSPECT_REASON_INSPECTION);
+		return false;
+	}
+	build->state->skipped += (uint32_t)part;
 	if (lf)
 		command_line_skipped(build);
 	return length > 0;
@@ -85,6 +93,7 @@ take_line(struct builder *build, const uint8_t *rest, size_t length)
 		return true;
 	}
 	state->flags |= STATE_SKIP;
+	state->skipped = 0;
 	if (state->phase == PHASE_AUTH)
 		state->flags |= STATE_SKIP_AUTH;
 	return true;

@@ -5,6 +5,7 @@
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
+#include "worker/inspect/rule.h"
 
 #include <string.h>
 
@@ -46,7 +47,7 @@ cancel_exchange(struct builder *build, enum own_reply reply)
 	output_insert(build, INSPECT_SERVER, "*\r\n", 3);
 	ledger_add(build->state, LEDGER_SASL, LEDGER_SUBSTITUTE, reply);
 	build->state->sync = LEDGER_SASL;
-	own_reply_note(build, reply);
+	own_reply_note(build, reply, 0);
 }
 
 static void
@@ -97,6 +98,25 @@ judge_octets(const struct inspect *state, const struct command *command)
 	}
 }
 
+/* Brings no mail on. */
+static bool
+is_junk(unsigned verb)
+{
+	switch (verb) {
+	case VERB_HELO:
+	case VERB_EHLO:
+	case VERB_NOOP:
+	case VERB_RSET:
+	case VERB_VRFY:
+	case VERB_EXPN:
+	case VERB_HELP:
+	case VERB_ETRN:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static enum own_reply
 judge(const struct builder *build, const struct command *command)
 {
@@ -117,6 +137,54 @@ judge(const struct builder *build, const struct command *command)
 	if (command->verb == VERB_RCPT && state->mail == MAIL_NONE)
 		return OWN_NEED_MAIL;
 	return judge_octets(state, command);
+}
+
+/* Limits of the policy that are no rules. */
+static enum own_reply
+judge_limits(struct builder *build, const struct command *command)
+{
+	struct inspect *state = build->state;
+	const struct inspect_policy *policy = build->policy;
+
+	if (policy->auth_failures_max && state->auth_failures > policy->auth_failures_max &&
+	    command->verb != VERB_QUIT)
+		return OWN_AUTH_FAILURES;
+	if (is_junk(command->verb) && state->junk < UINT32_MAX)
+		state->junk++;
+	if (policy->junk_max && state->junk > policy->junk_max)
+		return OWN_JUNK;
+	if (command->fault)
+		return OWN_NONE;
+	if (command->has_size && policy->message_size_max &&
+	    command->size > policy->message_size_max) /* RFC 1870 6.1 */
+		return OWN_TOO_BIG;
+	if (command->verb == VERB_RCPT && policy->recipients_max &&
+	    state->recipients_asked >= policy->recipients_max) /* RFC 5321 4.5.3.1.10 */
+		return OWN_RECIPIENTS;
+	return OWN_NONE;
+}
+
+/* The policy's rules about a command line of that length, with its line end. */
+static uint8_t
+judge_rules(struct builder *build, const struct command *command, size_t length)
+{
+	uint8_t rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, length);
+
+	if (rule != RULE_NONE || command->fault)
+		return rule;
+	switch (command->verb) {
+	case VERB_MAIL:
+	case VERB_SEND:
+	case VERB_SOML:
+	case VERB_SAML:
+		return rule_judge_number(
+		    build, CRITERION_SENDER_ADDRESS_LENGTH, command->path_length);
+	case VERB_RCPT:
+		return rule_judge_number(
+		    build, CRITERION_CMD_RCPT_COUNT, build->state->recipients_asked + 1);
+	default:
+		return RULE_NONE;
+	}
 }
 
 /* Servers that pass over white space before a verb, or take a tab for its end, would read a verb
@@ -183,6 +251,7 @@ forward(struct builder *build, const struct command *command, size_t length)
 		break;
 	case VERB_RCPT:
 		flags = LEDGER_CURRENT;
+		state->recipients_asked++;
 		break;
 	case VERB_RSET:
 		message_clear(state);
@@ -252,8 +321,16 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 		take_after_refusal(build, command.verb, line, length);
 		return;
 	}
+	uint8_t rule = judge_rules(build, &command, length);
+	if (rule != RULE_NONE) {
+		output_drop(build, length);
+		rule_answer(build, command.verb, rule);
+		return;
+	}
 	enum own_reply reply =
 	    command.unframed ? (enum own_reply)command.fault : judge(build, &command);
+	if (reply == OWN_NONE)
+		reply = judge_limits(build, &command);
 	if (reply != OWN_NONE && (build->policy->flags & INSPECT_MONITOR_ONLY) != 0 &&
 	    may_pass_unjudged(&command, line, length)) {
 		answer_monitor(build, reply, line, text);
@@ -277,8 +354,13 @@ command_line_skipped(struct builder *build)
 	state->flags &= ~(uint32_t)(STATE_SKIP | STATE_SKIP_AUTH);
 	build->touched = true;
 	build->out->tally.commands++;
-	if (exchange)
+	if (exchange) {
 		cancel_exchange(build, OWN_SASL_TOO_LONG);
+		return;
+	}
+	uint8_t rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, state->skipped);
+	if (rule != RULE_NONE)
+		rule_answer(build, VERB_UNKNOWN, rule);
 	else
 		answer_refuse(build, VERB_UNKNOWN, OWN_TOO_LONG, word, sizeof(word) - 1);
 }

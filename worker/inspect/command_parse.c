@@ -116,6 +116,25 @@ scan_path(struct command *command, const uint8_t *text, size_t length, size_t *t
 	return false;
 }
 
+/* RFC 1870 4: 1*20DIGIT; what does not fit is not a size either. */
+static bool
+scan_size(struct command *command, const uint8_t *text, size_t length)
+{
+	uint64_t size = 0;
+
+	if (length == 0 || length > 20)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned digit = (unsigned)text[i] - '0';
+		if (digit > 9 || size > (UINT64_MAX - digit) / 10)
+			return false;
+		size = size * 10 + digit;
+	}
+	command->size = size;
+	command->has_size = true;
+	return true;
+}
+
 /* One esmtp-param (RFC 5321 4.1.2). */
 static bool
 scan_parameter(struct command *command, const uint8_t *text, size_t length)
@@ -128,6 +147,8 @@ scan_parameter(struct command *command, const uint8_t *text, size_t length)
 		return false;
 	if (name < length && name + 1 == length)
 		return false;
+	if (name == 4 && ascii_equal(text, "SIZE", 4))
+		return scan_size(command, text + 5, length > 5 ? length - 5 : 0);
 	if (name == 8 && ascii_equal(text, "SMTPUTF8", 8))
 		command->smtputf8 = true;
 	if (length == 15 && ascii_equal(text, "BODY=BINARYMIME", 15))

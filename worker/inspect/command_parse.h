@@ -15,6 +15,8 @@ struct command {
 	bool unframed;	/* ... so wrong that a server may read the line as something else */
 	bool non_ascii; /* the argument holds octets above 127, valid as UTF-8 */
 	bool smtputf8;	/* MAIL with that parameter */
+	bool has_size;	/* MAIL with SIZE= */
+	uint64_t size;
 	const uint8_t *argument; /* behind the spaces, without trailing ones */
 	size_t argument_length;
 	const uint8_t *path; /* of MAIL and RCPT, within < and > */

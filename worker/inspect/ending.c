@@ -44,8 +44,8 @@ lose_message(struct builder *build)
 {
 	const struct own_reply_row *row = own_reply_row(OWN_FINAL_LOST);
 
-	own_reply_give(build, OWN_FINAL_LOST);
-	own_reply_note(build, OWN_FINAL_LOST);
+	own_reply_give(build, OWN_FINAL_LOST, 0);
+	own_reply_note(build, OWN_FINAL_LOST, 0);
 	message_report(build, row->code, row->text, row->text_length);
 }
 
@@ -62,8 +62,8 @@ ending_with(struct builder *build, enum own_reply reply, enum inspect_reason rea
 		lose_message(build);
 	if (state->phase == PHASE_CONTENT) /* a FIN could pass for the end of a message */
 		ending_leg(build, INSPECT_SERVER, INSPECT_ABORT);
-	own_reply_give(build, reply);
-	own_reply_note(build, reply);
+	own_reply_give(build, reply, 0);
+	own_reply_note(build, reply, 0);
 	ending_both(build, INSPECT_FIN, reason);
 }
 

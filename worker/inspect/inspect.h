@@ -48,10 +48,10 @@
 #define INSPECT_EDITS_MAX   24u
 #define INSPECT_EDITS_MIN   6u
 #define INSPECT_TEXT_MAX    8192u
-#define INSPECT_EVENTS_MAX  6u
+#define INSPECT_EVENTS_MAX  12u
 #define INSPECT_NOTES_MAX   8u
 #define INSPECT_EVENT_TEXTS 3u
-#define INSPECT_HITS_MAX    8u
+#define INSPECT_HITS_MAX    48u /* every rule of a policy */
 
 enum inspect_leg { INSPECT_CLIENT = 0, INSPECT_SERVER = 1, INSPECT_LEGS = 2 };
 

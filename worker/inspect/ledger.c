@@ -23,11 +23,18 @@ ledger_head(const struct inspect *state)
 void
 ledger_add(struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply)
 {
+	ledger_add_ruled(state, verb, flags, reply, 0);
+}
+
+void
+ledger_add_ruled(
+    struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply, uint8_t rule)
+{
 	if (ledger_is_full(state))
 		return;
 	unsigned at = (state->ledger_first + state->ledger_count++) % LEDGER_ENTRIES;
 	state->ledger[at] = (struct ledger_entry){
-	    .verb = (uint8_t)verb, .flags = (uint8_t)flags, .reply = (uint8_t)reply};
+	    .verb = (uint8_t)verb, .flags = (uint8_t)flags, .reply = (uint8_t)reply, .rule = rule};
 }
 
 struct ledger_entry

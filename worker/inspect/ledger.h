@@ -35,6 +35,9 @@ bool ledger_is_full(const struct inspect *state);
 /* The oldest entry, NULL if there is none. */
 const struct ledger_entry *ledger_head(const struct inspect *state);
 void ledger_add(struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply);
+/* The same in the name of a rule: its ordinal, from 1; 0 none. */
+void ledger_add_ruled(
+    struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply, uint8_t rule);
 /* Takes the oldest entry out; the ledger must not be empty. */
 struct ledger_entry ledger_take(struct inspect *state);
 void ledger_clear(struct inspect *state);

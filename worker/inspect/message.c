@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#define EVENT_MESSAGE 109100u
-#define REPLY_TEXT    160u
+#define EVENT_MESSAGE	     109100u
+#define EVENT_SIZE_VIOLATION 108006u
+#define REPLY_TEXT	     160u
 
 void
 message_begin(struct inspect *state, const struct command *command)
@@ -14,8 +15,12 @@ message_begin(struct inspect *state, const struct command *command)
 
 	message_clear(state);
 	state->mail = MAIL_SENT;
+	state->rule = 0;
 	if (command->smtputf8)
 		state->flags |= STATE_SMTPUTF8;
+	if (command->has_size)
+		state->flags |= STATE_SIZE_SAID;
+	state->declared_size = command->size;
 	if (length)
 		memcpy(state->sender, command->path, length);
 	state->sender_length = (uint8_t)length;
@@ -39,9 +44,24 @@ message_clear(struct inspect *state)
 	memset(state->sender, 0, sizeof(state->sender));
 	state->sender_length = 0;
 	state->recipients = 0;
+	state->recipients_asked = 0;
+	state->declared_size = 0;
+	state->rules_told = 0;
 	state->mail = MAIL_NONE;
-	state->flags &= ~(uint32_t)STATE_SMTPUTF8;
+	state->flags &= ~(uint32_t)(STATE_SMTPUTF8 | STATE_SIZE_SAID | STATE_BINARY);
 	message_content(state);
+}
+
+void
+message_judge_size(struct builder *build)
+{
+	const struct inspect *state = build->state;
+
+	if ((state->flags & STATE_SIZE_SAID) == 0 || state->content_size <= state->declared_size)
+		return;
+	struct inspect_event *event = output_event(build, EVENT_SIZE_VIOLATION);
+	event->number[0] = state->declared_size;
+	event->number[1] = state->content_size;
 }
 
 void

@@ -35,15 +35,17 @@ output_finish(struct builder *build)
 }
 
 bool
-output_has_room(const struct builder *build)
+output_has_room(struct builder *build)
 {
 	const struct inspect_output *out = build->out;
+
+	build->rule_events = 0; /* a new action begins */
 
 	for (unsigned leg = 0; leg < INSPECT_LEGS; leg++)
 		if (build->used[leg] + OUTPUT_ACTION_EDITS > build->input->room[leg])
 			return false;
 	return out->edit_count + 2 * OUTPUT_ACTION_EDITS <= INSPECT_EDITS_MAX &&
-	       out->event_count + OUTPUT_REPORTS <= INSPECT_EVENTS_MAX &&
+	       out->event_count + OUTPUT_REPORTS + OUTPUT_RULE_EVENTS <= INSPECT_EVENTS_MAX &&
 	       out->note_count + OUTPUT_REPORTS <= INSPECT_NOTES_MAX &&
 	       out->text_length + OUTPUT_ACTION_TEXT <= INSPECT_TEXT_MAX;
 }

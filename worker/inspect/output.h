@@ -14,6 +14,7 @@
 #define OUTPUT_ACTION_TEXT  7168u /* octets of text by one action */
 #define OUTPUT_NOTE_MAX	    45u
 #define OUTPUT_REPORTS	    2u /* events and notes by one action */
+#define OUTPUT_RULE_EVENTS  4u /* ... and events of rules */
 
 enum output_who { NOTE_GATEWAY, NOTE_CLIENT, NOTE_SERVER };
 
@@ -24,8 +25,9 @@ struct builder {
 	struct inspect_output *out;
 	unsigned used[INSPECT_LEGS];
 	uint64_t now_ms;
-	bool touched;	 /* the deadline starts anew */
-	uint8_t refusal; /* the rule for which content is refused; RULE_NONE */
+	bool touched;	     /* the deadline starts anew */
+	uint8_t refusal;     /* the rule for which content is refused; RULE_NONE */
+	uint8_t rule_events; /* given in this action */
 };
 
 void output_begin(struct builder *build, struct inspect *state, const struct inspect_policy *policy,
@@ -33,7 +35,7 @@ void output_begin(struct builder *build, struct inspect *state, const struct ins
 /* Copies phase, endings, deadline and so on from the state. */
 void output_finish(struct builder *build);
 
-bool output_has_room(const struct builder *build);
+bool output_has_room(struct builder *build);
 /* Bytes of the input not yet consumed. */
 const uint8_t *output_rest(const struct builder *build, size_t *length);
 void output_keep(struct builder *build, size_t length);

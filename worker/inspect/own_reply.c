@@ -1,6 +1,7 @@
 #include "worker/inspect/own_reply.h"
 
 #include "worker/inspect/output.h"
+#include "worker/inspect/rule.h"
 
 #include <string.h>
 
@@ -33,22 +34,47 @@ own_reply_row(unsigned reply)
 }
 
 void
-own_reply_give(struct builder *build, enum own_reply reply)
+own_reply_line(const struct builder *build, enum own_reply reply, uint8_t rule,
+    struct own_reply_line *ret_line)
 {
 	const struct own_reply_row *row = own_reply_row(reply);
+
+	memset(ret_line, 0, sizeof(*ret_line));
+	if (rule && rule <= build->policy->rules) {
+		struct rule_reply own;
+		rule_reply(build->policy, (uint8_t)(rule - 1), &own);
+		ret_line->code = own.code;
+		ret_line->enhanced_length = own.enhanced_length;
+		memcpy(ret_line->enhanced, own.enhanced, sizeof(own.enhanced));
+		ret_line->length = own.text_length;
+		memcpy(ret_line->text, own.text, own.text_length);
+		return;
+	}
+	ret_line->code = row->code;
+	ret_line->enhanced_length = 5;
+	memcpy(ret_line->enhanced, row->enhanced, 5);
+	ret_line->length = row->text_length;
+	memcpy(ret_line->text, row->text, row->text_length);
+}
+
+void
+own_reply_give(struct builder *build, enum own_reply reply, uint8_t rule)
+{
+	struct own_reply_line own;
 	char line[160], *at = line;
 
-	*at++ = (char)('0' + row->code / 100);
-	*at++ = (char)('0' + row->code / 10 % 10);
-	*at++ = (char)('0' + row->code % 10);
+	own_reply_line(build, reply, rule, &own);
+	*at++ = (char)('0' + own.code / 100);
+	*at++ = (char)('0' + own.code / 10 % 10);
+	*at++ = (char)('0' + own.code % 10);
 	*at++ = ' ';
 	if (build->state->flags & STATE_ENHANCED) {
-		memcpy(at, row->enhanced, 5);
-		at += 5;
+		memcpy(at, own.enhanced, own.enhanced_length);
+		at += own.enhanced_length;
 		*at++ = ' ';
 	}
-	memcpy(at, row->text, row->text_length);
-	at += row->text_length;
+	memcpy(at, own.text, own.length);
+	at += own.length;
 	*at++ = '\r';
 	*at++ = '\n';
 	output_insert(build, INSPECT_CLIENT, line, (size_t)(at - line));
@@ -56,9 +82,10 @@ own_reply_give(struct builder *build, enum own_reply reply)
 }
 
 void
-own_reply_note(struct builder *build, enum own_reply reply)
+own_reply_note(struct builder *build, enum own_reply reply, uint8_t rule)
 {
-	const struct own_reply_row *row = own_reply_row(reply);
+	struct own_reply_line own;
 
-	output_note(build, NOTE_GATEWAY, row->code, row->text, row->text_length);
+	own_reply_line(build, reply, rule, &own);
+	output_note(build, NOTE_GATEWAY, own.code, own.text, own.length);
 }

@@ -8,6 +8,19 @@
 
 #define FLAGS_ALL (INSPECT_ALLOW_TLS | INSPECT_LOG_TLS | INSPECT_MONITOR_ONLY)
 
+static struct inspect_rule
+number_rule(enum inspect_criterion criterion, uint32_t limit, enum inspect_action action)
+{
+	return (struct inspect_rule){.criterion = (uint8_t)criterion,
+	    .action = (uint8_t)action,
+	    .flags = action == INSPECT_ACTION_LOG ? 0 : INSPECT_RULE_LOG,
+	    .limit = limit};
+}
+
+static const struct inspect_rule mask_others = {.criterion = CRITERION_EHLO_REPLY_PARAMETER,
+    .action = INSPECT_ACTION_MASK,
+    .set = INSPECT_EXTENSION_OTHERS};
+
 void
 inspect_policy_default(struct inspect_policy *policy, const char *hostname, size_t length)
 {
@@ -35,6 +48,56 @@ inspect_policy_default(struct inspect_policy *policy, const char *hostname, size
 		length = INSPECT_HOSTNAME_MAX;
 	memcpy(policy->hostname, hostname, length);
 	policy->hostname_length = (uint8_t)length;
+	policy->rules = 3;
+	policy->rule[0] = number_rule(CRITERION_HEADER_LINE_LENGTH, 998, INSPECT_ACTION_LOG);
+	policy->rule[1] = number_rule(CRITERION_MIME_FILENAME_LENGTH, 255, INSPECT_ACTION_LOG);
+	policy->rule[2] = mask_others;
+	inspect_policy_finish(policy);
+}
+
+/* The rules of the ASA's default map, in its order. */
+static void
+asa_rules(struct inspect_policy *policy)
+{
+	static const struct {
+		uint8_t criterion, action;
+		uint32_t limit;
+	} rows[] = {
+	    {CRITERION_CMD_LINE_LENGTH, INSPECT_ACTION_DROP, 512},
+	    {CRITERION_CMD_RCPT_COUNT, INSPECT_ACTION_DROP, 100},
+	    {CRITERION_BODY_LINE_LENGTH, INSPECT_ACTION_LOG, 998},
+	    {CRITERION_HEADER_LINE_LENGTH, INSPECT_ACTION_DROP, 998},
+	    {CRITERION_SENDER_ADDRESS_LENGTH, INSPECT_ACTION_DROP, 320},
+	    {CRITERION_MIME_FILENAME_LENGTH, INSPECT_ACTION_DROP, 255},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		policy->rule[policy->rules++] =
+		    number_rule((enum inspect_criterion)rows[i].criterion, rows[i].limit,
+			(enum inspect_action)rows[i].action);
+	policy->rule[policy->rules++] = mask_others;
+}
+
+#define BIT(verb) (UINT64_C(1) << VERB_##verb)
+#define SEVEN	  (BIT(HELO) | BIT(MAIL) | BIT(RCPT) | BIT(DATA) | BIT(RSET) | BIT(NOOP) | BIT(QUIT))
+#define EIGHT                                                                                      \
+	(BIT(AUTH) | BIT(EHLO) | BIT(ETRN) | BIT(HELP) | BIT(SAML) | BIT(SEND) | BIT(SOML) |       \
+	    BIT(VRFY))
+
+void
+inspect_policy_compat(struct inspect_policy *policy, enum inspect_compat compat)
+{
+	policy->compat = (uint8_t)compat;
+	policy->flags &= ~(uint32_t)INSPECT_ALLOW_TLS;
+	policy->banner = INSPECT_BANNER_CLASSIC;
+	policy->verbs = compat == INSPECT_COMPAT_ASA ? SEVEN | EIGHT : SEVEN;
+	policy->errors_max = 0;
+	policy->junk_max = 0;
+	policy->rules = 0;
+	memset(policy->rule, 0, sizeof(policy->rule));
+	if (compat == INSPECT_COMPAT_ASA)
+		asa_rules(policy);
+	inspect_policy_finish(policy);
 }
 
 void

@@ -134,6 +134,8 @@ struct inspect_policy {
 
 /* Our `_default_esmtp_map`: neutral banner, TLS allowed, no limit that breaks an RFC. */
 void inspect_policy_default(struct inspect_policy *policy, const char *hostname, size_t length);
+/* The same with the ways of an old system, whose rules replace the policy's own. */
+void inspect_policy_compat(struct inspect_policy *policy, enum inspect_compat compat);
 /* Fills what is made from the rules: `needs` and `rules_of`. */
 void inspect_policy_finish(struct inspect_policy *policy);
 /* Bounds and enumerations; false: the image must not be used. */

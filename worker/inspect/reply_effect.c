@@ -96,6 +96,8 @@ answered_content(struct builder *build, const struct reply *reply, const uint8_t
 
 	reply_line(&line, bytes, bytes + reply->length);
 	message_report(build, reply->code, line.text, line.length);
+	if (reply->code / 100 == 2)
+		build->state->junk = 0;
 	message_clear(build->state);
 	phase_move(build->state, PHASE_COMMAND);
 }
@@ -134,6 +136,8 @@ reply_effect(struct builder *build, const struct ledger_entry *entry, const stru
 		break;
 	case VERB_AUTH:
 	case LEDGER_SASL:
+		if (reply->code / 100 == 5 && state->auth_failures < UINT32_MAX)
+			state->auth_failures++;
 		if (reply->code == 334)
 			phase_move(state, PHASE_AUTH);
 		else

@@ -6,7 +6,7 @@
  * the evaluation and is given back: then the caller carries its action out.  Under monitor-only
  * no rule does more than log; the event says what it would have done.
  *
- * Within one message a rule's event is given once (rules_told), its hits are all counted.
+ * What only logs does so once within a message (rules_told); its hits are all counted.
  */
 #ifndef INSPECT_RULE_H
 #define INSPECT_RULE_H
@@ -39,7 +39,7 @@ struct rule_reply {
 	uint16_t code;
 	char enhanced[8];
 	uint8_t enhanced_length;
-	char text[INSPECT_REJECT_MAX + 8];
+	char text[112];
 	uint8_t text_length;
 };
 void rule_reply(const struct inspect_policy *policy, uint8_t rule, struct rule_reply *ret_reply);

@@ -106,7 +106,7 @@ write_answer(struct builder *build, const struct ledger_entry *entry, const stru
 
 	if (entry->flags & LEDGER_SUBSTITUTE) {
 		output_drop(build, reply->length);
-		own_reply_give(build, (enum own_reply)entry->reply);
+		own_reply_give(build, (enum own_reply)entry->reply, entry->rule);
 	} else if (entry->verb == VERB_EHLO && good && inspect) {
 		ehlo_rewrite(build, reply, bytes);
 	} else if (entry->verb == VERB_HELO && good && inspect && ehlo_hides_name(build->policy)) {

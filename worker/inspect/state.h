@@ -127,6 +127,7 @@ struct inspect {
 	uint32_t recipients_asked; /* RCPT commands of this transaction */
 	uint32_t junk;		   /* commands since mail was last brought on */
 	uint32_t auth_failures;
+	uint32_t skipped;	/* octets of the line that is too long */
 	uint32_t held;		/* octets of output toward the server that are held back */
 	uint32_t column;	/* content octets of the line under way, without its end */
 	uint32_t content_flags; /* private to the modules of content */
