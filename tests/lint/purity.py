@@ -10,6 +10,8 @@ import sys
 import tree
 
 ALLOWED = {"memchr", "memrchr", "memcmp", "memcpy", "memmove", "memset", "strlen", "_GLOBAL_OFFSET_TABLE_"}
+# What the compiler's __builtin_cpu_supports() reads: a constant of the machine.
+ALLOWED |= {"__cpu_model", "__cpu_indicator_init"}
 # What compilers and sanitizers put in by themselves.
 SUPPORT = re.compile(r"__(asan|ubsan|msan|tsan|sanitizer|stack_chk|gcov|llvm|mem\w+_chk|sancov)|"
                      r"__stack_chk_fail|__start___sancov|__stop___sancov")

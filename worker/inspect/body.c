@@ -1,12 +1,15 @@
 #include "worker/inspect/body.h"
 
 #include "worker/inspect/answer.h"
+#include "worker/inspect/content.h"
 #include "worker/inspect/ending.h"
+#include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
 #include "worker/inspect/refuse.h"
 #include "worker/inspect/rule.h"
+#include "worker/inspect/scan.h"
 
 #include <string.h>
 
@@ -38,70 +41,87 @@ judge_dot(unsigned at, const uint8_t *text, size_t length)
 	return text[1] == '\r' && text[2] == '\n' ? STOP_END : STOP_DOT;
 }
 
-/* Looks at [text, text + length), a line or the part of one that is there, from its inside. */
+/* What stands at `text`, where a run of octets that need no thought has ended. */
 static enum body_stop
-judge_line(const uint8_t *text, size_t length, size_t *run)
+judge_stop(unsigned at, const uint8_t *text, size_t length)
 {
-	const uint8_t *nul = memchr(text, '\0', length);
-	size_t before = nul ? (size_t)(nul - text) : length;
-	const uint8_t *cr = before ? memchr(text, '\r', before) : NULL;
-
-	if (cr && cr + 1 == text + length) {
-		*run = (size_t)(cr - text);
+	if (length == 0)
 		return STOP_MORE;
-	}
-	if (cr && cr[1] != '\n') {
-		*run = (size_t)(cr - text);
-		return STOP_CR;
-	}
-	if (nul) {
-		*run = before;
+	switch (text[0]) {
+	case '\n':
+		return STOP_LF;
+	case '\0':
 		return STOP_NUL;
+	case '\r':
+		return length == 1 ? STOP_MORE : STOP_CR;
+	default:
+		return judge_dot(at, text, length);
 	}
-	*run = length;
-	if (text[length - 1] != '\n' || cr)
-		return STOP_MORE;
-	*run = length - 1;
-	return STOP_LF;
 }
 
 /* The length of the run that can go as it is, what ends it, and in `at` where that stands. */
 static size_t
-scan(const uint8_t *text, size_t length, uint8_t *at, enum body_stop *stop)
+scan(enum inspect_scan how, const uint8_t *text, size_t length, uint8_t *at, enum body_stop *stop)
 {
-	size_t i = 0, run;
+	size_t run = length ? scan_clean(how, text, length, *at != BODY_INSIDE) : 0;
 
-	*stop = STOP_MORE;
-	while (i < length) {
-		if (*at != BODY_INSIDE && text[i] == '.') {
-			*stop = judge_dot(*at, text + i, length - i);
-			return i;
-		}
-		const uint8_t *lf = memchr(text + i, '\n', length - i);
-		size_t line = lf ? (size_t)(lf - text) + 1 - i : length - i;
-		*stop = judge_line(text + i, line, &run);
-		i += run;
-		if (*stop == STOP_MORE && run == line && lf)
-			*at = BODY_LINE;
-		else if (run)
-			*at = BODY_INSIDE;
-		if (*stop != STOP_MORE || run < line)
-			return i;
-	}
-	return length;
-}
-
-static void
-replace(struct builder *build, const char *text, size_t length)
-{
-	output_drop(build, 1);
-	output_insert(build, INSPECT_SERVER, text, length);
+	if (run)
+		*at = text[run - 1] == '\n' ? BODY_LINE : BODY_INSIDE;
+	*stop = judge_stop(*at, text + run, length - run);
+	return run;
 }
 
 static bool
 refuse(struct builder *build, enum own_reply reply)
 {
 	refuse_content(build, reply, RULE_NONE);
+	return true;
+}
+
+/* The content is refused where admit() has stopped. */
+static bool
+refuse_here(struct builder *build)
+{
+	uint8_t rule = build->refusal;
+
+	if (rule == RULE_NONE)
+		return refuse(build, OWN_CONTENT_SIZE);
+	bool stays = build->policy->rule[rule].action == INSPECT_ACTION_REJECT;
+	refuse_content(build, stays ? OWN_RULE : OWN_RULE_DROP, rule);
+	return true;
+}
+
+/* How many of these octets, as the receiver will have them, may pass: fewer than all where a rule, or
+ * the limit on the size, refuses the content at the next. */
+static size_t
+admit(struct builder *build, const void *octets, size_t length)
+{
+	static const uint8_t word[] = "content";
+	struct inspect *state = build->state;
+	const struct inspect_policy *policy = build->policy;
+	uint64_t most = policy->message_size_max;
+
+	build->refusal = RULE_NONE;
+	if (state->mode != INSPECT_MODE_INSPECT)
+		return length;
+	if (most && state->content_size <= most && length > most - state->content_size) {
+		if (policy->flags & INSPECT_MONITOR_ONLY)
+			answer_monitor(build, OWN_CONTENT_SIZE, word, sizeof(word) - 1);
+		else
+			length = (size_t)(most - state->content_size);
+	}
+	return policy->needs ? content_take(build, octets, length) : length;
+}
+
+/* Octets of content that the gateway writes itself, in place of `taken` of the client's. */
+static bool
+put(struct builder *build, size_t taken, const char *text, size_t length)
+{
+	if (admit(build, text, length) < length)
+		return refuse_here(build);
+	output_drop(build, taken);
+	output_insert(build, INSPECT_SERVER, text, length);
+	build->state->content_size += length;
 	return true;
 }
 
@@ -138,6 +158,10 @@ finish(struct builder *build)
 {
 	struct inspect *state = build->state;
 
+	build->refusal = RULE_NONE;
+	if (build->policy->needs && state->mode == INSPECT_MODE_INSPECT && !content_end(build))
+		return refuse_here(build);
+	hold_release(build);
 	output_keep(build, 3);
 	message_judge_size(build);
 	report_normalised(build);
@@ -166,12 +190,28 @@ take_stray(struct builder *build, enum body_stop stop)
 	}
 	if (*count < UINT32_MAX)
 		(*count)++;
-	state->content_size++;
 	state->body = stop == STOP_LF ? BODY_SOFT_LINE : BODY_INSIDE;
-	if (stop == STOP_LF)
-		replace(build, "\r\n", 2);
-	else
-		replace(build, " ", 1);
+	return stop == STOP_LF ? put(build, 1, "\r\n", 2) : put(build, 1, " ", 1);
+}
+
+/* A dot of the content at the start of a line: the client has stuffed it, or the gateway does, or it
+ * was not stuffed and the receiver would take it away, so it is no content. */
+static bool
+take_dot(struct builder *build, enum body_stop stop)
+{
+	struct inspect *state = build->state;
+
+	if (stop != STOP_DOT && admit(build, ".", 1) < 1)
+		return refuse_here(build);
+	state->body = BODY_INSIDE;
+	if (stop == STOP_DOT) {
+		output_drop(build, 1);
+		return true;
+	}
+	if (stop == STOP_EXTRA)
+		output_insert(build, INSPECT_SERVER, ".", 1);
+	output_keep(build, stop == STOP_DOTS ? 2 : 1);
+	state->content_size++;
 	return true;
 }
 
@@ -193,37 +233,29 @@ body_take(struct builder *build, const uint8_t *rest, size_t length)
 {
 	struct inspect *state = build->state;
 	enum body_stop stop;
-	size_t run = scan(rest, length, &state->body, &stop);
+	size_t run = scan(build->input->scan, rest, length, &state->body, &stop);
+	size_t good = run ? admit(build, rest, run) : 0;
 
-	output_keep(build, run);
-	state->content_size += run;
+	output_keep(build, good);
+	state->content_size += good;
 	if (run || stop != STOP_MORE)
 		build->touched = true;
-	if (stop == STOP_MORE)
-		return false;
-	if (stop == STOP_END)
-		return finish(build);
-	if (state->mode == INSPECT_MODE_RELAY)
-		return take_relayed(build, stop);
+	if (good < run)
+		return refuse_here(build);
 	switch (stop) {
+	case STOP_MORE:
+		return false;
+	case STOP_END:
+		return finish(build);
 	case STOP_DOTS:
-		output_keep(build, 2);
-		state->content_size += 2;
-		break;
-	case STOP_DOT: /* the receiver would take it away: so it is not content */
-		output_drop(build, 1);
-		state->content_size++;
-		break;
+	case STOP_DOT:
 	case STOP_EXTRA:
-		output_insert(build, INSPECT_SERVER, ".", 1);
-		output_keep(build, 1);
-		state->content_size++;
-		break;
+		return state->mode == INSPECT_MODE_RELAY ? take_relayed(build, stop)
+							 : take_dot(build, stop);
 	default:
-		return take_stray(build, stop);
+		return state->mode == INSPECT_MODE_RELAY ? take_relayed(build, stop)
+							 : take_stray(build, stop);
 	}
-	state->body = BODY_INSIDE;
-	return true;
 }
 
 static bool
@@ -247,7 +279,7 @@ body_drain(struct builder *build, const uint8_t *rest, size_t length)
 {
 	struct inspect *state = build->state;
 	enum body_stop stop;
-	size_t run = scan(rest, length, &state->body, &stop);
+	size_t run = scan(build->input->scan, rest, length, &state->body, &stop);
 
 	if (run || stop != STOP_MORE)
 		build->touched = true;

@@ -15,10 +15,10 @@
  * with at_line, at the start of the text.  It never ends between CR and LF. */
 size_t scan_clean(enum inspect_scan how, const uint8_t *text, size_t length, bool at_line);
 
-/* Follows the lines of a text whose first octet stands in column *column of its line.  Returns the
- * offset of the first octet that makes its line longer than `limit` (CR before LF and LF do not
- * count), or `length`.  *column is that of the octet behind what was passed; a CR that may belong
- * to a line end is counted until the LF has come. */
+/* Follows the lines of a text whose first octet is number *column of its line, from 0.  Returns the
+ * offset of the first octet that makes its line longer than `limit`, or `length`.  A line's length
+ * is without LF and without a CR that is its last octet so far, so a CR alone makes no line too
+ * long.  *column is that of the octet behind what was passed. */
 size_t scan_long_line(
     enum inspect_scan how, const uint8_t *text, size_t length, uint32_t *column, uint32_t limit);
 
