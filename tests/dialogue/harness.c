@@ -328,6 +328,8 @@ apply_edits(struct harness *harness, const struct inspect_input *input)
 	size_t before = harness->waiting.length;
 
 	harness->leg[input->from].consumed += output->consumed;
+	if (input->from == INSPECT_CLIENT)
+		observer_client_said(&harness->observer, bytes, output->consumed);
 	if (input->from == INSPECT_SERVER && output->consumed)
 		observer_server_said(&harness->observer, bytes, output->consumed,
 		    harness->leg[INSPECT_CLIENT].consumed);
@@ -354,6 +356,9 @@ take_endings(struct harness *harness)
 		if (!harness->leg[leg].ending && output->ending[leg] == INSPECT_FIN &&
 		    leg == INSPECT_CLIENT)
 			observer_client_ends(&harness->observer);
+		if (!harness->leg[leg].ending && output->ending[leg] == INSPECT_FIN &&
+		    leg == INSPECT_SERVER)
+			observer_server_ends(&harness->observer);
 		harness->leg[leg].ending = output->ending[leg];
 	}
 	harness->opaque |= output->opaque;
@@ -362,6 +367,8 @@ take_endings(struct harness *harness)
 	harness->reason = output->reason;
 	harness->rule = output->rule;
 	harness->deadline_ms = output->deadline_ms;
+	if (!output->ending[INSPECT_SERVER])
+		observer_step(&harness->observer);
 }
 
 /* Saves, loads into fresh memory, and saves again: the two must be the same. */

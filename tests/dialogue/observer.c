@@ -25,6 +25,7 @@ observer_init(
 {
 	memset(observer, 0, sizeof(*observer));
 	observer->policy = policy;
+	observer->asked = 1; /* the greeting */
 	observer->off = mode != INSPECT_MODE_INSPECT || (policy->flags & INSPECT_MONITOR_ONLY) != 0;
 }
 
@@ -35,6 +36,7 @@ observer_done(struct observer *observer)
 	visible_done(&observer->reply);
 	visible_done(&observer->answer);
 	visible_done(&observer->content);
+	chunks_done(&observer->chunks);
 }
 
 static enum observer_kind
@@ -45,7 +47,7 @@ kind_of(const char *line, size_t length)
 		enum observer_kind kind;
 	} verbs[] = {{"MAIL", OBSERVED_MAIL}, {"RCPT", OBSERVED_RCPT}, {"DATA", OBSERVED_DATA},
 	    {"RSET", OBSERVED_CLEARING}, {"HELO", OBSERVED_CLEARING}, {"EHLO", OBSERVED_CLEARING},
-	    {"STARTTLS", OBSERVED_STARTTLS}, {"AUTH", OBSERVED_AUTH}};
+	    {"STARTTLS", OBSERVED_STARTTLS}, {"AUTH", OBSERVED_AUTH}, {"BDAT", OBSERVED_CHUNK}};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		size_t verb = strlen(verbs[i].verb);
@@ -175,6 +177,7 @@ content_done(struct observer *observer, const uint8_t *client, size_t client_len
 	struct visible expected = {0};
 
 	observer->messages++;
+	observer->asked++;
 	if (observer->content_start > client_length ||
 	    !read_content(client + observer->content_start, client_length - observer->content_start,
 		&expected))
@@ -205,6 +208,38 @@ clear_transaction(struct observer *observer)
 {
 	observer->generation++;
 	observer->mail = MAIL_NONE;
+	chunks_clear(&observer->chunks);
+}
+
+/* All of the last chunk is there. */
+static void
+chunks_end(struct observer *observer)
+{
+	observer->messages++;
+	clear_transaction(observer);
+}
+
+static enum observer_kind
+chunk_begins(struct observer *observer, const struct visible *line)
+{
+	const char *fault = chunks_server_command(&observer->chunks, line->data, line->length);
+
+	if (observer->mail == MAIL_NONE)
+		fail(observer, "BDAT without MAIL");
+	if (fault)
+		fail(observer, "%s", fault);
+	return observer->chunks.last ? OBSERVED_CONTENT : OBSERVED_CHUNK;
+}
+
+static void
+chunk_octet(struct observer *observer, uint8_t byte)
+{
+	const char *fault = chunks_server_octet(&observer->chunks, byte);
+
+	if (fault)
+		fail(observer, "%s", fault);
+	else if (observer->chunks.server_left == 0 && observer->chunks.last)
+		chunks_end(observer);
 }
 
 static void
@@ -226,8 +261,15 @@ command_line(struct observer *observer, const struct visible *line)
 	if (kind == OBSERVED_MAIL && observer->mail == MAIL_NONE) {
 		observer->generation++;
 		observer->mail = MAIL_SENT;
+		chunks_clear(&observer->chunks);
 	}
+	if (kind == OBSERVED_DATA && observer->chunks.any)
+		fail(observer, "DATA behind BDAT");
+	if (kind == OBSERVED_CHUNK)
+		kind = chunk_begins(observer, line);
 	push(observer, kind);
+	if (kind == OBSERVED_CONTENT && observer->chunks.server_left == 0)
+		chunks_end(observer);
 }
 
 static void
@@ -270,6 +312,12 @@ observer_server_gets(struct observer *observer, const uint8_t *bytes, size_t len
 	for (size_t i = 0; i < length; i++) {
 		if (observer->off || observer->state == OBSERVE_OPAQUE)
 			return;
+		if (observer->failure[0])
+			return;
+		if (observer->chunks.server_left) {
+			chunk_octet(observer, bytes[i]);
+			continue;
+		}
 		server_byte(observer, bytes[i]);
 		visible_raw(line, bytes + i, 1);
 		if (bytes[i] != '\n')
@@ -282,7 +330,22 @@ observer_server_gets(struct observer *observer, const uint8_t *bytes, size_t len
 	}
 }
 
-/* ---- what the client gets ---- */
+/* ---- what the client says and gets ---- */
+
+void
+observer_client_said(struct observer *observer, const uint8_t *bytes, size_t length)
+{
+	struct chunks *chunks = &observer->chunks;
+
+	for (size_t i = 0; i < length; i++) {
+		if (observer->off || observer->state == OBSERVE_OPAQUE)
+			return;
+		if (chunks->client_left || observer->state == OBSERVE_COMMAND)
+			observer->asked += chunks_client_byte(chunks, bytes[i]);
+		else if (observer->state == OBSERVE_SASL)
+			observer->asked += bytes[i] == '\n';
+	}
+}
 
 static void
 answer_line(struct observer *observer, const struct visible *line)
@@ -304,6 +367,7 @@ answer_line(struct observer *observer, const struct visible *line)
 	if (observer->continued && observer->continued != code)
 		fail(observer, "the client got %u within a %u reply", code, observer->continued);
 	observer->continued = c[3] == '-' ? code : 0;
+	observer->answers += c[3] != '-';
 }
 
 void
@@ -331,4 +395,20 @@ observer_client_ends(struct observer *observer)
 		return;
 	if (observer->answer.length || observer->continued)
 		fail(observer, "the client's leg ended within a reply");
+}
+
+void
+observer_server_ends(struct observer *observer)
+{
+	if (!observer->off && observer->chunks.server_left)
+		fail(observer, "the server's leg ended with FIN within a chunk");
+}
+
+void
+observer_step(struct observer *observer)
+{
+	if (!observer->off && observer->state != OBSERVE_OPAQUE &&
+	    observer->answers > observer->asked)
+		fail(observer, "the client got %zu replies and has asked for %zu",
+		    observer->answers, observer->asked);
 }

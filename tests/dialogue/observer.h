@@ -7,13 +7,16 @@
  *     behind DATA or STARTTLS before their reply (RFC 2920 3.1, RFC 3207)
  *   - content has only CRLF line ends and no NUL, ends only where the client's own bytes hold a
  *     legal end of data (RFC 5321 4.1.1.4), and is the client's content line by line
- *   - no RCPT without a MAIL that is under way or accepted
- *   - the client gets well-formed replies
+ *   - content in chunks is what chunks.h says, never behind a MAIL's end or beside DATA, and the
+ *     server's leg is not ended with FIN within a chunk
+ *   - no RCPT and no BDAT without a MAIL that is under way or accepted
+ *   - the client gets well-formed replies, while the server is there never more than it has asked for
  * The first violation is kept in `failure`.
  */
 #ifndef TESTS_DIALOGUE_OBSERVER_H
 #define TESTS_DIALOGUE_OBSERVER_H
 
+#include "tests/dialogue/chunks.h"
 #include "tests/dialogue/visible.h"
 #include "worker/inspect/inspect.h"
 
@@ -34,7 +37,8 @@ enum observer_kind {
 	OBSERVED_STARTTLS,
 	OBSERVED_AUTH,
 	OBSERVED_SASL,	  /* a line of an AUTH exchange */
-	OBSERVED_CONTENT, /* the end of data */
+	OBSERVED_CHUNK,	  /* BDAT, not the last */
+	OBSERVED_CONTENT, /* the end of data, or the last BDAT */
 };
 
 struct observer_command {
@@ -57,7 +61,9 @@ struct observer {
 	unsigned continued;	/* code of an unfinished multi-line reply to the client, 0 none */
 	struct visible content; /* as the server got it */
 	size_t content_start;	/* in the client's bytes */
-	unsigned messages;	/* ends of data the server saw */
+	struct chunks chunks;
+	size_t asked, answers; /* of the client: lines and ends of data, and the replies to it */
+	unsigned messages;     /* ends of data the server saw */
 	char failure[256];
 };
 
@@ -70,8 +76,14 @@ void observer_server_said(
 /* Bytes to the server; `client` is all that the client has sent and the core has consumed. */
 void observer_server_gets(struct observer *observer, const uint8_t *bytes, size_t length,
     const uint8_t *client, size_t client_length);
+/* Bytes of the client that the core has consumed, before what becomes of them. */
+void observer_client_said(struct observer *observer, const uint8_t *bytes, size_t length);
 void observer_client_gets(struct observer *observer, const uint8_t *bytes, size_t length);
 /* The leg to the client ended with FIN: no reply may be left half said. */
 void observer_client_ends(struct observer *observer);
+/* The leg to the server ended with FIN. */
+void observer_server_ends(struct observer *observer);
+/* A step is done, and the server's leg is open. */
+void observer_step(struct observer *observer);
 
 #endif

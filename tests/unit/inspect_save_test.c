@@ -120,10 +120,10 @@ test_policy(void **state)
 	policy.hostname[0] = '\r';
 	assert_false(inspect_policy_check(&policy, sizeof(policy)));
 	inspect_policy_default(&policy, "mx.example.org", 14);
-	policy.verbs |= UINT64_C(1) << VERB_BDAT;
+	policy.verbs |= UINT64_C(1) << VERB_BURL;
 	assert_false(inspect_policy_check(&policy, sizeof(policy)));
-	assert_null(inspect_verb_name(inspect_verb_find("BDAT", 4)));
-	assert_null(inspect_extension_name(inspect_extension_find("CHUNKING", 8)));
+	assert_null(inspect_verb_name(inspect_verb_find("BURL", 4)));
+	assert_null(inspect_extension_name(inspect_extension_find("ATRN", 4)));
 	assert_string_equal(inspect_verb_name(inspect_verb_find("etrn", 4)), "ETRN");
 }
 

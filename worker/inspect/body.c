@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define EVENT_NORMALISED 109004u
-#define DRAIN_MAX	 (UINT64_C(64) << 20)
 
 /* What ends a run of octets that need no thought. */
 enum body_stop {
@@ -261,16 +260,8 @@ body_take(struct builder *build, const uint8_t *rest, size_t length)
 static bool
 drain_finish(struct builder *build)
 {
-	struct inspect *state = build->state;
-	enum own_reply reply = (enum own_reply)state->drain_reply;
-	struct own_reply_line own;
-
-	own_reply_line(build, reply, state->drain_rule, &own);
 	output_drop(build, 3);
-	own_reply_give(build, reply, state->drain_rule);
-	message_report(build, own.code, own.text, own.length);
-	message_clear(state);
-	phase_move(state, PHASE_REFUSED);
+	refuse_drained(build);
 	return true;
 }
 
@@ -295,7 +286,7 @@ body_drain(struct builder *build, const uint8_t *rest, size_t length)
 	output_drop(build, run);
 	state->content_size += run;
 	state->drained += run;
-	if (state->drained > DRAIN_MAX) {
+	if (state->drained > REFUSE_DRAIN_MAX) {
 		ending_with(build, OWN_AFTER_REFUSAL, INSPECT_REASON_INSPECTION);
 		return false;
 	}

@@ -1,6 +1,7 @@
 #include "worker/inspect/client.h"
 
 #include "worker/inspect/answer.h"
+#include "worker/inspect/bdat.h"
 #include "worker/inspect/body.h"
 #include "worker/inspect/command_line.h"
 #include "worker/inspect/ending.h"
@@ -65,6 +66,15 @@ line_limit(const struct inspect *state, const uint8_t *rest, size_t length)
 	return command_table_row(command_parse_verb(rest, length))->limit;
 }
 
+/* A chunk may take places for what the gateway itself says to the server. */
+static bool
+has_ledger_room(const struct inspect *state, const uint8_t *rest, size_t length)
+{
+	bool chunk = length && command_parse_verb(rest, length) == VERB_BDAT;
+
+	return ledger_room(state) >= (chunk ? BDAT_ENTRIES : 1);
+}
+
 static bool
 take_line(struct builder *build, const uint8_t *rest, size_t length)
 {
@@ -76,7 +86,7 @@ take_line(struct builder *build, const uint8_t *rest, size_t length)
 		return false;
 	if (state->sync != LEDGER_NOTHING)
 		return wait_for_reply(build, length);
-	if (length == 0 || ledger_is_full(state))
+	if (length == 0 || !has_ledger_room(state, rest, length))
 		return false;
 	if (state->phase == PHASE_AUTH || begins_auth(rest, length))
 		build->out->secret = true;
@@ -90,6 +100,10 @@ take_line(struct builder *build, const uint8_t *rest, size_t length)
 		return false;
 	if (state->mode == INSPECT_MODE_RELAY) {
 		phase_open(state);
+		return true;
+	}
+	if (state->phase != PHASE_AUTH && command_parse_verb(rest, length) == VERB_BDAT) {
+		bdat_unreadable(build, rest, limit);
 		return true;
 	}
 	state->flags |= STATE_SKIP;
@@ -114,8 +128,11 @@ take_some(struct builder *build)
 		return take_line(build, rest, length);
 	case PHASE_CONTENT:
 		return body_take(build, rest, length);
+	case PHASE_CHUNK:
+		return bdat_take(build, rest, length);
 	case PHASE_DRAIN:
-		return body_drain(build, rest, length);
+		return state->chunk != CHUNK_NONE ? bdat_take(build, rest, length)
+						  : body_drain(build, rest, length);
 	case PHASE_OPAQUE:
 		if (length) {
 			state->flags &= ~(uint32_t)STATE_TLS_FRESH;
@@ -135,7 +152,7 @@ end_is_reached(const struct builder *build)
 	const struct inspect *state = build->state;
 	size_t length;
 
-	output_rest(build, &length);
+	const uint8_t *rest = output_rest(build, &length);
 	if (length == 0)
 		return true;
 	switch (state->phase) {
@@ -144,11 +161,12 @@ end_is_reached(const struct builder *build)
 	case PHASE_ENDED:
 		return false;
 	case PHASE_CONTENT:
+	case PHASE_CHUNK:
 	case PHASE_DRAIN:
 		return true;
 	default:
 		return (state->flags & STATE_CLOSING) != 0 ||
-		       (state->sync == LEDGER_NOTHING && !ledger_is_full(state));
+		       (state->sync == LEDGER_NOTHING && has_ledger_room(state, rest, length));
 	}
 }
 

@@ -1,6 +1,7 @@
 #include "worker/inspect/command_line.h"
 
 #include "worker/inspect/answer.h"
+#include "worker/inspect/bdat.h"
 #include "worker/inspect/extension_table.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
@@ -117,6 +118,18 @@ is_junk(unsigned verb)
 	}
 }
 
+/* One transaction has its content by DATA or in chunks (RFC 3030 2), binary content in chunks only
+ * (RFC 3030 3). */
+static enum own_reply
+judge_data(const struct inspect *state)
+{
+	if (state->flags & STATE_BDAT_FAILED)
+		return OWN_CHUNK_FAILED;
+	if (state->flags & STATE_CHUNKED)
+		return OWN_CHUNKED;
+	return state->flags & STATE_BINARY ? OWN_BINARY_DATA : OWN_NONE;
+}
+
 static enum own_reply
 judge(const struct builder *build, const struct command *command)
 {
@@ -136,6 +149,10 @@ judge(const struct builder *build, const struct command *command)
 		return OWN_NOT_ALLOWED;
 	if (command->verb == VERB_RCPT && state->mail == MAIL_NONE)
 		return OWN_NEED_MAIL;
+	if (command->binary && !was_shown(state, EXTENSION_BINARYMIME))
+		return OWN_BODY_TYPE;
+	if (command->verb == VERB_DATA && judge_data(state) != OWN_NONE)
+		return judge_data(state);
 	return judge_octets(state, command);
 }
 
@@ -266,13 +283,15 @@ forward(struct builder *build, const struct command *command, size_t length)
 }
 
 static void
-take_relayed(struct builder *build, const struct command *command, size_t length)
+take_relayed(
+    struct builder *build, const struct command *command, const uint8_t *line, size_t length)
 {
-	bool unknown_content = command->verb == VERB_BDAT || command->verb == VERB_BURL ||
-			       command->verb == VERB_XEXCH50 || command->verb == VERB_TURN ||
-			       command->verb == VERB_ATRN;
+	bool unknown_content = command->verb == VERB_BURL || command->verb == VERB_XEXCH50 ||
+			       command->verb == VERB_TURN || command->verb == VERB_ATRN;
 
-	if (command->unframed || unknown_content) {
+	if (command->verb == VERB_BDAT) {
+		bdat_command(build, command, line, length);
+	} else if (command->unframed || unknown_content) {
 		output_keep(build, length);
 		phase_open(build->state);
 	} else {
@@ -291,6 +310,23 @@ take_after_refusal(struct builder *build, unsigned verb, const uint8_t *line, si
 	else
 		answer_refuse(
 		    build, verb, failed ? OWN_AFTER_FAILURE : OWN_AFTER_REFUSAL, line, length);
+}
+
+/* The policy's limits end the session; whatever else is wrong leaves a chunk behind it. */
+static void
+take_chunk(struct builder *build, const struct command *command, const uint8_t *line, size_t length)
+{
+	enum own_reply reply = judge_limits(build, command);
+
+	if (reply != OWN_NONE && (build->policy->flags & INSPECT_MONITOR_ONLY) == 0) {
+		output_drop(build, length);
+		answer_refuse(build, VERB_BDAT, reply, line, length);
+		bdat_refused(build, command, line, length);
+		return;
+	}
+	if (reply != OWN_NONE)
+		answer_monitor(build, reply, line, length);
+	bdat_command(build, command, line, length);
 }
 
 void
@@ -314,7 +350,7 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 	}
 	note_line(build, &command, line, text);
 	if (state->mode == INSPECT_MODE_RELAY) {
-		take_relayed(build, &command, length);
+		take_relayed(build, &command, line, length);
 		return;
 	}
 	if (state->phase == PHASE_REFUSED) {
@@ -325,6 +361,12 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 	if (rule != RULE_NONE) {
 		output_drop(build, length);
 		rule_answer(build, command.verb, rule);
+		if (command.verb == VERB_BDAT)
+			bdat_refused(build, &command, line, length);
+		return;
+	}
+	if (command.verb == VERB_BDAT) {
+		take_chunk(build, &command, line, length);
 		return;
 	}
 	enum own_reply reply =

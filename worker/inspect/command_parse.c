@@ -152,7 +152,7 @@ scan_parameter(struct command *command, const uint8_t *text, size_t length)
 	if (name == 8 && ascii_equal(text, "SMTPUTF8", 8))
 		command->smtputf8 = true;
 	if (length == 15 && ascii_equal(text, "BODY=BINARYMIME", 15))
-		command->fault = OWN_BODY_TYPE; /* only BDAT could carry it (RFC 3030 3) */
+		command->binary = true;
 	return true;
 }
 

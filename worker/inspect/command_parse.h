@@ -17,6 +17,7 @@ struct command {
 	bool smtputf8;	/* MAIL with that parameter */
 	bool has_size;	/* MAIL with SIZE= */
 	uint64_t size;
+	bool binary;		 /* MAIL with BODY=BINARYMIME */
 	const uint8_t *argument; /* behind the spaces, without trailing ones */
 	size_t argument_length;
 	const uint8_t *path; /* of MAIL and RCPT, within < and > */

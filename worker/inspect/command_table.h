@@ -15,7 +15,7 @@ enum inspect_verb {
 	VERB_UNKNOWN, /* also the number of known verbs */
 };
 
-#define VERB_PERMITTED ((unsigned)VERB_BDAT) /* verbs below are the policy's to permit */
+#define VERB_PERMITTED ((unsigned)VERB_BURL) /* verbs below are the policy's to permit */
 
 #define LINE_LIMIT_DEFAULT 512u
 #define LINE_LIMIT_SASL	   12288u /* RFC 4954 4 */
@@ -27,6 +27,7 @@ enum verb_argument {
 	ARGUMENT_DOMAIN, /* one word */
 	ARGUMENT_FROM,	 /* FROM:<path> and parameters */
 	ARGUMENT_TO,	 /* TO:<path> and parameters */
+	ARGUMENT_BDAT,	 /* a size, and LAST or not: judged by bdat.h */
 };
 
 enum verb_class { VERB_CLASS_PASS, VERB_CLASS_ASK, VERB_CLASS_NEVER, VERB_CLASS_HTTP };

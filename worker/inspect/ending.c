@@ -1,5 +1,6 @@
 #include "worker/inspect/ending.h"
 
+#include "worker/inspect/bdat.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
@@ -10,6 +11,14 @@
 #define EVENT_TIMEOUT	       109006u
 #define VIOLATION_TEXT	       80u
 
+/* A FIN could pass for the end of a message. */
+static bool
+is_within_content(const struct inspect *state)
+{
+	return state->phase == PHASE_CONTENT || state->chunk == CHUNK_FORWARD ||
+	       state->chunk == CHUNK_WASTE;
+}
+
 void
 ending_leg(struct builder *build, enum inspect_leg leg, enum inspect_ending how)
 {
@@ -17,8 +26,11 @@ ending_leg(struct builder *build, enum inspect_leg leg, enum inspect_ending how)
 
 	if (state->ending[leg])
 		return;
-	if (leg == INSPECT_SERVER)
+	if (leg == INSPECT_SERVER) {
 		hold_revoke(build); /* nobody will judge it any more */
+		if (how == INSPECT_FIN && is_within_content(state))
+			how = INSPECT_ABORT;
+	}
 	state->ending[leg] = (uint8_t)how;
 	if (how == INSPECT_ABORT)
 		build->out->tally.resets++;
@@ -43,7 +55,10 @@ static void
 lose_message(struct builder *build)
 {
 	const struct own_reply_row *row = own_reply_row(OWN_FINAL_LOST);
+	const struct ledger_entry *entry = ledger_content(build->state);
 
+	if (!entry || (entry->flags & LEDGER_MUTE) != 0)
+		return;
 	own_reply_give(build, OWN_FINAL_LOST, 0);
 	own_reply_note(build, OWN_FINAL_LOST, 0);
 	message_report(build, row->code, row->text, row->text_length);
@@ -60,8 +75,7 @@ ending_with(struct builder *build, enum own_reply reply, enum inspect_reason rea
 	}
 	if (state->phase == PHASE_FINAL_REPLY)
 		lose_message(build);
-	if (state->phase == PHASE_CONTENT) /* a FIN could pass for the end of a message */
-		ending_leg(build, INSPECT_SERVER, INSPECT_ABORT);
+	ending_leg(build, INSPECT_SERVER, INSPECT_FIN);
 	own_reply_give(build, reply, 0);
 	own_reply_note(build, reply, 0);
 	ending_both(build, INSPECT_FIN, reason);
@@ -84,7 +98,7 @@ ending_server_violation(struct builder *build, const char *what, size_t length)
 	output_event_text(build, event, 0, what, length, VIOLATION_TEXT);
 	if (build->state->phase == PHASE_CONTENT)
 		ending_drain(build, OWN_FINAL_LOST, INSPECT_ABORT);
-	else
+	else if (build->state->phase != PHASE_CHUNK || !bdat_drain(build, INSPECT_ABORT))
 		ending_with(build, OWN_SERVER_BROKEN, INSPECT_REASON_INSPECTION);
 }
 
@@ -110,9 +124,8 @@ ending_client_end(struct builder *build)
 			state->reason = INSPECT_REASON_FINS;
 		return;
 	}
-	if (state->phase == PHASE_CONTENT)
-		ending_leg(build, INSPECT_SERVER, INSPECT_ABORT);
-	if (ledger_is_empty(state))
+	if (state->phase == PHASE_CONTENT || state->phase == PHASE_CHUNK ||
+	    ledger_is_empty(state)) /* what is outstanding within a chunk is of no use to it */
 		ending_both(build, INSPECT_FIN, INSPECT_REASON_FINS);
 	else
 		ending_leg(build, INSPECT_SERVER, INSPECT_FIN);
@@ -136,6 +149,10 @@ server_gone(struct builder *build, enum inspect_reason reason, enum inspect_endi
 	case PHASE_REFUSED:
 	case PHASE_ENDED:
 		break;
+	case PHASE_CHUNK:
+		if (bdat_drain(build, how))
+			break;
+		/* fall through */
 	default:
 		if (how == INSPECT_ABORT)
 			ending_leg(build, INSPECT_SERVER, how);
@@ -178,6 +195,7 @@ deadline_now(const struct inspect *state, const struct inspect_policy *policy)
 		return (struct deadline){OUTPUT_TEXT("greeting of the server"),
 		    policy->greeting_timeout_s, OWN_SERVER_SLOW};
 	case PHASE_CONTENT:
+	case PHASE_CHUNK:
 	case PHASE_DRAIN:
 		return (struct deadline){
 		    OUTPUT_TEXT("content"), policy->data_timeout_s, OWN_CLIENT_SLOW};

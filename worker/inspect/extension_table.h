@@ -14,7 +14,7 @@ enum inspect_extension {
 	EXTENSION_UNKNOWN, /* also the number of known ones */
 };
 
-#define EXTENSION_PERMITTED ((unsigned)EXTENSION_CHUNKING) /* those below a policy may show */
+#define EXTENSION_PERMITTED ((unsigned)EXTENSION_BURL) /* those below a policy may show */
 
 /* The extension of that keyword, in either case of letters. */
 unsigned extension_table_find(const void *keyword, size_t length);

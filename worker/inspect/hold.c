@@ -9,7 +9,7 @@ hold_begin(struct builder *build)
 	    state->ending[INSPECT_SERVER] != INSPECT_OPEN || build->policy->header_hold == 0 ||
 	    (build->policy->needs & INSPECT_NEED_HOLD) == 0)
 		return;
-	state->hold = 1;
+	state->hold = HOLD_HEADER;
 	state->hold_kind = 0;
 	state->hold_words = 0;
 	state->held = 0;
@@ -38,7 +38,7 @@ hold_count(struct builder *build, unsigned kind, size_t length)
 	}
 	if (state->hold_words > HOLD_PIECES ||
 	    (kind != INSPECT_DROP && length > hold_room(build))) {
-		hold_release(build);
+		hold_end(build);
 		return;
 	}
 	if (kind != INSPECT_DROP)
@@ -46,11 +46,25 @@ hold_count(struct builder *build, unsigned kind, size_t length)
 }
 
 void
+hold_whole(struct builder *build)
+{
+	if (build->state->hold)
+		build->state->hold = HOLD_WHOLE;
+}
+
+void
 hold_release(struct builder *build)
+{
+	if (build->state->hold != HOLD_WHOLE)
+		hold_end(build);
+}
+
+void
+hold_end(struct builder *build)
 {
 	struct inspect *state = build->state;
 
-	state->hold = 0;
+	state->hold = HOLD_NONE;
 	state->hold_kind = 0;
 	state->hold_words = 0;
 	state->held = 0;
@@ -61,6 +75,6 @@ hold_revoke(struct builder *build)
 {
 	uint32_t held = build->state->held;
 
-	hold_release(build);
+	hold_end(build);
 	output_revoke(build, held);
 }

@@ -20,8 +20,12 @@ void hold_begin(struct builder *build);
 uint32_t hold_room(const struct builder *build);
 /* Output of that edit kind goes to the server; called by output.c only. */
 void hold_count(struct builder *build, unsigned kind, size_t length);
-/* All may leave. */
+/* What is held, and what follows, stays held up to hold_end(), though its header is judged. */
+void hold_whole(struct builder *build);
+/* The header was judged: all may leave. */
 void hold_release(struct builder *build);
+/* All may leave, whatever was to be held. */
+void hold_end(struct builder *build);
 /* All that is held never leaves. */
 void hold_revoke(struct builder *build);
 

@@ -14,6 +14,33 @@ ledger_is_full(const struct inspect *state)
 	return state->ledger_count >= LEDGER_ENTRIES;
 }
 
+unsigned
+ledger_room(const struct inspect *state)
+{
+	return ledger_is_full(state) ? 0 : LEDGER_ENTRIES - state->ledger_count;
+}
+
+static struct ledger_entry *
+entry_at(struct inspect *state, unsigned index)
+{
+	return &state->ledger[(state->ledger_first + index) % LEDGER_ENTRIES];
+}
+
+struct ledger_entry *
+ledger_last(struct inspect *state)
+{
+	return state->ledger_count ? entry_at(state, state->ledger_count - 1u) : NULL;
+}
+
+struct ledger_entry *
+ledger_content(struct inspect *state)
+{
+	for (unsigned i = 0; i < state->ledger_count; i++)
+		if (entry_at(state, i)->verb == LEDGER_CONTENT)
+			return entry_at(state, i);
+	return NULL;
+}
+
 const struct ledger_entry *
 ledger_head(const struct inspect *state)
 {
@@ -66,7 +93,7 @@ ledger_forget_transaction(struct inspect *state)
 static bool
 entry_check(const struct ledger_entry *entry)
 {
-	bool own = (entry->flags & (LEDGER_OWN | LEDGER_SUBSTITUTE)) != 0;
+	bool own = (entry->flags & (LEDGER_OWN | LEDGER_SUBSTITUTE | LEDGER_REPLACE)) != 0;
 	bool verb = entry->verb <= VERB_UNKNOWN ||
 		    (entry->verb >= LEDGER_SASL && entry->verb <= LEDGER_OTHER);
 

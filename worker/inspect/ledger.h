@@ -14,7 +14,7 @@
 
 enum ledger_verb {
 	LEDGER_SASL = 0x80, /* a line of an AUTH exchange */
-	LEDGER_CONTENT,	    /* an end of data */
+	LEDGER_CONTENT,	    /* an end of data: CRLF.CRLF, or the last chunk */
 	LEDGER_OTHER,	    /* a command that the core does not know */
 	LEDGER_NOTHING = 0xff,
 };
@@ -26,18 +26,24 @@ enum ledger_flag {
 	LEDGER_MUTE = 1 << 3,	    /* the server answers, the client gets nothing */
 	LEDGER_REPLACE = 1 << 4, /* the server may answer what it likes, the client gets `reply` */
 	LEDGER_HALF =
-	    1 << 5, /* BDAT whose LAST follows by itself: the client gets only a failure */
+	    1 << 5, /* BDAT whose LAST follows by itself: the client gets a failure only */
 	LEDGER_FLAGS_ALL = (1 << 6) - 1,
 };
 
 bool ledger_is_empty(const struct inspect *state);
 bool ledger_is_full(const struct inspect *state);
+/* How many more entries there is room for. */
+unsigned ledger_room(const struct inspect *state);
 /* The oldest entry, NULL if there is none. */
 const struct ledger_entry *ledger_head(const struct inspect *state);
 void ledger_add(struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply);
 /* The same in the name of a rule: its ordinal, from 1; 0 none. */
 void ledger_add_ruled(
     struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply, uint8_t rule);
+/* The entry that was put in last; NULL if there is none. */
+struct ledger_entry *ledger_last(struct inspect *state);
+/* The LEDGER_CONTENT that is outstanding, NULL if there is none: there is never more than one. */
+struct ledger_entry *ledger_content(struct inspect *state);
 /* Takes the oldest entry out; the ledger must not be empty. */
 struct ledger_entry ledger_take(struct inspect *state);
 void ledger_clear(struct inspect *state);

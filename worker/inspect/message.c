@@ -21,6 +21,8 @@ message_begin(struct inspect *state, const struct command *command)
 	if (command->has_size)
 		state->flags |= STATE_SIZE_SAID;
 	state->declared_size = command->size;
+	if (command->binary)
+		state->flags |= STATE_BINARY;
 	if (length)
 		memcpy(state->sender, command->path, length);
 	state->sender_length = (uint8_t)length;
@@ -48,7 +50,8 @@ message_clear(struct inspect *state)
 	state->declared_size = 0;
 	state->rules_told = 0;
 	state->mail = MAIL_NONE;
-	state->flags &= ~(uint32_t)(STATE_SMTPUTF8 | STATE_SIZE_SAID | STATE_BINARY);
+	state->flags &= ~(uint32_t)(STATE_SMTPUTF8 | STATE_SIZE_SAID | STATE_BINARY |
+				    STATE_CHUNKED | STATE_BDAT_FAILED);
 	message_content(state);
 }
 

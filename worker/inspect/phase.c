@@ -15,7 +15,8 @@ static const struct {
 	TO(COMMAND) | TO(AUTH) | TO(CONTENT) | TO(CHUNK) | ANYWHERE},
     [PHASE_AUTH] = {"auth", TO(COMMAND) | TO(TRANSACTION) | ANYWHERE},
     [PHASE_CONTENT] = {"content", TO(FINAL_REPLY) | TO(DRAIN) | ANYWHERE},
-    [PHASE_CHUNK] = {"chunk", TO(COMMAND) | TO(TRANSACTION) | TO(FINAL_REPLY) | ANYWHERE},
+    [PHASE_CHUNK] = {"chunk",
+	TO(COMMAND) | TO(TRANSACTION) | TO(FINAL_REPLY) | TO(DRAIN) | ANYWHERE},
     [PHASE_FINAL_REPLY] = {"final-reply", TO(COMMAND) | ANYWHERE},
     [PHASE_DRAIN] = {"drain", TO(REFUSED) | TO(ENDED)},
     [PHASE_REFUSED] = {"refused", TO(ENDED)},
@@ -32,7 +33,7 @@ phase_move(struct inspect *state, enum inspect_phase next)
 		for (unsigned leg = 0; leg < INSPECT_LEGS; leg++)
 			if (!state->ending[leg])
 				state->ending[leg] = INSPECT_ABORT;
-		state->hold = 0;
+		state->hold = HOLD_NONE;
 		state->held = 0;
 		state->reason = INSPECT_REASON_INSPECTION;
 		state->deadline_ms = 0;
@@ -51,10 +52,18 @@ phase_takes_commands(const struct inspect *state)
 }
 
 void
+phase_return(struct inspect *state)
+{
+	phase_move(state, state->mail == MAIL_ACCEPTED ? PHASE_TRANSACTION : PHASE_COMMAND);
+}
+
+void
 phase_open(struct inspect *state)
 {
 	state->flags |= STATE_OPAQUE;
 	state->sync = LEDGER_NOTHING;
+	state->chunk = CHUNK_NONE;
+	state->chunk_left = 0;
 	ledger_clear(state);
 	phase_move(state, PHASE_OPAQUE);
 }

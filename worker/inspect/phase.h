@@ -11,6 +11,8 @@
 bool phase_move(struct inspect *state, enum inspect_phase next);
 /* The client's next line is a command. */
 bool phase_takes_commands(const struct inspect *state);
+/* Where commands are taken, within a transaction or not. */
+void phase_return(struct inspect *state);
 /* Bytes pass as they are from here on. */
 void phase_open(struct inspect *state);
 

@@ -17,9 +17,20 @@
 #include "worker/inspect/output.h"
 #include "worker/inspect/own_reply.h"
 
+#define REFUSE_DRAIN_MAX (UINT64_C(64) << 20) /* octets of refused content that are dropped */
+
 /* `rule` is RULE_NONE where no match line has asked for it; otherwise `reply` is OWN_RULE or
  * OWN_RULE_DROP, and INSPECT_ACTION_RESET ends both legs at once.  Says the event only for what
  * is no rule's (rule.h has said it otherwise). */
 void refuse_content(struct builder *build, enum own_reply reply, uint8_t rule);
+/* The same in the name of build->refusal, as its action says. */
+void refuse_by_rule(struct builder *build);
+/* The content that was refused, or has lost its server, has come to its end: answers it. */
+void refuse_drained(struct builder *build);
+/* A chunk is missing from the transaction: ends that here, and at the server by a RSET; chunks that
+ * follow are refused until the client begins anew. */
+void refuse_transaction(struct builder *build);
+/* The RSET alone. */
+void refuse_reset_server(struct builder *build);
 
 #endif

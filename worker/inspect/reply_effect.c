@@ -23,11 +23,13 @@ reply_effect_is_legal(const struct ledger_entry *entry, unsigned code)
 	return code == 334 && (entry->verb == VERB_AUTH || entry->verb == LEDGER_SASL);
 }
 
-/* Where commands are taken again. */
+/* Commands are taken again; but a chunk, or the wait for its final reply, goes on through the
+ * replies to what was pipelined before it. */
 static void
 return_to_commands(struct inspect *state)
 {
-	phase_move(state, state->mail == MAIL_ACCEPTED ? PHASE_TRANSACTION : PHASE_COMMAND);
+	if (state->phase != PHASE_CHUNK && state->phase != PHASE_FINAL_REPLY)
+		phase_return(state);
 }
 
 static void
@@ -90,7 +92,7 @@ answered_mail(struct inspect *state, const struct ledger_entry *entry, bool good
 }
 
 static void
-answered_content(struct builder *build, const struct reply *reply, const uint8_t *bytes)
+report(struct builder *build, const struct reply *reply, const uint8_t *bytes)
 {
 	struct reply_line line;
 
@@ -98,8 +100,30 @@ answered_content(struct builder *build, const struct reply *reply, const uint8_t
 	message_report(build, reply->code, line.text, line.length);
 	if (reply->code / 100 == 2)
 		build->state->junk = 0;
+}
+
+/* Within a chunk: the server has refused it before it had all. */
+static void
+answered_content(struct builder *build, const struct ledger_entry *entry, const struct reply *reply,
+    const uint8_t *bytes)
+{
+	if ((entry->flags & (LEDGER_MUTE | LEDGER_REPLACE)) == 0)
+		report(build, reply, bytes);
 	message_clear(build->state);
-	phase_move(build->state, PHASE_COMMAND);
+	if (build->state->phase != PHASE_CHUNK)
+		phase_move(build->state, PHASE_COMMAND);
+}
+
+/* The client's last chunk was announced as one of many, and refused: its failure was given, so the
+ * reply to the LAST that follows it is nobody's. */
+static void
+answered_half(struct builder *build, const struct reply *reply, const uint8_t *bytes)
+{
+	struct ledger_entry *content = ledger_content(build->state);
+
+	report(build, reply, bytes);
+	if (content)
+		content->flags |= LEDGER_MUTE;
 }
 
 void
@@ -146,8 +170,12 @@ reply_effect(struct builder *build, const struct ledger_entry *entry, const stru
 	case VERB_STARTTLS:
 		answered_starttls(build, reply->code);
 		break;
+	case VERB_BDAT:
+		if (!good && (entry->flags & LEDGER_HALF) != 0)
+			answered_half(build, reply, bytes);
+		break;
 	case LEDGER_CONTENT:
-		answered_content(build, reply, bytes);
+		answered_content(build, entry, reply, bytes);
 		break;
 	default:
 		break;

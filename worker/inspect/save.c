@@ -54,10 +54,35 @@ hold_check(const struct inspect *state)
 {
 	if (!state->hold)
 		return state->held == 0 && state->hold_kind == 0 && state->hold_words == 0;
-	return state->hold == 1 && state->mode == INSPECT_MODE_INSPECT &&
+	return state->hold < HOLD_STATES && state->mode == INSPECT_MODE_INSPECT &&
 	       state->ending[INSPECT_SERVER] == INSPECT_OPEN && state->phase != PHASE_OPAQUE &&
 	       state->hold_kind <= INSPECT_INSERT && state->hold_words <= HOLD_PIECES &&
 	       (state->held == 0 || state->hold_words > 0);
+}
+
+/* A chunk under way has octets that have not come, and the hold is for content only. */
+static bool
+chunk_check(const struct inspect *state)
+{
+	bool swallowed = state->chunk == CHUNK_SWALLOW;
+
+	if (state->chunk >= CHUNK_STATES || state->chunk_last >= LAST_STATES ||
+	    state->drain_rule > INSPECT_RULES_MAX)
+		return false;
+	switch (state->phase) {
+	case PHASE_CHUNK:
+		return state->chunk != CHUNK_NONE && state->chunk_left > 0 &&
+		       (state->chunk == CHUNK_HELD) == (state->hold != HOLD_NONE);
+	case PHASE_DRAIN:
+		return state->hold == HOLD_NONE && swallowed == (state->chunk_left > 0) &&
+		       (swallowed || state->chunk == CHUNK_NONE);
+	case PHASE_ENDED:
+		return true;
+	default:
+		return state->chunk == CHUNK_NONE && state->chunk_left == 0 &&
+		       (state->hold == HOLD_NONE ||
+			   (state->hold == HOLD_HEADER && state->phase == PHASE_CONTENT));
+	}
 }
 
 bool
@@ -73,7 +98,7 @@ save_check(const struct inspect *state)
 	       state->sender_length <= SENDER_MAX && sync_check(state) && ledger_check(state) &&
 	       sync_is_owed(state) && endings_check(state) &&
 	       (state->shown >> EXTENSION_UNKNOWN) == 0 && hold_check(state) &&
-	       (opaque || state->phase != PHASE_OPAQUE) &&
+	       chunk_check(state) && (opaque || state->phase != PHASE_OPAQUE) &&
 	       (!opaque || state->phase == PHASE_OPAQUE || state->phase == PHASE_ENDED);
 }
 

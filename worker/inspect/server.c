@@ -2,6 +2,7 @@
 
 #include "worker/inspect/answer.h"
 #include "worker/inspect/banner.h"
+#include "worker/inspect/bdat.h"
 #include "worker/inspect/ehlo.h"
 #include "worker/inspect/ending.h"
 #include "worker/inspect/ledger.h"
@@ -97,6 +98,23 @@ take_within_content(struct builder *build, const struct reply *reply)
 		ending_server_violation(build, OUTPUT_TEXT("a reply within content"));
 }
 
+/* The client has not asked for it; that the server closes is told in any case. */
+static bool
+is_silent(const struct ledger_entry *entry, unsigned code)
+{
+	if (code == 421)
+		return false;
+	return (entry->flags & LEDGER_MUTE) != 0 ||
+	       ((entry->flags & LEDGER_HALF) != 0 && code / 100 == 2);
+}
+
+/* The chunk of which the server has accepted what it does not have. */
+static bool
+is_ahead(const struct inspect *state, unsigned code)
+{
+	return code / 100 == 2 && bdat_is_early(state);
+}
+
 static void
 write_answer(struct builder *build, const struct ledger_entry *entry, const struct reply *reply,
     const uint8_t *bytes)
@@ -104,7 +122,9 @@ write_answer(struct builder *build, const struct ledger_entry *entry, const stru
 	bool inspect = build->state->mode == INSPECT_MODE_INSPECT;
 	bool good = reply->code / 100 == 2;
 
-	if (entry->flags & LEDGER_SUBSTITUTE) {
+	if (is_silent(entry, reply->code)) {
+		output_drop(build, reply->length);
+	} else if (entry->flags & (LEDGER_SUBSTITUTE | LEDGER_REPLACE)) {
 		output_drop(build, reply->length);
 		own_reply_give(build, (enum own_reply)entry->reply, entry->rule);
 	} else if (entry->verb == VERB_EHLO && good && inspect) {
@@ -128,7 +148,7 @@ take_answer(struct builder *build, const struct reply *reply, const uint8_t *byt
 		take_unasked(build, reply, bytes);
 		return;
 	}
-	if (!reply_effect_is_legal(head, reply->code)) {
+	if (!reply_effect_is_legal(head, reply->code) || is_ahead(state, reply->code)) {
 		give_up(build, OUTPUT_TEXT("a reply that does not fit its command"));
 		return;
 	}
@@ -141,6 +161,8 @@ take_answer(struct builder *build, const struct reply *reply, const uint8_t *byt
 	reply_effect(build, &entry, reply, bytes);
 	if (reply->code == 421 || entry.verb == VERB_QUIT)
 		ending_both(build, INSPECT_FIN, INSPECT_REASON_FINS);
+	if ((entry.flags & LEDGER_REPLACE) != 0 && own_reply_row(entry.reply)->close)
+		ending_both(build, INSPECT_FIN, INSPECT_REASON_INSPECTION);
 	if (state->phase != PHASE_ENDED && state->phase != PHASE_OPAQUE)
 		answer_pending(build);
 }

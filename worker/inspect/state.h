@@ -49,7 +49,8 @@ enum state_flag {
 	STATE_BINARY = 1 << 12,	     /* BODY=BINARYMIME in this transaction */
 	STATE_BDAT_FAILED = 1 << 13, /* a chunk was refused: RSET or a new MAIL must come first */
 	STATE_SIZE_SAID = 1 << 14,   /* MAIL declared a size */
-	STATE_FLAGS_ALL = (1 << 15) - 1,
+	STATE_CHUNKED = 1 << 15,     /* a chunk came in this transaction: no DATA any more */
+	STATE_FLAGS_ALL = (1 << 16) - 1,
 };
 
 enum state_mail {
@@ -60,12 +61,29 @@ enum state_mail {
 	MAIL_STATES,
 };
 
+enum state_hold {
+	HOLD_NONE,
+	HOLD_HEADER, /* output toward the server is held until the header was judged */
+	HOLD_WHOLE,  /* ... until the whole chunk was */
+	HOLD_STATES,
+};
+
 /* What becomes of the octets of the chunk under way. */
 enum state_chunk {
-	CHUNK_FORWARD,
+	CHUNK_NONE,    /* there is none */
+	CHUNK_HELD,    /* it and its command are held: the server knows nothing of it yet */
+	CHUNK_FORWARD, /* announced to the server */
 	CHUNK_SWALLOW, /* nothing of it goes to the server */
 	CHUNK_WASTE,   /* goes to the server only because it was announced: RSET follows */
 	CHUNK_STATES,
+};
+
+/* How the chunk under way was announced. */
+enum state_last {
+	LAST_NO,
+	LAST_VERBATIM, /* as the last, by the client's own command */
+	LAST_FOLLOWS,  /* as one of many: "BDAT 0 LAST" is the gateway's to add */
+	LAST_STATES,
 };
 
 /* Where the next octet of content stands, for the rules (content.h). */
@@ -131,11 +149,11 @@ struct inspect {
 	uint32_t held;		/* octets of output toward the server that are held back */
 	uint32_t column;	/* content octets of the line under way, without its end */
 	uint32_t content_flags; /* private to the modules of content */
-	uint8_t hold;		/* true: output toward the server is held */
+	uint8_t hold;		/* enum state_hold */
 	uint8_t hold_kind;	/* kind of the last edit that is held */
 	uint8_t hold_words;
 	uint8_t chunk;	      /* enum state_chunk */
-	uint8_t chunk_last;   /* it was announced as the last */
+	uint8_t chunk_last;   /* enum state_last */
 	uint8_t content_part; /* enum content_part */
 	uint8_t drain_rule;   /* ordinal of the rule for which content is refused; 0 none */
 	uint8_t spare0;
