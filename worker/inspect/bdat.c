@@ -37,7 +37,7 @@ read_announcement(const struct command *command, const uint8_t *line)
 	}
 	chunk.readable = digits > 0 && (digits == length || text[digits] == ' ');
 	chunk.last = length == digits + 5 && ascii_equal(text + digits, " LAST", 5);
-	chunk.formed = text == line + 5 && (chunk.last || length == digits);
+	chunk.formed = text == line + 5 && text[length] == '\r' && (chunk.last || length == digits);
 	return chunk;
 }
 
@@ -336,6 +336,8 @@ take_waste(struct builder *build, size_t length)
 	else
 		output_drop(build, length);
 	state->drained += length;
+	if (state->phase == PHASE_DRAIN)
+		state->content_size += length;
 	state->chunk_left -= length;
 	if (state->chunk_left && state->drained == REFUSE_DRAIN_MAX)
 		ending_with(build, OWN_AFTER_REFUSAL, INSPECT_REASON_INSPECTION);

@@ -165,7 +165,7 @@ finish(struct builder *build)
 	message_judge_size(build);
 	report_normalised(build);
 	output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(end of data)"));
-	ledger_add(state, LEDGER_CONTENT, 0, OWN_NONE);
+	ledger_add(state, LEDGER_CONTENT, LEDGER_CURRENT, OWN_NONE);
 	state->sync = LEDGER_CONTENT;
 	phase_move(state, PHASE_FINAL_REPLY);
 	return false;

@@ -103,6 +103,8 @@ take_line(struct builder *build, const uint8_t *rest, size_t length)
 		return true;
 	}
 	if (state->phase != PHASE_AUTH && command_parse_verb(rest, length) == VERB_BDAT) {
+		build->touched = true;
+		build->out->tally.commands++;
 		bdat_unreadable(build, rest, limit);
 		return true;
 	}

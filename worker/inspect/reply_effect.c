@@ -102,12 +102,13 @@ report(struct builder *build, const struct reply *reply, const uint8_t *bytes)
 		build->state->junk = 0;
 }
 
-/* Within a chunk: the server has refused it before it had all. */
+/* A transaction that MAIL's refusal has undone is no message.  Within a chunk: the server has refused
+ * it before it had all. */
 static void
 answered_content(struct builder *build, const struct ledger_entry *entry, const struct reply *reply,
     const uint8_t *bytes)
 {
-	if ((entry->flags & (LEDGER_MUTE | LEDGER_REPLACE)) == 0)
+	if ((entry->flags & LEDGER_CURRENT) != 0 && (entry->flags & LEDGER_MUTE) == 0)
 		report(build, reply, bytes);
 	message_clear(build->state);
 	if (build->state->phase != PHASE_CHUNK)
@@ -117,11 +118,13 @@ answered_content(struct builder *build, const struct ledger_entry *entry, const 
 /* The client's last chunk was announced as one of many, and refused: its failure was given, so the
  * reply to the LAST that follows it is nobody's. */
 static void
-answered_half(struct builder *build, const struct reply *reply, const uint8_t *bytes)
+answered_half(struct builder *build, const struct ledger_entry *entry, const struct reply *reply,
+    const uint8_t *bytes)
 {
 	struct ledger_entry *content = ledger_content(build->state);
 
-	report(build, reply, bytes);
+	if (entry->flags & LEDGER_CURRENT)
+		report(build, reply, bytes);
 	if (content)
 		content->flags |= LEDGER_MUTE;
 }
@@ -172,7 +175,7 @@ reply_effect(struct builder *build, const struct ledger_entry *entry, const stru
 		break;
 	case VERB_BDAT:
 		if (!good && (entry->flags & LEDGER_HALF) != 0)
-			answered_half(build, reply, bytes);
+			answered_half(build, entry, reply, bytes);
 		break;
 	case LEDGER_CONTENT:
 		answered_content(build, entry, reply, bytes);
