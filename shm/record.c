@@ -50,20 +50,33 @@ rotate(uint64_t value, unsigned bits)
  * the check as well.
  */
 uint64_t
-record_checksum(const struct record *record)
+record_checksum_bytes(const void *from, size_t length)
 {
 	const uint64_t odd = 0x9e3779b97f4a7c15ull, mix = 0xc2b2ae3d27d4eb4full;
 	uint64_t lane[4] = {odd, mix, ~odd, ~mix};
-	uint64_t word, sum = CHECKED_WORDS;
-	const uint8_t *bytes = (const uint8_t *)record + sizeof(uint64_t);
+	uint64_t word, sum = length / sizeof(word);
+	const uint8_t *bytes = from;
+	size_t i = 0;
 
-	for (size_t i = 0; i < CHECKED_WORDS; i++) {
+	for (; length >= sizeof(word); length -= sizeof(word), i++) {
 		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
 		lane[i % 4] = rotate(lane[i % 4] + word * mix, 31) * odd;
 	}
-	for (unsigned i = 0; i < 4; i++)
-		sum = rotate(sum ^ lane[i], 27) * odd + mix;
+	if (length > 0) {
+		word = 0;
+		memcpy(&word, bytes + i * sizeof(word), length);
+		lane[i % 4] = rotate(lane[i % 4] + (word ^ length << 56) * mix, 31) * odd;
+	}
+	for (unsigned lanes = 0; lanes < 4; lanes++)
+		sum = rotate(sum ^ lane[lanes], 27) * odd + mix;
 	return sum ^ (sum >> 29);
+}
+
+uint64_t
+record_checksum(const struct record *record)
+{
+	return record_checksum_bytes(
+	    (const uint8_t *)record + sizeof(uint64_t), CHECKED_WORDS * sizeof(uint64_t));
 }
 
 const struct record *
@@ -161,8 +174,9 @@ add_up(const struct outlet *outlet, uint64_t *ret_input, uint64_t *ret_text, uin
 			text += length;
 			sent += length;
 			break;
-		default:
-			return false;
+		case OUTLET_SKIP:
+			text += length;
+			break;
 		}
 	}
 	*ret_input = input;
@@ -177,7 +191,7 @@ outlet_is_valid(const struct outlet *outlet, uint64_t consumed)
 {
 	uint64_t input, text, sent;
 
-	if (!add_up(outlet, &input, &text, &sent))
+	if (!add_up(outlet, &input, &text, &sent) || outlet->held > sent)
 		return false;
 	if (outlet->written > UINT64_MAX - sent || outlet->text > UINT64_MAX - text)
 		return false;
@@ -202,7 +216,8 @@ record_check(const struct record *record, uint32_t generation)
 	    (record->flags & ~FLAGS_KNOWN) != 0)
 		return false;
 	if (record->close_reason >= CLOSE_REASON_COUNT ||
-	    record->inspect_length > RECORD_INSPECT_SIZE)
+	    record->inspect_length > RECORD_INSPECT_SIZE ||
+	    record->extra_length > RECORD_EXTRA_SIZE || record->extra_half > 1)
 		return false;
 	return leg_is_valid(record, SHM_CLIENT) && leg_is_valid(record, SHM_SERVER);
 }
@@ -229,6 +244,66 @@ outlet_push(struct outlet *outlet, enum outlet_kind kind, uint32_t length)
 	return true;
 }
 
+/* Neighbours of one kind become one word. */
+static void
+merge(struct outlet *outlet)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < outlet->count; i++) {
+		uint32_t word = outlet->word[i];
+		uint32_t *last = count > 0 ? &outlet->word[count - 1] : NULL;
+
+		if (last != NULL && word_kind(*last) == word_kind(word) &&
+		    word_length(word) <= OUTLET_LENGTH_MAX - word_length(*last))
+			*last += word_length(word);
+		else
+			outlet->word[count++] = word;
+	}
+	outlet->count = count;
+}
+
+/* Splits word `index` so that its last `tail` bytes are a word of their own behind it. */
+static bool
+split(struct outlet *outlet, uint32_t index, uint32_t tail)
+{
+	uint32_t word = outlet->word[index];
+
+	if (outlet->count == OUTLET_WORDS)
+		return false;
+	memmove(&outlet->word[index + 2], &outlet->word[index + 1],
+	    (outlet->count - index - 1) * sizeof(word));
+	outlet->word[index] = word - tail;
+	outlet->word[index + 1] = make_word(word_kind(word), tail);
+	outlet->count++;
+	return true;
+}
+
+bool
+outlet_revoke(struct outlet *outlet, uint32_t length)
+{
+	uint32_t left = length;
+
+	outlet->count = word_count(outlet);
+	if (length > outlet_pending(outlet))
+		return false;
+	for (uint32_t i = word_count(outlet); left > 0 && i-- > 0;) {
+		enum outlet_kind kind = word_kind(outlet->word[i]);
+		uint32_t here = word_length(outlet->word[i]);
+
+		if (kind != OUTLET_KEEP && kind != OUTLET_INSERT)
+			continue;
+		if (here > left && !split(outlet, i++, left))
+			return false;
+		here = word_length(outlet->word[i]);
+		outlet->word[i] = make_word(kind == OUTLET_KEEP ? OUTLET_DROP : OUTLET_SKIP, here);
+		left -= here;
+	}
+	outlet->held -= length < outlet->held ? length : outlet->held;
+	merge(outlet);
+	return true;
+}
+
 /* Sum of the lengths of the kinds in the mask. */
 static uint64_t
 total(const struct outlet *outlet, unsigned kinds)
@@ -249,6 +324,14 @@ outlet_pending(const struct outlet *outlet)
 }
 
 uint64_t
+outlet_sendable(const struct outlet *outlet)
+{
+	uint64_t pending = outlet_pending(outlet);
+
+	return outlet->held < pending ? pending - outlet->held : 0;
+}
+
+uint64_t
 outlet_input_end(const struct outlet *outlet)
 {
 	return outlet->input + total(outlet, 1u << OUTLET_KEEP | 1u << OUTLET_DROP);
@@ -257,7 +340,7 @@ outlet_input_end(const struct outlet *outlet)
 uint64_t
 outlet_text_end(const struct outlet *outlet)
 {
-	return outlet->text + total(outlet, 1u << OUTLET_INSERT);
+	return outlet->text + total(outlet, 1u << OUTLET_INSERT | 1u << OUTLET_SKIP);
 }
 
 /* The sources move on by `length` of a word. */
@@ -266,7 +349,7 @@ pass(struct outlet *outlet, enum outlet_kind kind, uint32_t length)
 {
 	if (kind == OUTLET_KEEP || kind == OUTLET_DROP)
 		outlet->input += length;
-	if (kind == OUTLET_INSERT)
+	if (kind == OUTLET_INSERT || kind == OUTLET_SKIP)
 		outlet->text += length;
 	if (kind == OUTLET_KEEP || kind == OUTLET_INSERT)
 		outlet->written += length;
@@ -301,22 +384,26 @@ size_t
 outlet_pieces(const struct outlet *outlet, uint64_t skip, struct outlet_piece *pieces, size_t most)
 {
 	struct outlet at = {.input = outlet->input, .text = outlet->text};
+	uint64_t left = outlet_sendable(outlet);
 	uint32_t words = word_count(outlet);
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < words && count < most; i++) {
+	for (uint32_t i = 0; i < words && count < most && left > 0; i++) {
 		enum outlet_kind kind = word_kind(outlet->word[i]);
 		uint32_t length = word_length(outlet->word[i]);
-		uint32_t skipped = skip < length ? (uint32_t)skip : length;
 
 		if (kind == OUTLET_KEEP || kind == OUTLET_INSERT) {
+			uint32_t may = left < length ? (uint32_t)left : length;
+			uint32_t skipped = skip < may ? (uint32_t)skip : may;
+
+			left -= may;
 			skip -= skipped;
-			if (skipped < length)
+			if (skipped < may)
 				pieces[count++] = (struct outlet_piece){
 				    .kind = kind,
 				    .position =
 					(kind == OUTLET_KEEP ? at.input : at.text) + skipped,
-				    .length = length - skipped,
+				    .length = may - skipped,
 				};
 		}
 		pass(&at, kind, length);

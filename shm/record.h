@@ -23,6 +23,7 @@
 
 #define RECORD_VERSION	    2
 #define RECORD_INSPECT_SIZE 576u
+#define RECORD_EXTRA_SIZE   32768u /* one half of a chunk */
 #define OUTLET_WORDS	    26u
 
 enum outlet_kind {
@@ -97,6 +98,8 @@ bool record_read(
     const struct slot_session *session, uint32_t generation, struct record *ret_record);
 bool record_check(const struct record *record, uint32_t generation);
 uint64_t record_checksum(const struct record *record);
+/* The same arithmetic over any bytes: for what a record names but does not hold. */
+uint64_t record_checksum_bytes(const void *bytes, size_t length);
 
 /* Outlet arithmetic. */
 bool outlet_push(

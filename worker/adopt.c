@@ -2,6 +2,7 @@
 
 #include "shm/failpoint.h"
 #include "worker/commit.h"
+#include "worker/extra.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ check_outlet(const struct slot_session *shared, const struct record *record, enu
 		return false;
 	if (record->ending[leg] == ENDING_RESET)
 		return true; /* nothing of it will be sent */
-	if (written < outlet.written || written - outlet.written > outlet_pending(&outlet))
+	if (written < outlet.written || written - outlet.written > outlet_sendable(&outlet))
 		return false;
 	outlet_advance(&outlet, written - outlet.written);
 	for (uint32_t i = 0; i < outlet.count; i++) {
@@ -49,8 +50,9 @@ check_outlet(const struct slot_session *shared, const struct record *record, enu
 				return false;
 			outlet.text += length;
 			break;
-		default:
-			return false;
+		default: /* text that was taken back: nobody needs it */
+			outlet.text += length;
+			break;
 		}
 	}
 	return true;
@@ -250,6 +252,16 @@ adopt_finished(struct worker *worker, struct session *session)
 	session_settle(worker, session);
 }
 
+static bool
+state_loads(struct worker *worker, const struct slot_session *shared, const struct record *record)
+{
+	const uint8_t *extra;
+	size_t length;
+
+	return extra_find(&worker->shm, shared, record, &extra, &length) &&
+	       inspect_load(worker->state, record->inspect, record->inspect_length, extra, length);
+}
+
 void
 adopt_session(struct worker *worker, struct session *session, const struct handover_item *item)
 {
@@ -273,7 +285,7 @@ adopt_session(struct worker *worker, struct session *session, const struct hando
 		return;
 	}
 	if (!adopt_check(&worker->shm, session->slot, shared, &record, item) ||
-	    !inspect_load(worker->state, record.inspect, record.inspect_length, NULL, 0)) {
+	    !state_loads(worker, shared, &record)) {
 		adopt_broken(worker, session, item);
 		return;
 	}

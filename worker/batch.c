@@ -3,6 +3,7 @@
 #include "shm/failpoint.h"
 #include "shm/journal.h"
 #include "worker/commit.h"
+#include "worker/extra.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ _Static_assert((int)INSPECT_CLIENT == (int)SHM_CLIENT, "legs are the same");
 _Static_assert((int)INSPECT_FIN == (int)ENDING_FIN, "endings are the same");
 _Static_assert((int)INSPECT_ABORT == (int)ENDING_RESET, "endings are the same");
 _Static_assert((int)INSPECT_KEEP == (int)OUTLET_KEEP, "edits are outlet words");
+_Static_assert((int)INSPECT_DROP == (int)OUTLET_DROP, "edits are outlet words");
 _Static_assert((int)INSPECT_REASON_FINS == (int)CLOSE_FINS, "reasons are the same");
 _Static_assert((int)INSPECT_REASON_SHUTDOWN == (int)CLOSE_SHUTDOWN, "reasons are the same");
 
@@ -54,6 +56,20 @@ batch_is_over(const struct batch *batch)
 	       batch->draft->ending[SHM_SERVER] != ENDING_NONE;
 }
 
+/* The committed state, both parts. */
+static bool
+batch_load(struct batch *batch)
+{
+	struct worker *worker = batch->worker;
+	const struct record *draft = batch->draft;
+	const uint8_t *extra;
+	size_t length;
+
+	return extra_find(
+		   &worker->shm, session_shared(worker, batch->session), draft, &extra, &length) &&
+	       inspect_load(worker->state, draft->inspect, draft->inspect_length, extra, length);
+}
+
 bool
 batch_begin(struct batch *batch)
 {
@@ -74,8 +90,7 @@ batch_begin(struct batch *batch)
 	if (batch->draft->inspect_length == 0)
 		inspect_init(worker->state, batch->policy, (enum inspect_mode)custody->mode,
 		    worker->now_ms + CORE_CLOCK_AHEAD_MS);
-	else if (!inspect_load(
-		     worker->state, batch->draft->inspect, batch->draft->inspect_length, NULL, 0))
+	else if (!batch_load(batch))
 		return false;
 	batch->result = STEP_NOTHING;
 	return true;
@@ -116,6 +131,7 @@ batch_commit(struct batch *batch)
 	struct worker *worker = batch->worker;
 	struct record *draft = batch->draft;
 	size_t length;
+	int error;
 
 	batch->draft = NULL;
 	if (!batch->changed && !state_differs(batch, draft)) {
@@ -128,6 +144,13 @@ batch_commit(struct batch *batch)
 		return false;
 	}
 	draft->inspect_length = (uint16_t)length;
+	error = extra_store(worker, batch->session, draft);
+	if (error < 0) {
+		batch->result = error == -ENOBUFS ? STEP_STARVED : STEP_BROKEN;
+		batch->session->signals = batch->signals;
+		batch_drop(batch);
+		return false;
+	}
 	if (draft->ending[SHM_CLIENT] != ENDING_NONE && draft->ending[SHM_SERVER] != ENDING_NONE) {
 		draft->flags |= RECORD_DRAINING;
 		draft->deadline_ms = 0;
@@ -135,6 +158,7 @@ batch_commit(struct batch *batch)
 			draft->close_reason = CLOSE_FINS;
 	}
 	commit_publish(worker, batch->session, draft);
+	extra_settle(worker, batch->session);
 	pulse_leave(batch);
 	report_release(worker, batch->session);
 	batch->result = STEP_COMMITTED;
@@ -167,9 +191,28 @@ apply_edit(struct batch *batch, const struct inspect_input *input, const struct 
 		if (error == -ENOBUFS)
 			batch->result = STEP_STARVED;
 		return error == 0;
+	case INSPECT_REVOKE:
+		return edit->to == INSPECT_SERVER &&
+		       (session_leg_gone(batch->worker, batch->session, SHM_SERVER) ||
+			   outlet_revoke(&batch->draft->outlet[SHM_SERVER], edit->length));
 	default:
 		return false;
 	}
+}
+
+/* How much of the server's output must not leave yet. */
+static bool
+apply_held(struct batch *batch)
+{
+	struct outlet *outlet = &batch->draft->outlet[SHM_SERVER];
+	uint32_t held = batch->worker->output.held;
+
+	if (session_leg_gone(batch->worker, batch->session, SHM_SERVER))
+		held = 0;
+	if (held > outlet_pending(outlet))
+		return false;
+	outlet->held = held;
+	return true;
 }
 
 static bool
@@ -184,7 +227,7 @@ apply_edits(struct batch *batch, const struct inspect_input *input)
 		if (!apply_edit(batch, input, &output->edits[i], &passed))
 			return false;
 	batch->draft->position[input->from] += output->consumed;
-	return passed == output->consumed;
+	return passed == output->consumed && apply_held(batch);
 }
 
 static void
@@ -273,6 +316,7 @@ batch_step(struct batch *batch, struct inspect_input *input)
 		return false;
 	}
 	input->now_ms = worker->now_ms + CORE_CLOCK_AHEAD_MS;
+	input->scan = worker->scan;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		input->room[leg] = OUTLET_WORDS - WORDS_KEPT - batch->draft->outlet[leg].count;
 	pulse_enter(batch, (enum shm_leg)input->from);

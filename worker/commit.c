@@ -15,6 +15,7 @@ outlet_give_up(struct outlet *outlet, uint64_t sent)
 	outlet->text = outlet_text_end(outlet);
 	outlet->written = sent;
 	outlet->count = 0;
+	outlet->held = 0;
 }
 
 struct record *

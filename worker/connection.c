@@ -170,7 +170,7 @@ connection_want_send(struct worker *worker, struct session *session, enum shm_le
 	unsigned count;
 
 	if (side->descriptor < 0 || (side->flags & (LEG_SENDING | LEG_SHUTTING | LEG_FIN_DONE)) ||
-	    session_pending(worker, session, leg) == 0)
+	    session_sendable(worker, session, leg) == 0)
 		return;
 	message = event_loop_message(&worker->loop);
 	count = output_pieces(worker, session, leg, message->piece);

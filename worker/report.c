@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+_Static_assert(INSPECT_RULES_MAX <= COUNTER_RULES_MAX, "a counter for every rule");
+
 enum report_event_id {
 	EVENT_BUILT = 302013,
 	EVENT_TEARDOWN = 302014,
@@ -18,6 +20,7 @@ void
 report_begin(struct report *report)
 {
 	memset(&report->tally, 0, sizeof(report->tally));
+	report->rules = 0;
 	report->event_count = 0;
 	report->note_count = 0;
 }
@@ -84,6 +87,21 @@ gather_note(
 	memcpy(note->text, output->text + said->text, length);
 }
 
+static void
+gather_hits(struct report *report, const struct inspect_output *output)
+{
+	for (unsigned i = 0; i < output->hit_count && i < INSPECT_HITS_MAX; i++) {
+		const struct inspect_hit *hit = &output->hits[i];
+		uint64_t bit = UINT64_C(1) << (hit->rule % INSPECT_RULES_MAX);
+
+		if (hit->rule >= INSPECT_RULES_MAX)
+			continue;
+		report->hits[hit->rule] =
+		    hit->times + (report->rules & bit ? report->hits[hit->rule] : 0);
+		report->rules |= bit;
+	}
+}
+
 void
 report_gather(
     struct worker *worker, const struct session *session, const struct inspect_output *output)
@@ -96,6 +114,7 @@ report_gather(
 		gather_event(report, custody, output, &output->events[i]);
 	for (unsigned i = 0; i < output->note_count && report->note_count < REPORT_NOTES; i++)
 		gather_note(report, output, &output->notes[i]);
+	gather_hits(report, output);
 	tally->steps++;
 	tally->commands += output->tally.commands;
 	tally->replies += output->tally.replies;
@@ -126,6 +145,11 @@ release_counters(struct worker *worker, const struct slot_custody *custody)
 	    {COUNTER_RULE_EHLO, tally->ehlo_removed},
 	};
 
+	for (uint64_t left = worker->report.rules; left != 0; left &= left - 1) {
+		uint32_t rule = (uint32_t)__builtin_ctzll(left);
+
+		counter_add_rule(block, custody->policy_slot, rule, worker->report.hits[rule]);
+	}
 	counter_add(block, COUNTER_steps, tally->steps);
 	counter_add(block, COUNTER_commands, tally->commands);
 	counter_add(block, COUNTER_replies, tally->replies);

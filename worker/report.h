@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define REPORT_EVENTS 24u
+#define REPORT_EVENTS 36u
 #define REPORT_NOTES  32u
 
 struct report_tally {
@@ -33,6 +33,8 @@ struct report_tally {
 
 struct report {
 	struct report_tally tally;
+	uint64_t rules;			  /* bit = rule with hits */
+	uint32_t hits[INSPECT_RULES_MAX]; /* of the rules with a bit */
 	unsigned event_count;
 	unsigned note_count;
 	struct event event[REPORT_EVENTS];

@@ -56,6 +56,17 @@ session_pending(const struct worker *worker, const struct session *session, enum
 	return outlet_pending(outlet) - (session->leg[leg].sent - outlet->written);
 }
 
+uint64_t
+session_sendable(const struct worker *worker, const struct session *session, enum shm_leg leg)
+{
+	const struct outlet *outlet;
+
+	if (session_leg_gone(worker, session, leg))
+		return 0;
+	outlet = &session_record(worker, session)->outlet[leg];
+	return outlet_sendable(outlet) - (session->leg[leg].sent - outlet->written);
+}
+
 /* The leg's outlet as it is now: without what the kernel has taken. */
 static struct outlet
 outlet_now(const struct worker *worker, const struct session *session, enum shm_leg leg)

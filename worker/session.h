@@ -127,6 +127,9 @@ const struct slot_custody *session_custody(
 /* Output committed for a leg and not yet taken by the kernel. */
 uint64_t session_pending(
     const struct worker *worker, const struct session *session, enum shm_leg leg);
+/* The part of it that may leave now. */
+uint64_t session_sendable(
+    const struct worker *worker, const struct session *session, enum shm_leg leg);
 /* First input position of leg L that is still needed. */
 uint64_t session_needed(
     const struct worker *worker, const struct session *session, enum shm_leg leg);

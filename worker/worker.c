@@ -70,6 +70,7 @@ worker_open(struct worker *worker, uint32_t index, uint32_t owner, const char **
 	worker->index = index;
 	worker->owner = owner;
 	worker->handover = WORKER_FD_HANDOVER;
+	worker->scan = inspect_scan_best();
 	raise_descriptor_limit();
 	error = worker_attach(worker, ret_step);
 	if (error == 0)

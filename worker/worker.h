@@ -52,7 +52,9 @@ struct worker {
 	struct counter_block *counters;
 	struct inspect *state; /* the core's native state of the step under way */
 	struct inspect_output output;
+	enum inspect_scan scan;			/* what this CPU can */
 	uint8_t scratch[2 * INSPECT_LOOKAHEAD]; /* input that straddles chunks */
+	uint8_t extra[INSPECT_EXTRA_SIZE]; /* second part of a state, on its way to shared memory */
 };
 
 /* Maps the regions from the inherited descriptors and allocates. 0 or -errno; *ret_step names

@@ -26,12 +26,27 @@ require(bool holds)
 		abort();
 }
 
+/* What is taken back is passed over: the sources end where they did. */
+static void
+try_revoke(const struct outlet *outlet, uint64_t length)
+{
+	struct outlet rest = *outlet;
+	uint64_t pending = outlet_pending(outlet);
+
+	if (length > UINT32_MAX || !outlet_revoke(&rest, (uint32_t)length))
+		return;
+	require(rest.count <= OUTLET_WORDS);
+	require(outlet_pending(&rest) == pending - length);
+	require(outlet_input_end(&rest) == outlet_input_end(outlet));
+	require(outlet_text_end(&rest) == outlet_text_end(outlet));
+}
+
 static void
 try_outlet(const struct outlet *outlet, bool checked)
 {
 	struct outlet_piece piece[OUTLET_WORDS];
-	uint64_t pending = outlet_pending(outlet);
-	const uint64_t skips[] = {0, 1, pending / 2, pending, UINT64_MAX};
+	uint64_t pending = outlet_pending(outlet), may = outlet_sendable(outlet);
+	const uint64_t skips[] = {0, 1, may / 2, may, UINT64_MAX};
 
 	for (size_t i = 0; i < sizeof(skips) / sizeof(skips[0]); i++) {
 		size_t count = outlet_pieces(outlet, skips[i], piece, OUTLET_WORDS);
@@ -43,16 +58,18 @@ try_outlet(const struct outlet *outlet, bool checked)
 			require(piece[k].length > 0);
 			sum += piece[k].length;
 		}
-		require(sum == (skips[i] < pending ? pending - skips[i] : 0));
-		outlet_advance(&rest, skips[i] < pending ? skips[i] : pending);
+		require(sum == (skips[i] < may ? may - skips[i] : 0));
+		outlet_advance(&rest, skips[i] < may ? skips[i] : may);
 		require(rest.count <= OUTLET_WORDS);
-		require(outlet_pending(&rest) == sum);
+		require(outlet_pending(&rest) == pending - (skips[i] < may ? skips[i] : may));
 		require(outlet_input_end(&rest) == outlet_input_end(outlet));
 		require(outlet_text_end(&rest) == outlet_text_end(outlet));
 		for (unsigned k = 0; k < 2 * OUTLET_WORDS; k++)
 			(void)outlet_push(&rest, 1 + k % 3, 1);
 		require(rest.count <= OUTLET_WORDS);
 	}
+	try_revoke(outlet, pending / 3);
+	try_revoke(outlet, pending);
 	if (checked) {
 		require(outlet->written + pending >= pending);
 		require(outlet_text_end(outlet) >= outlet->text);

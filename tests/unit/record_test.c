@@ -389,6 +389,70 @@ test_outlet_pieces_are_bounded(void **state)
 	assert_int_equal(outlet.count, 0);
 }
 
+static struct outlet
+outlet_of(const uint32_t *words, uint32_t count)
+{
+	struct outlet outlet = {.written = 1000, .input = 5000, .text = 70};
+
+	for (uint32_t i = 0; i < count; i++)
+		assert_true(outlet_push(
+		    &outlet, (enum outlet_kind)(words[i] >> 30), words[i] & OUTLET_LENGTH_MAX));
+	return outlet;
+}
+
+#define WORD(kind, length) ((uint32_t)OUTLET_##kind << 30 | (length))
+
+static void
+test_held_output_is_no_piece(void **state)
+{
+	const uint32_t words[] = {WORD(KEEP, 100), WORD(INSERT, 10), WORD(KEEP, 50)};
+	struct outlet outlet = outlet_of(words, 3);
+	struct outlet_piece piece[OUTLET_WORDS];
+
+	(void)state;
+	outlet.held = 55;
+	assert_int_equal(outlet_pending(&outlet), 160);
+	assert_int_equal(outlet_sendable(&outlet), 105);
+	assert_int_equal(outlet_pieces(&outlet, 0, piece, OUTLET_WORDS), 2);
+	assert_int_equal(piece[0].length, 100);
+	assert_int_equal(piece[1].kind, OUTLET_INSERT);
+	assert_int_equal(piece[1].length, 5);
+	assert_int_equal(outlet_pieces(&outlet, 103, piece, OUTLET_WORDS), 1);
+	assert_int_equal(piece[0].position, 73);
+	assert_int_equal(piece[0].length, 2);
+	assert_int_equal(outlet_pieces(&outlet, 105, piece, OUTLET_WORDS), 0);
+	outlet.held = 160;
+	assert_int_equal(outlet_pieces(&outlet, 0, piece, OUTLET_WORDS), 0);
+}
+
+static void
+test_revoke(void **state)
+{
+	const uint32_t words[] = {WORD(KEEP, 100), WORD(DROP, 3), WORD(INSERT, 10), WORD(KEEP, 50)};
+	struct outlet outlet = outlet_of(words, 4), whole = outlet;
+	struct outlet_piece piece[OUTLET_WORDS];
+
+	(void)state;
+	outlet.held = 70;
+	assert_true(outlet_revoke(&outlet, 70)); /* 50 and 10, and 10 of the first */
+	assert_int_equal(outlet.held, 0);
+	assert_int_equal(outlet_pending(&outlet), 90);
+	assert_int_equal(outlet_input_end(&outlet), outlet_input_end(&whole));
+	assert_int_equal(outlet_text_end(&outlet), outlet_text_end(&whole));
+	assert_int_equal(outlet.count, 4); /* KEEP 90, DROP 13, SKIP 10, DROP 50 */
+	assert_int_equal(outlet.word[1], WORD(DROP, 13));
+	assert_int_equal(outlet.word[2], WORD(SKIP, 10));
+	assert_true(outlet_push(&outlet, OUTLET_INSERT, 6)); /* RSET */
+	assert_int_equal(outlet_pieces(&outlet, 0, piece, OUTLET_WORDS), 2);
+	assert_int_equal(piece[1].position, 80); /* behind the text that was taken back */
+	outlet_advance(&outlet, 96);
+	assert_int_equal(outlet.count, 0);
+	assert_int_equal(outlet.written, 1096);
+	assert_int_equal(outlet.input, 5153);
+	assert_int_equal(outlet.text, 86);
+	assert_false(outlet_revoke(&outlet, 1));
+}
+
 int
 main(void)
 {
@@ -406,6 +470,8 @@ main(void)
 	    TEST(test_outlet_push_merges_and_fills),
 	    TEST(test_outlet_sends_what_was_committed),
 	    TEST(test_outlet_pieces_are_bounded),
+	    cmocka_unit_test(test_held_output_is_no_piece),
+	    cmocka_unit_test(test_revoke),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
