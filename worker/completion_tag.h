@@ -15,7 +15,6 @@ enum completion_operation {
 	COMPLETION_READ,
 	COMPLETION_POLL,
 	COMPLETION_SEND,
-	COMPLETION_SHUTDOWN,
 	COMPLETION_CANCEL,
 	COMPLETION_HANDOVER_POLL, /* the hand-over socket is readable: no slot */
 	COMPLETION_HANDOVER_SEND, /* a packet of requests has left: no slot */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 /* A chunk with less room than this is exchanged for a fresh one while nothing in it is needed. */
 #define CHUNK_ROOM_MIN (SHM_CHUNK_SIZE / 2)
@@ -169,7 +170,7 @@ connection_want_send(struct worker *worker, struct session *session, enum shm_le
 	struct io_uring_sqe *entry;
 	unsigned count;
 
-	if (side->descriptor < 0 || (side->flags & (LEG_SENDING | LEG_SHUTTING | LEG_FIN_DONE)) ||
+	if (side->descriptor < 0 || (side->flags & (LEG_SENDING | LEG_FIN_DONE)) ||
 	    session_sendable(worker, session, leg) == 0)
 		return;
 	message = event_loop_message(&worker->loop);
@@ -186,6 +187,19 @@ connection_want_send(struct worker *worker, struct session *session, enum shm_le
 	}
 	message->header.msg_iovlen = count;
 	io_uring_prep_sendmsg(entry, side->descriptor, &message->header, MSG_NOSIGNAL);
+}
+
+/* By the system call: the ring would give a SHUTDOWN to another thread, which costs more than all
+ * else about the session's end.  Where there is no connection left (ENOTCONN) there is nothing that
+ * a FIN could end, and what has ended it is read. */
+static void
+end_by_fin(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+
+	shutdown(side->descriptor, SHUT_WR);
+	side->flags |= LEG_FIN_DONE;
+	session->active_ms = worker->now_ms;
 }
 
 static void
@@ -214,13 +228,12 @@ connection_want_end(struct worker *worker, struct session *session, enum shm_leg
 		return;
 	switch (record->ending[leg]) {
 	case ENDING_FIN:
-		if ((side->flags & (LEG_FIN_DONE | LEG_SHUTTING | LEG_SENDING)) ||
+		if ((side->flags & (LEG_FIN_DONE | LEG_SENDING)) ||
 		    session_pending(worker, session, leg) != 0)
 			return;
 		FAILPOINT(before_end);
-		side->flags |= LEG_SHUTTING;
-		io_uring_prep_shutdown(leg_submit(worker, session, leg, COMPLETION_SHUTDOWN),
-		    side->descriptor, SHUT_WR);
+		end_by_fin(worker, session, leg);
+		FAILPOINT(after_end);
 		return;
 	case ENDING_RESET:
 		end_by_reset(worker, session, leg);
@@ -248,8 +261,7 @@ connection_cancel(struct worker *worker, struct session *session, enum shm_leg l
 {
 	struct leg *side = &session->leg[leg];
 
-	if (side->descriptor < 0 ||
-	    (side->read == READ_NONE && !(side->flags & (LEG_SENDING | LEG_SHUTTING))))
+	if (side->descriptor < 0 || (side->read == READ_NONE && !(side->flags & LEG_SENDING)))
 		return;
 	io_uring_prep_cancel_fd(leg_submit(worker, session, leg, COMPLETION_CANCEL),
 	    side->descriptor, IORING_ASYNC_CANCEL_ALL);
@@ -348,23 +360,6 @@ complete_send(struct worker *worker, struct session *session, enum shm_leg leg, 
 	return NEWS_OUTPUT;
 }
 
-static enum connection_news
-complete_shutdown(struct worker *worker, struct session *session, enum shm_leg leg, int result)
-{
-	struct leg *side = &session->leg[leg];
-
-	side->flags &= (uint16_t)~LEG_SHUTTING;
-	if (result == -ECANCELED)
-		return NEWS_OUTPUT;
-	FAILPOINT(after_end);
-	/* ENOTCONN: there is no connection left that a FIN could end. */
-	if (result < 0)
-		return leg_broken(session, leg);
-	side->flags |= LEG_FIN_DONE;
-	session->active_ms = worker->now_ms;
-	return NEWS_OUTPUT;
-}
-
 enum connection_news
 connection_complete(
     struct worker *worker, struct session *session, const struct completion_tag *tag, int result)
@@ -382,8 +377,6 @@ connection_complete(
 		return NEWS_OUTPUT;
 	case COMPLETION_SEND:
 		return complete_send(worker, session, leg, result);
-	case COMPLETION_SHUTDOWN:
-		return complete_shutdown(worker, session, leg, result);
 	default:
 		return NEWS_NONE;
 	}

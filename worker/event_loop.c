@@ -6,7 +6,7 @@
 #define COMPLETION_ENTRIES 8192u
 
 static const uint8_t allowed_operations[] = {IORING_OP_NOP, IORING_OP_RECV, IORING_OP_SEND,
-    IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_SHUTDOWN, IORING_OP_ASYNC_CANCEL};
+    IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
 
 #define ALLOWED_OPERATIONS (sizeof(allowed_operations) / sizeof(allowed_operations[0]))
 

@@ -64,6 +64,7 @@ lockdown_landlock(void)
 static const int allowed_calls[] = {
     SCMP_SYS(io_uring_enter),
     SCMP_SYS(recvmsg),
+    SCMP_SYS(shutdown),
     SCMP_SYS(close),
     SCMP_SYS(clock_gettime),
     SCMP_SYS(rt_sigreturn),

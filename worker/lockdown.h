@@ -4,7 +4,7 @@
  * Called once by the worker, when its memory is mapped and its ring stands: no new privileges, no
  * core dump and no attachment by its own user (undumpable), an empty Landlock set where the kernel
  * has Landlock, and a seccomp filter that leaves io_uring_enter (the ring itself is restricted),
- * recvmsg for the hand-overs, close, the clock and the exits.  Anything else kills the process
+ * recvmsg for the hand-overs, shutdown, close, the clock and the exits.  Anything else kills the process
  * with SIGSYS, which the supervisor counts as a fault.
  *
  * 0 or -errno; *ret_step names what was refused.

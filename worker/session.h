@@ -35,7 +35,6 @@ enum leg_flag {
 	LEG_END = 1 << 0,	  /* the peer's FIN was received */
 	LEG_RESET = 1 << 1,	  /* broken: nothing more can be received or sent */
 	LEG_SENDING = 1 << 2,	  /* one send is under way */
-	LEG_SHUTTING = 1 << 3,	  /* SHUTDOWN is under way */
 	LEG_FIN_DONE = 1 << 4,	  /* our FIN follows what was sent */
 	LEG_RESET_ASKED = 1 << 5, /* the supervisor was asked to reset it */
 	LEG_PARKED = 1 << 6,	  /* idle: wait by poll */
