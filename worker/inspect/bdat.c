@@ -151,7 +151,6 @@ announce(struct builder *build, size_t length)
 
 	if ((state->flags & STATE_CHUNKED) == 0) {
 		message_content(state);
-		content_begin(state);
 		state->flags |= STATE_CHUNKED;
 	}
 	if (state->mode == INSPECT_MODE_INSPECT && (build->policy->needs & INSPECT_NEED_HOLD) != 0)

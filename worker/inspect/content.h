@@ -5,6 +5,11 @@
  * are; a line ends at LF there too) in stream order, and only when policy->needs is not 0.
  * Follows header block, body and MIME parts (RFC 5322 2.2, RFC 2045, RFC 2046): names of fields
  * count only where a line begins.  Nothing here changes an octet.
+ *
+ * A header block ends at its first empty line; what stands before that is header, lawful or not.
+ * Lines of the message's own header are header lines, all others body lines.  `match not` on a
+ * length of lines is judged once, at the end of the header or of the content, by its longest
+ * line.
  */
 #ifndef INSPECT_CONTENT_H
 #define INSPECT_CONTENT_H

@@ -1,5 +1,6 @@
 #include "worker/inspect/message.h"
 
+#include "worker/inspect/content.h"
 #include "worker/inspect/ledger.h"
 
 #include <string.h>
@@ -37,6 +38,7 @@ message_content(struct inspect *state)
 	state->nuls = 0;
 	state->drained = 0;
 	state->body = BODY_LINE;
+	content_begin(state);
 }
 
 void

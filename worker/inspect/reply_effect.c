@@ -1,6 +1,5 @@
 #include "worker/inspect/reply_effect.h"
 
-#include "worker/inspect/content.h"
 #include "worker/inspect/ending.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/message.h"
@@ -41,7 +40,6 @@ answered_data(struct builder *build, unsigned code)
 	state->flags &= ~(uint32_t)STATE_EARLY;
 	if (code == 354 && (state->flags & STATE_CLIENT_END) == 0) {
 		message_content(state);
-		content_begin(state);
 		hold_begin(build);
 		phase_move(state, PHASE_CONTENT);
 	} else if (early && code != 421) {

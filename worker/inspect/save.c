@@ -111,31 +111,87 @@ inspect_save(const struct inspect *state, uint8_t *buffer, size_t size)
 	return FIRST_SIZE;
 }
 
+/* The second part: its head, the boundaries that are open, the field under way. */
+#define HEAD_SIZE offsetof(struct content_extra, boundary)
+
+static size_t
+boundaries_size(const struct content_extra *extra)
+{
+	return extra->boundaries * sizeof(extra->boundary[0]);
+}
+
 size_t
 inspect_save_extra(const struct inspect *state, uint8_t *buffer, size_t size)
 {
 	const struct content_extra *extra = &state->extra;
+	size_t boundaries = boundaries_size(extra);
+	size_t length = HEAD_SIZE + boundaries + extra->field_length;
 
-	if ((extra->field_length == 0 && extra->boundaries == 0) || size < sizeof(*extra))
+	if ((extra->field_length == 0 && extra->boundaries == 0) || size < length)
 		return 0;
-	memcpy(buffer, extra, sizeof(*extra));
-	return sizeof(*extra);
+	memcpy(buffer, extra, HEAD_SIZE + boundaries);
+	memcpy(buffer + HEAD_SIZE + boundaries, extra->field, extra->field_length);
+	return length;
+}
+
+/* False: not what inspect_save_extra() has written. */
+static bool
+load_extra(struct content_extra *extra, const uint8_t *buffer, size_t length)
+{
+	memset(extra, 0, HEAD_SIZE);
+	if (length == 0)
+		return true;
+	if (length < HEAD_SIZE || length > sizeof(*extra))
+		return false;
+	memcpy(extra, buffer, HEAD_SIZE);
+	if (extra->boundaries > CONTENT_BOUNDARIES || extra->field_length > CONTENT_FIELD_MAX ||
+	    length != HEAD_SIZE + boundaries_size(extra) + extra->field_length)
+		return false;
+	memcpy(extra->boundary, buffer + HEAD_SIZE, boundaries_size(extra));
+	memcpy(extra->field, buffer + HEAD_SIZE + boundaries_size(extra), extra->field_length);
+	return extra->boundaries != 0 || extra->field_length != 0;
+}
+
+static bool
+extra_check(const struct content_extra *extra)
+{
+	for (unsigned i = 0; i < sizeof(extra->spare); i++)
+		if (extra->spare[i])
+			return false;
+	for (unsigned i = 0; i < extra->boundaries; i++)
+		if (extra->boundary[i].length == 0 ||
+		    extra->boundary[i].length > CONTENT_BOUNDARY_MAX || extra->boundary[i].spare)
+			return false;
+	return true;
+}
+
+/* What is collected is there, and nothing else is. */
+static bool
+content_check(const struct inspect *state)
+{
+	uint32_t collects = state->content_flags & (CONTENT_FIELD | CONTENT_DASHES);
+
+	return (state->content_flags & ~(uint32_t)CONTENT_FLAGS_ALL) == 0 &&
+	       state->content_part < CONTENT_PARTS &&
+	       collects != (CONTENT_FIELD | CONTENT_DASHES) &&
+	       (collects != 0) == (state->extra.field_length != 0) && extra_check(&state->extra);
+}
+
+static bool
+load_first(struct inspect *state, const uint8_t *buffer, size_t length)
+{
+	if (length != FIRST_SIZE)
+		return false;
+	memcpy(state, buffer, FIRST_SIZE);
+	return save_check(state);
 }
 
 bool
 inspect_load(struct inspect *state, const uint8_t *buffer, size_t length, const uint8_t *extra,
     size_t extra_length)
 {
-	if (length != FIRST_SIZE)
-		return false;
-	memcpy(state, buffer, FIRST_SIZE);
-	state->extra.field_length = 0;
-	state->extra.boundaries = 0;
-	if (extra_length != 0 && extra_length != sizeof(state->extra))
-		return false;
-	if (extra_length != 0)
-		memcpy(&state->extra, extra, sizeof(state->extra));
-	return save_check(state);
+	return load_first(state, buffer, length) &&
+	       load_extra(&state->extra, extra, extra_length) && content_check(state);
 }
 
 /* A reply is only written whole, so whenever the session is not opaque one may follow. */
@@ -144,7 +200,7 @@ inspect_last_words(const uint8_t *saved, size_t length)
 {
 	struct inspect state;
 
-	if (!inspect_load(&state, saved, length, NULL, 0) || state.phase == PHASE_OPAQUE ||
+	if (!load_first(&state, saved, length) || state.phase == PHASE_OPAQUE ||
 	    state.ending[INSPECT_CLIENT] != INSPECT_OPEN)
 		return NULL;
 	if (state.flags & STATE_ENHANCED)

@@ -109,6 +109,16 @@ struct ledger_entry {
 	uint8_t rule;  /* ordinal of the rule in whose name it does, from 1; 0 none */
 };
 
+enum content_flag {
+	CONTENT_FIELD = 1 << 0,	   /* extra.field takes a header field */
+	CONTENT_DASHES = 1 << 1,   /* extra.field takes a line that may be a boundary */
+	CONTENT_CR_FIRST = 1 << 2, /* the line under way began with CR */
+	CONTENT_CR_LAST = 1 << 3,  /* the last octet was CR */
+	CONTENT_NAMED = 1 << 4,	   /* a rule on names has held in this part */
+	CONTENT_MESSAGE = 1 << 5,  /* the part is a message itself: a header follows its header */
+	CONTENT_FLAGS_ALL = (1 << 6) - 1,
+};
+
 struct content_boundary {
 	uint8_t length;
 	uint8_t text[CONTENT_BOUNDARY_MAX];
@@ -148,7 +158,9 @@ struct inspect {
 	uint32_t skipped;	/* octets of the line that is too long */
 	uint32_t held;		/* octets of output toward the server that are held back */
 	uint32_t column;	/* content octets of the line under way, without its end */
-	uint32_t content_flags; /* private to the modules of content */
+	uint32_t line_judged;	/* length of the line under way at which a rule was asked last */
+	uint32_t longest;	/* of the lines of this part of the content, for `match not` */
+	uint32_t content_flags; /* enum content_flag */
 	uint8_t hold;		/* enum state_hold */
 	uint8_t hold_kind;	/* kind of the last edit that is held */
 	uint8_t hold_words;
