@@ -142,6 +142,16 @@ collect(struct inspect *state, const uint8_t *octets, size_t length)
 	extra->field_length = (uint16_t)(extra->field_length + length);
 }
 
+/* The line end is no part of a field (RFC 5322 2.2.3). */
+static void
+unfold(struct inspect *state)
+{
+	struct content_extra *extra = &state->extra;
+
+	if (extra->field_length > 1 && extra->field[extra->field_length - 1] == '\r')
+		extra->field_length--;
+}
+
 static void
 collect_end(struct inspect *state)
 {
@@ -220,6 +230,8 @@ end_header_line(struct builder *build)
 		return false;
 	if (state->content_flags & CONTENT_DASHES)
 		end_dashes(state);
+	else
+		unfold(state);
 	end_line(state, line_length(state));
 	return true;
 }

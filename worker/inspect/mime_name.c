@@ -42,7 +42,7 @@ struct search {
 static bool
 is_space(uint8_t c)
 {
-	return c == ' ' || c == '\t';
+	return c == ' ' || c == '\t' || c == '\r';
 }
 
 /* The place of the quote that ends the one at `start`, or `length`. */
