@@ -75,11 +75,51 @@ add_duration(struct text *text, const struct event *event, unsigned index)
 	text_add_string(text, duration);
 }
 
+/* 108004 and 108005: n3 is 1 for a reply of the server. */
+static bool
+is_reply(const struct event *event)
+{
+	return event->number[3] != 0;
+}
+
+static void
+add_classification(struct text *text, const struct event *event, unsigned index)
+{
+	(void)index;
+	text_add_string(text, event->rule != 0 ? "ESMTP Classification" : "ESMTP Parameter");
+}
+
+static void
+add_side(struct text *text, const struct event *event, unsigned index)
+{
+	(void)index;
+	text_add_string(text, is_reply(event) ? "Response" : "Request");
+}
+
+static void
+add_direction(struct text *text, const struct event *event, unsigned index)
+{
+	add_interface(text, event, is_reply(event) ? !index : index);
+}
+
+static void
+add_match(struct text *text, const struct event *event, unsigned index)
+{
+	if (event->rule != 0)
+		text_printf(text, "matched Class %" PRIu32 ": ", event->rule);
+	add_text(text, event, index);
+}
+
 static const struct word words[] = {
     {"client", add_client, SHM_CLIENT},
     {"server", add_client, SHM_SERVER},
     {"outside", add_interface, SHM_CLIENT},
     {"inside", add_interface, SHM_SERVER},
+    {"classification", add_classification, 0},
+    {"side", add_side, 0},
+    {"source", add_direction, SHM_CLIENT},
+    {"destination", add_direction, SHM_SERVER},
+    {"match", add_match, 1},
     {"session", add_session, 0},
     {"text0", add_text, 0},
     {"text1", add_text, 1},

@@ -2,6 +2,8 @@
 
 #include "daemon/manager/config_lines.h"
 #include "daemon/manager/show_json.h"
+#include "daemon/policy/match_rule.h"
+#include "daemon/policy/print.h"
 #include "shm/counters.h"
 #include "worker/inspect/policy.h"
 
@@ -20,6 +22,14 @@ struct map_counts {
 	uint64_t resets;
 	uint64_t banners;
 	uint64_t ehlo;
+	uint64_t rule[INSPECT_RULES_MAX];
+};
+
+/* The match lines of a map in the words of the configuration, those with an action only. */
+struct match_lines {
+	unsigned count;
+	char match[INSPECT_RULES_MAX][MATCH_RULE_TEXT];
+	char action[INSPECT_RULES_MAX][MATCH_RULE_TEXT];
 };
 
 /* The printer's own lines in words; a line that is longer is cut, none of ours is. */
@@ -31,6 +41,7 @@ struct words {
 
 struct show {
 	const struct shm *shm;
+	const struct config *config;
 	const struct lines *lines;
 	struct text *out;
 	json_t *policies; /* NULL: text */
@@ -85,22 +96,57 @@ count_map(const struct shm *shm, const char *map)
 		counts.resets += counter_total_rule(shm, i, COUNTER_RULE_RESETS);
 		counts.banners += counter_total_rule(shm, i, COUNTER_RULE_BANNERS);
 		counts.ehlo += counter_total_rule(shm, i, COUNTER_RULE_EHLO);
+		for (unsigned rule = 0; rule < INSPECT_RULES_MAX; rule++)
+			counts.rule[rule] += counter_total_rule(shm, i, rule);
 	}
 	return counts;
+}
+
+static void
+keep_line(void *context, const char *text)
+{
+	struct match_lines *lines = context;
+
+	if (strncmp(text, " match ", 7) == 0) {
+		if (lines->count < INSPECT_RULES_MAX)
+			snprintf(lines->match[lines->count], MATCH_RULE_TEXT, "%s", text + 1);
+		return;
+	}
+	/* Behind a match a line of two blanks is its action. */
+	if (strncmp(text, "  ", 2) == 0 && lines->count < INSPECT_RULES_MAX &&
+	    lines->match[lines->count][0] != '\0')
+		snprintf(lines->action[lines->count++], MATCH_RULE_TEXT, "%s", text + 2);
+}
+
+static json_t *
+rules_json(const struct match_lines *lines, const struct map_counts *counts)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < lines->count; i++)
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:b, s:I}", "match", lines->match[i] + 6, "action",
+			      lines->action[i], "log", strstr(lines->action[i], "log") != NULL,
+			      "packets", (json_int_t)counts->rule[i]));
+	return list;
 }
 
 static void
 add_inspect(struct show *show, const char *map)
 {
 	struct map_counts counts = count_map(show->shm, map);
+	struct match_lines lines = {0};
+	const struct config_writer writer = {keep_line, &lines};
 
+	print_map_whole(show->config, map, &writer);
 	if (show->policies != NULL) {
 		json_array_append_new(show->classes,
-		    json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "inspect", "esmtp", "map",
-			map, "packets", (json_int_t)counts.packets, "drops",
+		    json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "inspect", "esmtp",
+			"map", map, "packets", (json_int_t)counts.packets, "drops",
 			(json_int_t)counts.drops, "resets", (json_int_t)counts.resets,
 			"banners_masked", (json_int_t)counts.banners, "ehlo_lines_masked",
-			(json_int_t)counts.ehlo, "mask_banner", counts.masks_banner));
+			(json_int_t)counts.ehlo, "mask_banner", counts.masks_banner, "matches",
+			rules_json(&lines, &counts)));
 		return;
 	}
 	text_printf(show->out,
@@ -109,9 +155,9 @@ add_inspect(struct show *show, const char *map)
 	    map, counts.packets, counts.drops, counts.resets);
 	if (counts.masks_banner)
 		text_printf(show->out, "        mask-banner, count %" PRIu64 "\n", counts.banners);
-	text_printf(show->out,
-	    "        match ehlo-reply-parameter others\n          mask, packet %" PRIu64 "\n",
-	    counts.ehlo);
+	for (unsigned i = 0; i < lines.count; i++)
+		text_printf(show->out, "        %s\n          %s, packet %" PRIu64 "\n",
+		    lines.match[i], lines.action[i], counts.rule[i]);
 }
 
 static void
@@ -170,7 +216,7 @@ void
 show_service_policy(const struct shm *shm, const struct config *config, bool json, struct text *out)
 {
 	struct lines lines;
-	struct show show = {shm, &lines, out, json ? json_array() : NULL, NULL};
+	struct show show = {shm, config, &lines, out, json ? json_array() : NULL, NULL};
 
 	lines_init(&lines);
 	config_lines(&lines, config, NULL, false);

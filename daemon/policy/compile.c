@@ -1,5 +1,6 @@
 #include "daemon/policy/compile.h"
 
+#include "daemon/policy/builtin_map.h"
 #include "daemon/policy/print.h"
 #include "shm/slot.h"
 
@@ -51,14 +52,31 @@ hash_map(const struct config *config, const struct compiled_image *image,
 	return good;
 }
 
+/* Parameters, and the match lines that have an action: their order is their number. */
+static void
+apply_map(const struct config_map *map, struct inspect_policy *policy)
+{
+	parameters_apply(&map->parameters, policy);
+	policy->rules = 0;
+	memset(policy->rule, 0, sizeof(policy->rule));
+	for (unsigned i = 0; i < map->rules; i++) {
+		if (map->rule[i].acts)
+			policy->rule[policy->rules++] = map->rule[i].rule;
+	}
+	inspect_policy_finish(policy);
+}
+
 static void
 build_image(const struct config *config, struct compiled *compiled, struct compiled_image *image)
 {
 	struct inspect_policy policy;
 	inspect_policy_default(&policy, config->hostname, strlen(config->hostname));
 	const struct config_map *map = tree_find_map((struct config *)config, image->name);
+	const struct builtin_map *builtin = builtin_map_find(image->name);
 	if (map != NULL)
-		parameters_apply(&map->parameters, &policy);
+		apply_map(map, &policy);
+	else if (builtin != NULL && builtin->compat != INSPECT_COMPAT_NONE)
+		inspect_policy_compat(&policy, builtin->compat);
 	_Static_assert(sizeof(policy) <= sizeof(image->bytes), "a policy has room in its image");
 	memcpy(image->bytes, &policy, sizeof(policy));
 	image->size = sizeof(policy);
@@ -123,7 +141,8 @@ check_references(const struct config *config, struct compiled *compiled)
 		const struct config_policy *policy = &config->policy[i];
 		for (unsigned j = 0; j < policy->classes; j++) {
 			const char *map = policy->class_of[j].map;
-			if (map[0] != '\0' && tree_find_map(readable, map) == NULL)
+			if (map[0] != '\0' && builtin_map_find(map) == NULL &&
+			    tree_find_map(readable, map) == NULL)
 				add_error(compiled,
 				    "policy-map %s: there is no policy-map type inspect esmtp %s",
 				    policy->name, map);

@@ -88,6 +88,12 @@ edit_esmtp_description(struct edit *edit)
 }
 
 void
+edit_nothing(struct edit *edit)
+{
+	(void)edit;
+}
+
+void
 edit_parameters(struct edit *edit)
 {
 	if (edit_current_map(edit) != NULL)

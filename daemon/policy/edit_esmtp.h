@@ -8,6 +8,7 @@
 
 void edit_esmtp_map(struct edit *edit);
 void edit_esmtp_description(struct edit *edit);
+void edit_nothing(struct edit *edit); /* what the ASA prints and is so here */
 void edit_parameters(struct edit *edit);
 void edit_banner(struct edit *edit);
 void edit_allow_tls(struct edit *edit);

@@ -1,5 +1,6 @@
 #include "daemon/policy/edit_policy.h"
 
+#include "daemon/policy/builtin_map.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -137,10 +138,14 @@ edit_inspect(struct edit *edit)
 	const char *name = grammar_value(edit->match, VALUE_MAP, 0);
 	const char *map = name == NULL || strcmp(name, CONFIG_DEFAULT_MAP) == 0 ? "" : name;
 	if (!edit->match->negated) {
-		if (map[0] != '\0' && tree_find_map(edit->config, map) == NULL)
+		const struct builtin_map *builtin = builtin_map_find(map);
+		if (map[0] != '\0' && builtin == NULL && tree_find_map(edit->config, map) == NULL) {
 			edit_refuse(edit, "there is no policy-map type inspect esmtp %s", map);
-		else
-			set_treatment(edit, CONFIG_INSPECT, map);
+			return;
+		}
+		set_treatment(edit, CONFIG_INSPECT, map);
+		if (builtin != NULL && builtin->harm != NULL)
+			edit_warn(edit, "WARNING: %s is %s", map, builtin->harm);
 		return;
 	}
 	const struct config_class *class = edit_current_class(edit);

@@ -1,6 +1,7 @@
 #include "daemon/policy/grammar.h"
 
 #include "daemon/policy/edit_esmtp.h"
+#include "daemon/policy/edit_match.h"
 #include "daemon/policy/edit_mode.h"
 #include "daemon/policy/edit_policy.h"
 #include "daemon/policy/edit_static.h"

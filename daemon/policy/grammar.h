@@ -29,6 +29,7 @@ enum grammar_level {
 	GRAMMAR_PARAMETERS = 1 << 5,
 	GRAMMAR_CLASS = 1 << 6,
 	GRAMMAR_INNER = 1 << 7, /* every configuration mode */
+	GRAMMAR_MATCH = 1 << 8,
 };
 
 struct edit;

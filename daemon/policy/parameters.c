@@ -123,6 +123,27 @@ policy_set(struct inspect_policy *policy, enum parameter parameter, uint32_t val
 	case PARAMETER_ERRORS_MAX:
 		policy->errors_max = value;
 		break;
+	case PARAMETER_JUNK_MAX:
+		policy->junk_max = value;
+		break;
+	case PARAMETER_AUTH_FAILURES_MAX:
+		policy->auth_failures_max = value;
+		break;
+	case PARAMETER_RECIPIENTS_MAX:
+		policy->recipients_max = value;
+		break;
+	case PARAMETER_MESSAGE_SIZE_MAX:
+		policy->message_size_max = value;
+		break;
+	case PARAMETER_DATA_RATE_MIN:
+		policy->data_rate_min = value;
+		break;
+	case PARAMETER_HEADER_HOLD:
+		policy->header_hold = value;
+		break;
+	case PARAMETER_GREETING_DELAY:
+		policy->greeting_delay_ms = value;
+		break;
 	case PARAMETER_COUNT:
 		break;
 	}
@@ -148,6 +169,20 @@ policy_get(const struct inspect_policy *policy, enum parameter parameter)
 		return policy->command_timeout_s;
 	case PARAMETER_ERRORS_MAX:
 		return policy->errors_max;
+	case PARAMETER_JUNK_MAX:
+		return policy->junk_max;
+	case PARAMETER_AUTH_FAILURES_MAX:
+		return policy->auth_failures_max;
+	case PARAMETER_RECIPIENTS_MAX:
+		return policy->recipients_max;
+	case PARAMETER_MESSAGE_SIZE_MAX:
+		return (uint32_t)policy->message_size_max;
+	case PARAMETER_DATA_RATE_MIN:
+		return policy->data_rate_min;
+	case PARAMETER_HEADER_HOLD:
+		return policy->header_hold;
+	case PARAMETER_GREETING_DELAY:
+		return policy->greeting_delay_ms;
 	case PARAMETER_COUNT:
 		break;
 	}

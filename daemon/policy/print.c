@@ -1,5 +1,6 @@
 #include "daemon/policy/print.h"
 
+#include "daemon/policy/builtin_map.h"
 #include "daemon/policy/lexer.h"
 #include "daemon/policy/types.h"
 
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX (2 * CONFIG_DESCRIPTION_MAX + 256)
+#define TEXT_MAX (MATCH_RULE_TEXT + 256)
 
 struct printer {
 	const struct config_writer *writer;
@@ -126,6 +127,18 @@ print_parameter(void *context, const char *text)
 }
 
 static void
+print_rule(struct printer *printer, const struct inspect_rule *rule, bool acts)
+{
+	char text[MATCH_RULE_TEXT];
+	match_rule_text(rule, text, sizeof(text));
+	sub(printer, " ", "%s", text);
+	if (!acts)
+		return;
+	match_rule_action(rule, text, sizeof(text));
+	sub(printer, "  ", "%s", text);
+}
+
+static void
 print_map(struct printer *printer, const struct config_map *map)
 {
 	begin_block(printer);
@@ -133,12 +146,31 @@ print_map(struct printer *printer, const struct config_map *map)
 	print_description(printer, map->description);
 	struct parameter_lines lines = {.printer = printer};
 	parameters_print(&map->parameters, printer->all, print_parameter, &lines);
+	for (unsigned i = 0; i < map->rules; i++)
+		print_rule(printer, &map->rule[i].rule, map->rule[i].acts);
 }
 
-static const struct config_map default_map = {
-    .name = CONFIG_DEFAULT_MAP,
-    .description = "Default ESMTP policy-map",
-};
+static void
+print_builtin(struct printer *printer, const struct builtin_map *map)
+{
+	static const struct parameters none;
+	struct parameter_lines lines = {.printer = printer};
+	struct inspect_policy policy;
+	inspect_policy_default(&policy, "", 0);
+	if (map->compat != INSPECT_COMPAT_NONE)
+		inspect_policy_compat(&policy, map->compat);
+	begin_block(printer);
+	if (map->harm != NULL && is_in_section("policy-map", printer->section))
+		top(printer, "! %s", map->harm);
+	top(printer, "policy-map type inspect esmtp %s", map->name);
+	print_description(printer, map->description);
+	if (map->parameters == NULL)
+		parameters_print(&none, true, print_parameter, &lines);
+	for (unsigned i = 0; map->parameters != NULL && map->parameters[i] != NULL; i++)
+		print_parameter(&lines, map->parameters[i]);
+	for (unsigned i = 0; i < policy.rules; i++)
+		print_rule(printer, &policy.rule[i], true);
+}
 
 static void
 print_class(struct printer *printer, const struct config_class *class)
@@ -204,8 +236,8 @@ config_print(
 	begin_block(&printer);
 	for (unsigned i = 0; i < config->statics; i++)
 		print_static(&printer, &config->static_of[i]);
-	if (all)
-		print_map(&printer, &default_map);
+	for (unsigned i = 0; all && builtin_map_at(i) != NULL; i++)
+		print_builtin(&printer, builtin_map_at(i));
 	for (unsigned i = 0; i < config->maps; i++)
 		print_map(&printer, &config->map[i]);
 	for (unsigned i = 0; i < config->policies; i++)
@@ -219,5 +251,9 @@ print_map_whole(const struct config *config, const char *name, const struct conf
 {
 	struct printer printer = {.writer = writer, .all = true};
 	const struct config_map *map = tree_find_map((struct config *)config, name);
-	print_map(&printer, map != NULL ? map : &default_map);
+	const struct builtin_map *builtin = builtin_map_find(name);
+	if (map != NULL)
+		print_map(&printer, map);
+	else if (builtin != NULL)
+		print_builtin(&printer, builtin);
 }

@@ -17,6 +17,7 @@ static const struct tier config_tier = {GRAMMAR_CONFIG, CLI_CONFIG};
 static const struct tier policy_tier = {GRAMMAR_POLICY, CLI_POLICY_MAP};
 static const struct tier esmtp_tier = {GRAMMAR_ESMTP, CLI_POLICY_MAP};
 static const struct tier parameters_tier = {GRAMMAR_PARAMETERS, CLI_PARAMETERS};
+static const struct tier match_tier = {GRAMMAR_MATCH, CLI_CLASS};
 static const struct tier class_tier = {GRAMMAR_CLASS, CLI_CLASS};
 
 bool
@@ -43,8 +44,8 @@ list_tiers(const struct cli_place *place, struct tier tiers[TIERS_MAX])
 		tiers[count++] = esmtp_tier;
 		break;
 	case CLI_CLASS:
-		tiers[count++] = class_tier;
-		tiers[count++] = policy_tier;
+		tiers[count++] = place->esmtp ? match_tier : class_tier;
+		tiers[count++] = place->esmtp ? esmtp_tier : policy_tier;
 		break;
 	case CLI_POLICY_MAP:
 		tiers[count++] = place->esmtp ? esmtp_tier : policy_tier;

@@ -11,6 +11,7 @@
 #define DAEMON_POLICY_TREE_H
 
 #include "daemon/policy/config.h"
+#include "daemon/policy/match_rule.h"
 #include "daemon/policy/parameters.h"
 #include "shm/layout.h"
 
@@ -46,6 +47,9 @@ struct config_map {
 	char name[CONFIG_NAME_MAX + 1];
 	char description[CONFIG_DESCRIPTION_MAX + 1];
 	struct parameters parameters;
+	unsigned last_id; /* of a match line that was given */
+	unsigned rules;
+	struct match_rule rule[INSPECT_RULES_MAX];
 };
 
 enum config_treatment {

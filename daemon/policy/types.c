@@ -1,5 +1,6 @@
 #include "daemon/policy/types.h"
 
+#include "daemon/policy/builtin_map.h"
 #include "daemon/policy/tree.h"
 #include "worker/inspect/policy.h"
 
@@ -172,6 +173,14 @@ check_extension(const char *text, uint32_t least, uint32_t most)
 	return inspect_extension_name(inspect_extension_find(text, strlen(text))) != NULL;
 }
 
+static bool
+check_reply_parameter(const char *text, uint32_t least, uint32_t most)
+{
+	(void)least;
+	(void)most;
+	return match_rule_parameter(text) != 0;
+}
+
 /* The interfaces that the statics name, perhaps several times. */
 static const char *
 list_interfaces(const struct config *config, unsigned index)
@@ -185,9 +194,10 @@ list_interfaces(const struct config *config, unsigned index)
 static const char *
 list_maps(const struct config *config, unsigned index)
 {
-	if (index == config->maps)
-		return CONFIG_DEFAULT_MAP;
-	return index < config->maps ? config->map[index].name : NULL;
+	if (index < config->maps)
+		return config->map[index].name;
+	const struct builtin_map *map = builtin_map_at(index - config->maps);
+	return map != NULL ? map->name : NULL;
 }
 
 static const char *
@@ -215,6 +225,12 @@ list_extensions(const struct config *config, unsigned index)
 {
 	(void)config;
 	return inspect_extension_name(index);
+}
+
+static const char *
+list_reply_parameters(const struct config *config, unsigned index)
+{
+	return index == 0 ? "others" : list_extensions(config, index - 1);
 }
 
 static const struct {

@@ -80,7 +80,7 @@ test_every_row_is_a_form(void **state)
 			fail_msg("%s", row->form);
 		assert_true((row->run == NULL) == (row->action != CLI_ACTION_NONE));
 	}
-	for (unsigned level = GRAMMAR_VIEW; level <= GRAMMAR_INNER; level <<= 1) {
+	for (unsigned level = GRAMMAR_VIEW; level <= GRAMMAR_MATCH; level <<= 1) {
 		unsigned count = 0;
 		for (unsigned i = 0; (row = grammar_row(i)) != NULL; i++)
 			count += (row->levels & (level | GRAMMAR_INNER | GRAMMAR_VIEW)) != 0;
@@ -303,7 +303,9 @@ test_help(void **state)
 	assert_string_equal(list(true, "do cl"), "clear");
 	run("policy-map global_policy");
 	run("class inspection_default");
-	assert_string_equal(list(true, "no inspect esmtp "), "_default_esmtp_map NAME raw <cr>");
+	assert_string_equal(list(true, "no inspect esmtp "),
+	    "_default_esmtp_map _compat_asa _compat_fixup_5_1 _compat_fixup_4_4 "
+	    "_compat_mailhost_4_0 NAME raw <cr>");
 	run("policy-map type inspect esmtp m");
 	assert_string_equal(list(true, "description a"), "LINE");
 }

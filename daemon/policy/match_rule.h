@@ -1,0 +1,35 @@
+/*
+ * match_rule -- a `match` line of an ESMTP map and its action, as text
+ *
+ * The rule itself is the core's (worker/inspect/policy.h); here are the words in which an
+ * operator enters it and reads it again.
+ */
+#ifndef DAEMON_POLICY_MATCH_RULE_H
+#define DAEMON_POLICY_MATCH_RULE_H
+
+#include "worker/inspect/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MATCH_RULE_TEXT 1024
+
+/* One in a map, with a number that stays its own while others come and go. */
+struct match_rule {
+	unsigned id;
+	bool acts; /* an action was given */
+	struct inspect_rule rule;
+};
+
+/* "match [not] CRITERION ..." */
+void match_rule_text(const struct inspect_rule *rule, char *buffer, size_t size);
+/* "drop-connection log" */
+void match_rule_action(const struct inspect_rule *rule, char *buffer, size_t size);
+/* Looks at the same thing; the actions may differ. */
+bool match_rule_same(const struct inspect_rule *one, const struct inspect_rule *other);
+/* The bit of a keyword of ehlo-reply-parameter; 0: there is none. */
+uint64_t match_rule_parameter(const char *word);
+/* "drop-connection, reset, log": the actions that a criterion takes. */
+void match_rule_actions(unsigned criterion, char *buffer, size_t size);
+
+#endif
