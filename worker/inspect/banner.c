@@ -1,5 +1,6 @@
 #include "worker/inspect/banner.h"
 
+#include "worker/inspect/compat.h"
 #include "worker/inspect/ehlo.h"
 
 #include <string.h>
@@ -40,6 +41,8 @@ banner_rewrite(struct builder *build, const struct reply *reply, const uint8_t *
 
 	if (policy->banner == INSPECT_BANNER_SERVER)
 		return false;
+	if (compat_banner(build, reply, bytes))
+		return true;
 	if (policy->banner == INSPECT_BANNER_CLASSIC && reply->clean) {
 		if (rewrite_classic(build, reply, bytes)) {
 			build->out->tally.banners_masked++;

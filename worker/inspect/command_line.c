@@ -2,6 +2,7 @@
 
 #include "worker/inspect/answer.h"
 #include "worker/inspect/bdat.h"
+#include "worker/inspect/compat.h"
 #include "worker/inspect/extension_table.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
@@ -249,13 +250,12 @@ is_sync_point(unsigned verb)
 	}
 }
 
-static void
-forward(struct builder *build, const struct command *command, size_t length)
+void
+command_line_enter(struct builder *build, const struct command *command)
 {
 	struct inspect *state = build->state;
 	unsigned flags = 0;
 
-	output_keep(build, length);
 	switch (command->verb) {
 	case VERB_MAIL:
 	case VERB_SEND:
@@ -280,6 +280,13 @@ forward(struct builder *build, const struct command *command, size_t length)
 	    flags, OWN_NONE);
 	if (is_sync_point(command->verb))
 		state->sync = command->verb;
+}
+
+static void
+forward(struct builder *build, const struct command *command, size_t length)
+{
+	output_keep(build, length);
+	command_line_enter(build, command);
 }
 
 static void
@@ -365,6 +372,11 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 			bdat_refused(build, &command, line, length);
 		return;
 	}
+	if (build->policy->compat != INSPECT_COMPAT_NONE) {
+		if (!compat_take_line(build, &command, line, length))
+			forward(build, &command, length);
+		return;
+	}
 	if (command.verb == VERB_BDAT) {
 		take_chunk(build, &command, line, length);
 		return;
@@ -403,6 +415,8 @@ command_line_skipped(struct builder *build)
 	uint8_t rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, state->skipped);
 	if (rule != RULE_NONE)
 		rule_answer(build, VERB_UNKNOWN, rule);
+	else if (build->policy->compat != INSPECT_COMPAT_NONE)
+		compat_take_skipped(build);
 	else
 		answer_refuse(build, VERB_UNKNOWN, OWN_TOO_LONG, word, sizeof(word) - 1);
 }

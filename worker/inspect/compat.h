@@ -24,6 +24,8 @@ struct builder;
 /* A command line under a compatibility map; false: it may go on as any other.  True: dealt with. */
 bool compat_take_line(
     struct builder *build, const struct command *command, const uint8_t *line, size_t length);
+/* A line beyond every limit was dropped: dealt with as one that is not known. */
+void compat_take_skipped(struct builder *build);
 /* The greeting; false: the map says nothing of it. */
 bool compat_banner(struct builder *build, const struct reply *reply, const uint8_t *bytes);
 /* The reply to EHLO; false: the map says nothing of it. */

@@ -1,6 +1,9 @@
 #include "worker/inspect/ehlo.h"
 
+#include "worker/inspect/compat.h"
+#include "worker/inspect/ending.h"
 #include "worker/inspect/extension_table.h"
+#include "worker/inspect/rule.h"
 
 #include <string.h>
 
@@ -86,30 +89,130 @@ add_name(struct builder *build, struct list *list, const struct reply_line *line
 		list_add(list, line->text, line->length);
 }
 
-void
-ehlo_rewrite(struct builder *build, const struct reply *reply, const uint8_t *bytes)
+#define BIT(extension) (UINT64_C(1) << EXTENSION_##extension)
+
+/* What is of no use, or harmful, without another is not shown without it. */
+static uint64_t
+without_orphans(uint64_t shown)
+{
+	static const struct {
+		uint64_t extension, needs;
+	} rows[] = {
+	    {BIT(BINARYMIME), BIT(CHUNKING)}, /* RFC 3030 3 */
+	    {BIT(REQUIRETLS), BIT(STARTTLS)}, /* RFC 8689 2 */
+	    {BIT(SMTPUTF8), BIT(8BITMIME)},   /* RFC 6531 3.1 */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if ((shown & rows[i].needs) == 0)
+			shown &= ~rows[i].extension;
+	return shown;
+}
+
+/* The keywords that may be shown, as the rules have it; in *ret_rule one that ends the session. */
+static uint64_t
+judge_lines(
+    struct builder *build, const struct reply *reply, const uint8_t *bytes, uint8_t *ret_rule)
 {
 	const uint8_t *end = bytes + reply->length;
 	uint64_t may = permitted(build->policy), shown = 0;
 	struct reply_line line;
-	struct list list;
 
-	list.length = 0;
-	list.last = 0;
+	*ret_rule = RULE_NONE;
 	reply_line(&line, bytes, end);
-	add_name(build, &list, &line);
 	while (line.next < end) {
 		reply_line(&line, line.next, end);
 		uint64_t bit = bit_of(&line, may & ~shown);
-		if (bit && list_add(&list, line.text, line.length))
+		uint8_t rule = rule_judge_set(
+		    build, CRITERION_EHLO_REPLY_PARAMETER, bit ? bit : INSPECT_EXTENSION_OTHERS);
+		if (rule == RULE_NONE) {
+			shown |= bit;
+		} else if (build->policy->rule[rule].action != INSPECT_ACTION_MASK) {
+			*ret_rule = rule;
+			break;
+		}
+	}
+	return without_orphans(shown);
+}
+
+/* A rule asks for the session's end: the server's reply is not for the client any more. */
+static void
+refuse(struct builder *build, const struct reply *reply, uint8_t rule)
+{
+	output_drop(build, reply->length);
+	if (build->policy->rule[rule].action == INSPECT_ACTION_RESET) {
+		ending_both(build, INSPECT_ABORT, INSPECT_REASON_INSPECTION);
+		return;
+	}
+	own_reply_give(build, OWN_RULE_DROP, (uint8_t)(rule + 1));
+	own_reply_note(build, OWN_RULE_DROP, (uint8_t)(rule + 1));
+	ending_both(build, INSPECT_FIN, INSPECT_REASON_INSPECTION);
+}
+
+/* "SIZE n" with the smaller of the server's number, 0 or none being no limit, and the policy's
+ * (RFC 1870 4). */
+static bool
+add_size(struct list *list, const struct reply_line *line, uint64_t most)
+{
+	char text[32] = "SIZE ", *at = text + sizeof(text);
+	uint64_t size = 0;
+
+	for (size_t i = 5; i < line->length && (unsigned)line->text[i] - '0' < 10; i++)
+		size = size > UINT64_MAX / 16 ? size : size * 10 + (line->text[i] - (unsigned)'0');
+	if (size && size <= most)
+		return list_add(list, line->text, line->length);
+	do {
+		*--at = (char)('0' + most % 10);
+		most /= 10;
+	} while (most);
+	memmove(text + 5, at, (size_t)(text + sizeof(text) - at));
+	return list_add(list, text, 5 + (size_t)(text + sizeof(text) - at));
+}
+
+static void
+write_lines(struct builder *build, const struct reply *reply, const uint8_t *bytes, uint64_t may,
+    struct list *list)
+{
+	const uint8_t *end = bytes + reply->length;
+	uint64_t most = build->policy->message_size_max, shown = 0;
+	struct reply_line line;
+
+	reply_line(&line, bytes, end);
+	add_name(build, list, &line);
+	while (line.next < end) {
+		reply_line(&line, line.next, end);
+		uint64_t bit = bit_of(&line, may & ~shown);
+		bool sized = bit == BIT(SIZE) && most;
+		if (bit &&
+		    (sized ? add_size(list, &line, most) : list_add(list, line.text, line.length)))
 			shown |= bit;
 		else
 			build->out->tally.ehlo_removed++;
 	}
-	list.text[list.last + 3] = ' ';
+	list->text[list->last + 3] = ' ';
+	remember(build->state, shown);
+}
+
+void
+ehlo_rewrite(struct builder *build, const struct reply *reply, const uint8_t *bytes)
+{
+	struct list list;
+	uint8_t rule;
+
+	if (compat_ehlo(build, reply, bytes)) {
+		ehlo_remember(build->state, reply, bytes);
+		return;
+	}
+	uint64_t may = judge_lines(build, reply, bytes, &rule);
+	if (rule != RULE_NONE) {
+		refuse(build, reply, rule);
+		return;
+	}
+	list.length = 0;
+	list.last = 0;
+	write_lines(build, reply, bytes, may, &list);
 	output_drop(build, reply->length);
 	output_insert(build, INSPECT_CLIENT, list.text, list.length);
-	remember(build->state, shown);
 }
 
 void

@@ -156,6 +156,8 @@ take_answer(struct builder *build, const struct reply *reply, const uint8_t *byt
 	if (entry.verb == VERB_AUTH || entry.verb == LEDGER_SASL)
 		build->out->secret = true; /* challenges too tell of credentials */
 	write_answer(build, &entry, reply, bytes);
+	if (state->phase == PHASE_ENDED) /* a rule about the reply */
+		return;
 	if (state->sync == entry.verb)
 		state->sync = LEDGER_NOTHING;
 	reply_effect(build, &entry, reply, bytes);
