@@ -141,9 +141,6 @@ policy_set(struct inspect_policy *policy, enum parameter parameter, uint32_t val
 	case PARAMETER_HEADER_HOLD:
 		policy->header_hold = value;
 		break;
-	case PARAMETER_GREETING_DELAY:
-		policy->greeting_delay_ms = value;
-		break;
 	case PARAMETER_COUNT:
 		break;
 	}
@@ -181,8 +178,6 @@ policy_get(const struct inspect_policy *policy, enum parameter parameter)
 		return policy->data_rate_min;
 	case PARAMETER_HEADER_HOLD:
 		return policy->header_hold;
-	case PARAMETER_GREETING_DELAY:
-		return policy->greeting_delay_ms;
 	case PARAMETER_COUNT:
 		break;
 	}

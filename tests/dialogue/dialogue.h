@@ -12,7 +12,7 @@
  *   policy allow-tls | log-tls | monitor-only  yes | no
  *   policy verb NAME allow | deny            policy extension NAME allow | deny
  *   policy errors-max | junk-max | auth-failures-max | recipients-max | message-size-max |
- *          data-rate-min | header-hold | greeting-delay  N
+ *          data-rate-min | header-hold  N
  *   policy rules none		(those of the default map are dropped)
  *   policy rule [not] CRITERION gt N ACTION [log]
  *   policy rule ehlo-reply-parameter KEYWORD... [others] ACTION [log]

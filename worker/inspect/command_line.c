@@ -52,14 +52,52 @@ cancel_exchange(struct builder *build, enum own_reply reply)
 	own_reply_note(build, reply, 0);
 }
 
+/* RFC 4648 4, whole groups of four. */
+static bool
+is_base64(const uint8_t *text, size_t length)
+{
+	size_t digits = length;
+
+	if (length % 4)
+		return false;
+	while (digits && length - digits < 2 && text[digits - 1] == '=')
+		digits--;
+	for (size_t i = 0; i < digits; i++) {
+		unsigned letter = (unsigned)(text[i] | 0x20) - 'a';
+		if (letter >= 26 && (unsigned)text[i] - '0' >= 10 && text[i] != '+' &&
+		    text[i] != '/')
+			return false;
+	}
+	return true;
+}
+
+/* "AUTH mechanism [initial-response]", of which "=" is an empty one (RFC 4954 4). */
+static bool
+is_auth_formed(const struct command *command)
+{
+	const uint8_t *text = command->argument;
+	const uint8_t *space = memchr(text, ' ', command->argument_length);
+
+	if (!space)
+		return true;
+	size_t length = command->argument_length - (size_t)(space + 1 - text);
+	return (length == 1 && space[1] == '=') || (length > 0 && is_base64(space + 1, length));
+}
+
+/* A response, or "*", which cancels (RFC 4954 4). */
+static bool
+is_response(const uint8_t *line, size_t length)
+{
+	return length >= 2 && line[length - 2] == '\r' &&
+	       (is_base64(line, length - 2) || (length == 3 && line[0] == '*'));
+}
+
 static void
 take_sasl(struct builder *build, const uint8_t *line, size_t length)
 {
 	struct inspect *state = build->state;
-	bool clean = length >= 2 && line[length - 2] == '\r';
+	bool clean = is_response(line, length);
 
-	for (size_t i = 0; clean && i + 2 < length; i++)
-		clean = line[i] >= 0x20 && line[i] < 0x7f;
 	output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(authentication response)"));
 	if (!clean && state->mode == INSPECT_MODE_INSPECT) {
 		output_drop(build, length);
@@ -148,6 +186,12 @@ judge(const struct builder *build, const struct command *command)
 		return OWN_NOT_ALLOWED;
 	if (command->verb == VERB_AUTH && !(tls && was_shown(state, EXTENSION_AUTH)))
 		return OWN_NOT_ALLOWED;
+	/* RFC 4954 4: not within a transaction, not after a success. */
+	if (command->verb == VERB_AUTH &&
+	    (state->mail != MAIL_NONE || (state->flags & STATE_AUTHENTICATED)))
+		return OWN_AUTH_ORDER;
+	if (command->verb == VERB_AUTH && !is_auth_formed(command))
+		return OWN_SASL_BAD;
 	if (command->verb == VERB_RCPT && state->mail == MAIL_NONE)
 		return OWN_NEED_MAIL;
 	if (command->binary && !was_shown(state, EXTENSION_BINARYMIME))

@@ -229,6 +229,32 @@ deadline_passed(struct builder *build)
 	ending_with(build, deadline.reply, INSPECT_REASON_TIMEOUT);
 }
 
+static bool
+takes_content(const struct inspect *state)
+{
+	return state->phase == PHASE_CONTENT || state->phase == PHASE_CHUNK ||
+	       state->phase == PHASE_DRAIN;
+}
+
+/* A minimum rate: what has come since the content began must be worth the time, less one time-out.
+ * An honest client never meets it; one that dribbles does not go on for ever. */
+static void
+keep_to_rate(struct builder *build, uint64_t timeout_ms)
+{
+	struct inspect *state = build->state;
+	uint64_t rate = build->policy->data_rate_min;
+
+	uint64_t come = state->content_size + state->drained;
+
+	if (state->began_ms == 0)
+		state->began_ms = build->now_ms;
+	if (rate == 0 || come > UINT64_MAX / 2000)
+		return;
+	uint64_t least = state->began_ms + timeout_ms + come * 1000 / rate;
+	if (least < state->deadline_ms)
+		state->deadline_ms = least;
+}
+
 void
 ending_set_deadline(struct builder *build)
 {
@@ -239,6 +265,8 @@ ending_set_deadline(struct builder *build)
 	} else if (build->touched) {
 		uint64_t seconds = deadline_now(state, build->policy).seconds;
 		state->deadline_ms = seconds ? build->now_ms + seconds * 1000 : 0;
+		if (seconds && takes_content(state))
+			keep_to_rate(build, seconds * 1000);
 	}
 }
 

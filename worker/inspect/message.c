@@ -38,6 +38,7 @@ message_content(struct inspect *state)
 	state->nuls = 0;
 	state->drained = 0;
 	state->body = BODY_LINE;
+	state->began_ms = 0;
 	content_begin(state);
 }
 

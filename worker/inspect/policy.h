@@ -115,10 +115,8 @@ struct inspect_policy {
 	uint32_t recipients_max;    /* of one message; more get 452; 0 = no limit */
 	uint32_t data_rate_min;	    /* octets per second of content; 0 = none */
 	uint32_t header_hold;	    /* octets of a header held back at most; 0 = none */
-	uint32_t
-	    greeting_delay_ms; /* who speaks before it has passed is an early talker; 0 = none */
-	uint64_t message_size_max; /* octets; 0 = no limit */
-	uint8_t compat;		   /* enum inspect_compat */
+	uint64_t message_size_max;  /* octets; 0 = no limit */
+	uint8_t compat;		    /* enum inspect_compat */
 	uint8_t rules;
 	uint16_t reserved4;
 	uint32_t needs;				 /* enum inspect_need */

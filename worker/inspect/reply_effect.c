@@ -163,6 +163,8 @@ reply_effect(struct builder *build, const struct ledger_entry *entry, const stru
 	case LEDGER_SASL:
 		if (reply->code / 100 == 5 && state->auth_failures < UINT32_MAX)
 			state->auth_failures++;
+		if (good)
+			state->flags |= STATE_AUTHENTICATED;
 		if (reply->code == 334)
 			phase_move(state, PHASE_AUTH);
 		else

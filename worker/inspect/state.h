@@ -42,15 +42,13 @@ enum state_flag {
 	STATE_EARLY = 1 << 5,	   /* bytes wait behind DATA */
 	STATE_CLIENT_END = 1 << 6, /* the client's FIN was taken */
 	STATE_SMTPUTF8 = 1 << 7,   /* MAIL of this transaction asked for it */
-	STATE_CLOSING = 1 << 8,	  /* nothing more is read from the client: a 421 is in the ledger */
-	STATE_PIPELINED = 1 << 9, /* pipelining where it is not allowed was reported */
-	STATE_TALKED_EARLY = 1 << 10, /* the client spoke before the greeting */
-	STATE_AUTHENTICATED = 1 << 11,
-	STATE_BINARY = 1 << 12,	     /* BODY=BINARYMIME in this transaction */
-	STATE_BDAT_FAILED = 1 << 13, /* a chunk was refused: RSET or a new MAIL must come first */
-	STATE_SIZE_SAID = 1 << 14,   /* MAIL declared a size */
-	STATE_CHUNKED = 1 << 15,     /* a chunk came in this transaction: no DATA any more */
-	STATE_FLAGS_ALL = (1 << 16) - 1,
+	STATE_CLOSING = 1 << 8, /* nothing more is read from the client: a 421 is in the ledger */
+	STATE_AUTHENTICATED = 1 << 9,
+	STATE_BINARY = 1 << 10,	     /* BODY=BINARYMIME in this transaction */
+	STATE_BDAT_FAILED = 1 << 11, /* a chunk was refused: RSET or a new MAIL must come first */
+	STATE_SIZE_SAID = 1 << 12,   /* MAIL declared a size */
+	STATE_CHUNKED = 1 << 13,     /* a chunk came in this transaction: no DATA any more */
+	STATE_FLAGS_ALL = (1 << 14) - 1,
 };
 
 enum state_mail {
@@ -150,6 +148,7 @@ struct inspect {
 	uint32_t nuls;
 	uint32_t rule;		   /* that has refused last: ordinal from 1; 0 none */
 	uint64_t declared_size;	   /* SIZE= of MAIL */
+	uint64_t began_ms;	   /* when the content under way began; 0 not yet */
 	uint64_t chunk_left;	   /* octets of the chunk under way that have not come */
 	uint64_t rules_told;	   /* bit = rule whose event was given for this message */
 	uint32_t recipients_asked; /* RCPT commands of this transaction */
