@@ -11,6 +11,7 @@ chunks_done(struct chunks *chunks)
 	for (size_t i = 0; i < chunks->count; i++)
 		visible_done(&chunks->chunk[i].octets);
 	free(chunks->chunk);
+	free(chunks->sent);
 	visible_done(&chunks->line);
 	visible_done(&chunks->octets);
 }
@@ -70,40 +71,76 @@ chunks_client_byte(struct chunks *chunks, uint8_t byte)
 	return true;
 }
 
-/* Whether that chunk of the client's may be the one that the server gets, as far as it has. */
+/* Whether the server's transaction may have begun with that chunk of the client's. */
 static bool
-may_be(const struct chunks *chunks, const struct client_chunk *chunk)
+may_begin(const struct chunks *chunks, size_t start)
 {
-	size_t length = chunks->octets.length;
+	size_t offset = 0;
 
-	return chunk->size == chunks->server_size && (chunks->any || chunk->first) &&
-	       (chunk->last || !chunks->last) && chunk->octets.length >= length &&
-	       (length == 0 || memcmp(chunk->octets.data, chunks->octets.data, length) == 0);
+	if (!chunks->unknown && !chunks->chunk[start].first)
+		return false;
+	for (size_t i = 0; i <= chunks->count_sent; i++) {
+		if (start + i >= chunks->count)
+			return false;
+		const struct client_chunk *chunk = &chunks->chunk[start + i];
+		bool now = i == chunks->count_sent;
+		uint64_t length = now ? chunks->server_size - chunks->server_left : chunk->size;
+		if (chunk->size != chunks->sent[i] || chunk->octets.length < length ||
+		    (now && chunks->last && !chunk->last))
+			return false;
+		if (length && memcmp(chunk->octets.data, chunks->octets.data + offset, length) != 0)
+			return false;
+		offset += length;
+	}
+	return true;
 }
 
-/* Others than the very next may have been refused only before the transaction's first. */
+/* Chunks that look alike may have been refused before: then it was one behind them. */
 static const char *
 find(struct chunks *chunks)
 {
-	size_t end = chunks->any && chunks->next < chunks->count ? chunks->next + 1 : chunks->count;
-
-	while (chunks->at < end && !may_be(chunks, &chunks->chunk[chunks->at]))
-		chunks->at++;
-	return chunks->at < end ? NULL
-				: "the server got a chunk that the client did not send there";
+	while (chunks->start < chunks->count && !may_begin(chunks, chunks->start))
+		chunks->start++;
+	return chunks->start < chunks->count
+		   ? NULL
+		   : "the server got a chunk that the client did not send there";
 }
 
 static const char *
 finish(struct chunks *chunks)
 {
-	chunks->owed = chunks->chunk[chunks->at].last && !chunks->last;
-	chunks->next = chunks->at + 1;
-	chunks->any = true;
+	chunks->owed = chunks->chunk[chunks->start + chunks->count_sent].last && !chunks->last;
+	chunks->count_sent++;
 	return NULL;
 }
 
+/* What the client has sent up to here belongs to what is over. */
+static void
+begin_transaction(struct chunks *chunks, bool unknown)
+{
+	chunks->start += chunks->count_sent;
+	chunks->count_sent = 0;
+	chunks->unknown = unknown;
+	chunks->over = false;
+	chunks->owed = false;
+	visible_clear(&chunks->octets);
+}
+
+static void
+add_size(struct chunks *chunks)
+{
+	if (chunks->count_sent == chunks->sent_capacity) {
+		chunks->sent_capacity = chunks->sent_capacity ? 2 * chunks->sent_capacity : 16;
+		chunks->sent =
+		    realloc(chunks->sent, chunks->sent_capacity * sizeof(chunks->sent[0]));
+		if (!chunks->sent)
+			abort();
+	}
+	chunks->sent[chunks->count_sent] = chunks->server_size;
+}
+
 const char *
-chunks_server_command(struct chunks *chunks, const char *line, size_t length)
+chunks_server_command(struct chunks *chunks, const char *line, size_t length, bool unknown)
 {
 	const char *after;
 
@@ -113,12 +150,13 @@ chunks_server_command(struct chunks *chunks, const char *line, size_t length)
 	if (after + (chunks->last ? 7 : 2) != line + length)
 		return "a malformed BDAT toward the server";
 	chunks->server_left = chunks->server_size;
-	visible_clear(&chunks->octets);
+	if (chunks->over || unknown)
+		begin_transaction(chunks, unknown);
 	if (chunks->owed && chunks->last && chunks->server_size == 0) {
 		chunks->owed = false;
 		return NULL;
 	}
-	chunks->at = chunks->next;
+	add_size(chunks);
 	const char *fault = find(chunks);
 	return fault || chunks->server_left ? fault : finish(chunks);
 }
@@ -126,15 +164,24 @@ chunks_server_command(struct chunks *chunks, const char *line, size_t length)
 const char *
 chunks_server_octet(struct chunks *chunks, uint8_t byte)
 {
+	const struct client_chunk *chunk = &chunks->chunk[chunks->start + chunks->count_sent];
+	uint64_t at = chunks->server_size - chunks->server_left;
+	bool same = at < chunk->octets.length && (uint8_t)chunk->octets.data[at] == byte;
+
 	visible_raw(&chunks->octets, &byte, 1);
 	chunks->server_left--;
-	const char *fault = find(chunks);
+	const char *fault = same ? NULL : find(chunks);
 	return fault || chunks->server_left ? fault : finish(chunks);
 }
 
 void
 chunks_clear(struct chunks *chunks)
 {
-	chunks->any = false;
-	chunks->owed = false;
+	chunks->over = true;
+}
+
+bool
+chunks_any(const struct chunks *chunks)
+{
+	return !chunks->over && chunks->count_sent > 0;
 }

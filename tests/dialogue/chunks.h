@@ -31,25 +31,33 @@ struct chunks {
 	size_t count, capacity;
 	struct visible line; /* the client's unfinished one */
 	uint64_t client_left;
-	bool begun;  /* a MAIL has come, no chunk since */
-	size_t next; /* the first of the client's that the server may get now */
-	size_t at;   /* the one that it gets, as far as is known */
+	bool begun; /* a MAIL has come, no chunk since */
+	/* Of the server's transaction: */
+	bool over;	   /* it has ended, but for the chunk under way */
+	bool unknown;	   /* nobody knows whether it began with its first chunk */
+	size_t start;	   /* which of the client's its first chunk is, as far as is known */
+	size_t count_sent; /* chunks that are complete */
+	uint64_t *sent;	   /* their sizes, and that of the chunk under way */
+	size_t sent_capacity;
+	struct visible octets; /* of all of them */
 	uint64_t server_size, server_left;
-	struct visible octets; /* of the server's chunk under way */
-	bool last;	       /* ... which is announced as the last */
-	bool any;	       /* a chunk has come in this transaction of the server's */
-	bool owed;	       /* the LAST of the client's last chunk has not come yet */
+	bool last; /* the chunk under way was announced as the last */
+	bool owed; /* the LAST of the client's last chunk has not come yet */
 };
 
 void chunks_done(struct chunks *chunks);
 /* A byte of the client that stands where commands, or octets of a chunk, do; true when it has
  * ended a line. */
 bool chunks_client_byte(struct chunks *chunks, uint8_t byte);
-/* A BDAT command of the server's with its CRLF; sets `server_left` and `last`. */
-const char *chunks_server_command(struct chunks *chunks, const char *line, size_t length);
+/* A BDAT command of the server's with its CRLF; sets `server_left` and `last`.  When nobody knows
+ * whether a transaction goes on, the chunk may be any. */
+const char *chunks_server_command(
+    struct chunks *chunks, const char *line, size_t length, bool unknown);
 /* An octet of the server's chunk: there is one to come. */
 const char *chunks_server_octet(struct chunks *chunks, uint8_t byte);
 /* A transaction begins or ends at the server. */
 void chunks_clear(struct chunks *chunks);
+/* A chunk has come in the server's transaction. */
+bool chunks_any(const struct chunks *chunks);
 
 #endif

@@ -65,6 +65,8 @@ mail_answered(struct observer *observer, bool good)
 {
 	if (observer->mail == MAIL_SENT)
 		observer->mail = good ? MAIL_ACCEPTED : MAIL_NONE;
+	if (observer->mail == MAIL_NONE)
+		chunks_clear(&observer->chunks);
 }
 
 static void
@@ -222,7 +224,8 @@ chunks_end(struct observer *observer)
 static enum observer_kind
 chunk_begins(struct observer *observer, const struct visible *line)
 {
-	const char *fault = chunks_server_command(&observer->chunks, line->data, line->length);
+	const char *fault = chunks_server_command(
+	    &observer->chunks, line->data, line->length, observer->mail == MAIL_UNKNOWN);
 
 	if (observer->mail == MAIL_NONE)
 		fail(observer, "BDAT without MAIL");
@@ -258,12 +261,14 @@ command_line(struct observer *observer, const struct visible *line)
 		fail(observer, "RCPT without MAIL");
 	if (kind == OBSERVED_CLEARING)
 		clear_transaction(observer);
+	if (kind == OBSERVED_MAIL &&
+	    (observer->mail == MAIL_NONE || observer->mail == MAIL_UNKNOWN))
+		chunks_clear(&observer->chunks);
 	if (kind == OBSERVED_MAIL && observer->mail == MAIL_NONE) {
 		observer->generation++;
 		observer->mail = MAIL_SENT;
-		chunks_clear(&observer->chunks);
 	}
-	if (kind == OBSERVED_DATA && observer->chunks.any)
+	if (kind == OBSERVED_DATA && chunks_any(&observer->chunks))
 		fail(observer, "DATA behind BDAT");
 	if (kind == OBSERVED_CHUNK)
 		kind = chunk_begins(observer, line);

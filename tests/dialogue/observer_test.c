@@ -36,6 +36,13 @@ client(struct scene *scene, const char *text)
 }
 
 static void
+said(struct scene *scene, const char *text)
+{
+	client(scene, text);
+	observer_client_said(&scene->observer, (const uint8_t *)text, strlen(text));
+}
+
+static void
 answered(struct scene *scene, const char *text)
 {
 	observer_client_gets(&scene->observer, (const uint8_t *)text, strlen(text));
@@ -199,6 +206,118 @@ sees_half_a_reply(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* Up to and with a MAIL that was accepted. */
+static void
+open_chunks(struct scene *scene)
+{
+	static const char envelope[] = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+
+	server(scene, "220 x\r\n");
+	said(scene, envelope);
+	passed(scene, envelope);
+	server(scene, "250 Ok\r\n250 Ok\r\n");
+}
+
+static void
+takes_good_chunks(void **state)
+{
+	struct scene *scene = *state;
+
+	open_chunks(scene);
+	said(scene, "BDAT 5\r\n.\r\n.\nBDAT 3 LAST\r\nQUIRSET\r\n");
+	passed(scene, "BDAT 5\r\n.\r\n.\nBDAT 3 LAST\r\nQUI");
+	assert_int_equal(scene->observer.messages, 1);
+	assert_int_equal(scene->observer.mail, MAIL_NONE);
+	server(scene, "250 Ok\r\n250 Ok\r\n");
+	passed(scene, "RSET\r\n");
+	assert_string_equal(scene->observer.failure, "");
+}
+
+static void
+takes_a_last_that_follows(void **state)
+{
+	struct scene *scene = *state;
+
+	open_chunks(scene);
+	said(scene, "BDAT 3 LAST\r\nabc");
+	passed(scene, "BDAT 3\r\nabcBDAT 0 LAST\r\n");
+	assert_int_equal(scene->observer.messages, 1);
+	assert_string_equal(scene->observer.failure, "");
+}
+
+/* The second of two that look alike: the first was refused. */
+static void
+takes_the_right_one(void **state)
+{
+	struct scene *scene = *state;
+
+	server(scene, "220 x\r\n");
+	said(scene, "MAIL FROM:<a@b>\r\nBDAT 3\r\nabcRSET\r\n");
+	said(scene, "MAIL FROM:<a@b>\r\nBDAT 3\r\nabcBDAT 1 LAST\r\nx");
+	passed(scene, "MAIL FROM:<a@b>\r\nBDAT 3\r\nabcBDAT 1 LAST\r\nx");
+	assert_int_equal(scene->observer.messages, 1);
+	assert_string_equal(scene->observer.failure, "");
+}
+
+static void
+sees_bad_chunks(void **state)
+{
+	static const struct {
+		const char *said, *passed;
+	} cases[] = {
+	    {"BDAT 3\r\nabc", "BDAT 3\r\nabd"},				     /* another octet */
+	    {"BDAT 3\r\nabc", "BDAT 2\r\nab"},				     /* another size */
+	    {"BDAT 3\r\nabc", "BDAT 3 LAST\r\nabc"},			     /* not the last */
+	    {"BDAT 3 LAST \r\nabc", "BDAT 3 LAST \r\nabc"},		     /* malformed */
+	    {"BDAT 18 LAST\r\nBDAT 3 LAST\r\nabcde", "BDAT 3 LAST\r\nabc"},  /* within one */
+	    {"BDAT 1\r\naBDAT 1\r\nbBDAT 1\r\nc", "BDAT 1\r\naBDAT 1\r\nc"}, /* a hole */
+	    {"BDAT 1\r\naBDAT 1\r\nb", "BDAT 1\r\nb"},			     /* without the first */
+	    {"BDAT 3\r\nabc", "BDAT 3\r\nabcBDAT 0 LAST\r\n"},		     /* nobody's LAST */
+	    {"BDAT 1\r\naDATA\r\n", "BDAT 1\r\naDATA\r\n"},		     /* both ways */
+	    {"RSET\r\nBDAT 1\r\na", "RSET\r\nBDAT 1\r\na"},		     /* without MAIL */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		teardown(state);
+		setup(state);
+		struct scene *scene = *state;
+		open_chunks(scene);
+		said(scene, cases[i].said);
+		passed(scene, cases[i].passed);
+		assert_string_not_equal(scene->observer.failure, "");
+	}
+}
+
+static void
+sees_a_fin_within_a_chunk(void **state)
+{
+	struct scene *scene = *state;
+
+	open_chunks(scene);
+	said(scene, "BDAT 3\r\nabc");
+	passed(scene, "BDAT 3\r\nab");
+	observer_server_ends(&scene->observer);
+	assert_string_not_equal(scene->observer.failure, "");
+}
+
+static void
+counts_replies(void **state)
+{
+	struct scene *scene = *state;
+
+	open_chunks(scene);
+	answered(scene, "220 x\r\n250 Ok\r\n250-a\r\n250 Ok\r\n");
+	observer_step(&scene->observer);
+	assert_string_equal(scene->observer.failure, "");
+	said(scene, "BDAT 3\r\nN\r\n");
+	answered(scene, "250 Ok\r\n");
+	observer_step(&scene->observer);
+	assert_string_equal(scene->observer.failure, "");
+	answered(scene, "250 Ok\r\n");
+	observer_step(&scene->observer);
+	assert_string_not_equal(scene->observer.failure, "");
+}
+
 int
 main(void)
 {
@@ -214,6 +333,12 @@ main(void)
 	    TEST(sees_bytes_behind_data),
 	    TEST(sees_a_reply_within_a_reply),
 	    TEST(sees_half_a_reply),
+	    TEST(takes_good_chunks),
+	    TEST(takes_a_last_that_follows),
+	    TEST(takes_the_right_one),
+	    TEST(sees_bad_chunks),
+	    TEST(sees_a_fin_within_a_chunk),
+	    TEST(counts_replies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

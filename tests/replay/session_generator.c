@@ -7,6 +7,7 @@
 
 #define TURNS_MAX  40u
 #define PIECES_MAX 12u
+#define EARLY	   0xffu /* kind of a reply to a chunk of which the server does not have all */
 
 struct maker {
 	struct dialogue *dialogue;
@@ -14,6 +15,7 @@ struct maker {
 	struct visible piece; /* the act under construction */
 	uint64_t random;
 	unsigned mischief; /* one act in so many goes wrong; 0 none */
+	bool chunky;	   /* the session begins as one that sends chunks would */
 };
 
 static unsigned
@@ -59,13 +61,52 @@ put_command(struct maker *maker)
 	    "RCPT TO:<b@inside.example>", "RCPT TO:<b@inside.example>", "RCPT TO:<postmaster>",
 	    "RCPT TO:<c@inside.example> NOTIFY=NEVER", "DATA", "DATA", "DATA", "RSET", "NOOP",
 	    "NOOP hello", "QUIT", "VRFY root", "EXPN staff", "HELP", "STARTTLS",
-	    "AUTH PLAIN AGEAYg==", "AUTH LOGIN", "WIZ", "KILL", "BDAT 10 LAST", "XCLIENT A=B",
-	    "MAIL FROM:a", "RCPT", "DATA x", "", " ", "mail from:<x@y>", "Subject: x", ".", NULL};
+	    "AUTH PLAIN AGEAYg==", "AUTH LOGIN", "WIZ", "KILL", "XCLIENT A=B",
+	    "MAIL FROM:<a@client.example> BODY=BINARYMIME", "MAIL FROM:a", "RCPT", "DATA x", "",
+	    " ", "mail from:<x@y>", "Subject: x", ".", NULL};
 
 	put(maker, one_of(maker, commands));
 	if (below(maker, 60) == 0)
 		put_times(maker, 'x', below(maker, 20000));
 	put(maker, "\r\n");
+}
+
+/* Octets of a chunk; whatever they look like, they are content. */
+static void
+put_octets(struct maker *maker, unsigned count)
+{
+	static const char *const words[] = {"Subject: x\r\n", "\r\n", "\r\n.\r\n", ".", "\n", "\r",
+	    "QUIT\r\n", "RSET\r\n", "BDAT 3 LAST\r\n", "MAIL FROM:<evil@client.example>\r\n",
+	    "DATA\r\n", "a long line that goes on for a while, so that a rule may find it too long",
+	    "body", "\x85\xff", NULL};
+	size_t end = maker->piece.length + count;
+
+	while (maker->piece.length < end)
+		if (below(maker, 30))
+			put(maker, one_of(maker, words));
+		else
+			put_times(maker, '\0', 1);
+	maker->piece.length = end;
+}
+
+/* Mostly with all of its octets, so that others may follow in one piece. */
+static void
+put_chunk(struct maker *maker)
+{
+	static const char *const wrong[] = {"BDAT", "BDAT x", "BDAT 18446744073709551616 LAST",
+	    "BDAT  3", "BDAT 3  LAST", "BDAT 3 FIRST", "BDAT 3 LAST ", "BDAT 3 ", "BDAT 3 L",
+	    "BDAT 3 LASTX", "BDAT 3  ", "BDAT 3\tLAST", NULL};
+	unsigned size = below(maker, 4) ? below(maker, 60) : below(maker, 400);
+
+	if (below(maker, 12) == 0) {
+		put(maker, one_of(maker, wrong));
+		put(maker, "\r\n");
+		put_octets(maker, 3);
+		return;
+	}
+	visible_format(&maker->piece, "%s %u%s\r\n", below(maker, 6) ? "BDAT" : "bdat", size,
+	    below(maker, 3) ? "" : " LAST");
+	put_octets(maker, below(maker, 5) ? size : below(maker, size + 1));
 }
 
 static void
@@ -74,7 +115,11 @@ put_envelope(struct maker *maker)
 	put(maker, "MAIL FROM:<a@client.example>\r\n");
 	for (unsigned i = 1 + below(maker, 4); i; i--)
 		put(maker, "RCPT TO:<b@inside.example>\r\n");
-	put(maker, "DATA\r\n");
+	if (!maker->chunky && below(maker, 2))
+		put(maker, "DATA\r\n");
+	else
+		for (unsigned i = 1 + below(maker, 4); i; i--)
+			put_chunk(maker);
 }
 
 static void
@@ -105,12 +150,17 @@ client_piece(struct maker *maker)
 
 	if (observer->state == OBSERVE_OPAQUE) {
 		put(maker, "\x16\x03\x01\r\n.\r\n");
+	} else if (observer->chunks.client_left) {
+		uint64_t left = observer->chunks.client_left;
+		put_octets(maker, 1 + below(maker, left < 100 ? (unsigned)left : 100));
 	} else if (observer->state == OBSERVE_CONTENT) {
 		put_content(maker);
 	} else if (observer->state == OBSERVE_SASL) {
 		put(maker, "c2VjcmV0\r\n");
 	} else if (below(maker, 3) == 0) {
 		put_envelope(maker);
+	} else if (below(maker, maker->chunky ? 2 : 4) == 0) {
+		put_chunk(maker);
 	} else {
 		for (unsigned i = below(maker, 3) ? 1 : 1 + below(maker, PIECES_MAX); i; i--)
 			put_command(maker);
@@ -130,18 +180,28 @@ put_reply(struct maker *maker, unsigned kind)
 	static const char *const hello[] = {"250 mail.inside.example\r\n",
 	    "250-mail.inside.example\r\n250-PIPELINING\r\n250-STARTTLS\r\n250-AUTH PLAIN "
 	    "LOGIN\r\n250-SIZE 1000\r\n250 XSECRET\r\n",
-	    "250-mail\r\n250-X\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n", "502 no\r\n", NULL};
+	    "250-mail\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 BINARYMIME\r\n",
+	    "250-mail\r\n250 CHUNKING\r\n", "250-mail\r\n250-X\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n",
+	    "502 no\r\n", NULL};
 	static const char *const starttls[] = {"220 go\r\n", "454 no\r\n", "250 what\r\n", NULL};
 	static const char *const sasl[] = {
 	    "334 UGFzcw==\r\n", "235 2.7.0 Ok\r\n", "535 5.7.8 no\r\n", NULL};
+	static const char *const early[] = {
+	    "452 4.3.1 full\r\n", "552 5.3.4 too big\r\n", "503-no\r\n503 no\r\n", NULL};
 	static const char *const strange[] = {"354 go\r\n", "150 wait\r\n", "999 x\r\n", "250\r\n",
 	    "250 bare lf\n", "\r\n", "hello\r\n", "250-one\r\n251 two\r\n", "2", "250-",
 	    "421 4.3.2 closing\r\n", "250 a\rb\r\n", NULL};
 
 	if (maker->mischief && below(maker, maker->mischief * 4) == 0)
 		put(maker, one_of(maker, strange));
+	else if (kind == EARLY)
+		put(maker, one_of(maker, early));
 	else if (kind == OBSERVED_DATA)
 		put(maker, one_of(maker, data));
+	else if (maker->chunky && below(maker, 4) &&
+		 (kind == OBSERVED_MAIL || kind == OBSERVED_RCPT || kind == OBSERVED_CHUNK ||
+		     kind == OBSERVED_CLEARING || kind == OBSERVED_CONTENT))
+		put(maker, "250 Ok\r\n");
 	else if (kind == OBSERVED_CLEARING && below(maker, 4))
 		put(maker, one_of(maker, hello));
 	else if (kind == OBSERVED_STARTTLS)
@@ -166,9 +226,14 @@ server_piece(struct maker *maker)
 	} else if (observer->off) {
 		put(maker, "250 Ok\r\n");
 	} else {
-		for (size_t i = 0; i < outstanding && below(maker, 8); i++)
-			put_reply(
-			    maker, observer->queue[(observer->head + i) % OBSERVER_QUEUE].kind);
+		for (size_t i = 0; i < outstanding && below(maker, 8); i++) {
+			bool within = i + 1 == outstanding && observer->chunks.server_left;
+			if (within && below(maker, 6))
+				break; /* a chunk of which it does not have all */
+			put_reply(maker,
+			    within ? EARLY
+				   : observer->queue[(observer->head + i) % OBSERVER_QUEUE].kind);
+		}
 	}
 }
 
@@ -252,6 +317,18 @@ turn(struct maker *maker)
 		act(maker, DIALOGUE_BYTES, client ? INSPECT_CLIENT : INSPECT_SERVER, 0);
 }
 
+/* Without this few sessions come so far. */
+static void
+begin_chunky(struct maker *maker)
+{
+	put(maker, "220 mail.inside.example ESMTP\r\n");
+	act(maker, DIALOGUE_BYTES, INSPECT_SERVER, 0);
+	put(maker, "EHLO client.example\r\n");
+	act(maker, DIALOGUE_BYTES, INSPECT_CLIENT, 0);
+	put(maker, "250-mail\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 BINARYMIME\r\n");
+	act(maker, DIALOGUE_BYTES, INSPECT_SERVER, 0);
+}
+
 static void
 choose_policy(struct maker *maker)
 {
@@ -279,8 +356,11 @@ session_generate(struct dialogue *dialogue, uint64_t seed, struct visible *failu
 	    .dialogue = dialogue, .random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1};
 
 	maker.mischief = below(&maker, 4) ? 4 + below(&maker, 30) : 0;
+	maker.chunky = below(&maker, 2) == 0;
 	choose_policy(&maker);
 	harness_init(&maker.harness, &dialogue->policy, dialogue->mode, &whole);
+	if (maker.chunky)
+		begin_chunky(&maker);
 	for (unsigned i = 0; i < TURNS_MAX && !harness_over(&maker.harness); i++)
 		turn(&maker);
 	if (maker.harness.failure[0])
