@@ -15,7 +15,7 @@ struct builtin_map {
 	const char *name;
 	const char *description;
 	enum inspect_compat compat;
-	const char *harm;	       /* NULL: none */
+	const char *harm;	       /* why it is harmful; NULL: it is not */
 	const char *const *parameters; /* lines as they are printed; NULL: the default's own */
 };
 

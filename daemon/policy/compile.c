@@ -1,6 +1,7 @@
 #include "daemon/policy/compile.h"
 
 #include "daemon/policy/builtin_map.h"
+#include "daemon/policy/map.h"
 #include "daemon/policy/print.h"
 #include "shm/slot.h"
 
@@ -52,31 +53,11 @@ hash_map(const struct config *config, const struct compiled_image *image,
 	return good;
 }
 
-/* Parameters, and the match lines that have an action: their order is their number. */
-static void
-apply_map(const struct config_map *map, struct inspect_policy *policy)
-{
-	parameters_apply(&map->parameters, policy);
-	policy->rules = 0;
-	memset(policy->rule, 0, sizeof(policy->rule));
-	for (unsigned i = 0; i < map->rules; i++) {
-		if (map->rule[i].acts)
-			policy->rule[policy->rules++] = map->rule[i].rule;
-	}
-	inspect_policy_finish(policy);
-}
-
 static void
 build_image(const struct config *config, struct compiled *compiled, struct compiled_image *image)
 {
 	struct inspect_policy policy;
-	inspect_policy_default(&policy, config->hostname, strlen(config->hostname));
-	const struct config_map *map = tree_find_map((struct config *)config, image->name);
-	const struct builtin_map *builtin = builtin_map_find(image->name);
-	if (map != NULL)
-		apply_map(map, &policy);
-	else if (builtin != NULL && builtin->compat != INSPECT_COMPAT_NONE)
-		inspect_policy_compat(&policy, builtin->compat);
+	map_policy(config, image->name, &policy);
 	_Static_assert(sizeof(policy) <= sizeof(image->bytes), "a policy has room in its image");
 	memcpy(image->bytes, &policy, sizeof(policy));
 	image->size = sizeof(policy);

@@ -50,11 +50,21 @@ statics_equal(const struct config_static *one, const struct config_static *other
 }
 
 static bool
+rules_equal(const struct match_rule *one, const struct match_rule *other)
+{
+	return one->acts == other->acts && memcmp(&one->rule, &other->rule, sizeof(one->rule)) == 0;
+}
+
+static bool
 maps_equal(const struct config_map *one, const struct config_map *other)
 {
-	return strcmp(one->name, other->name) == 0 &&
-	       strcmp(one->description, other->description) == 0 &&
-	       parameters_equal(&one->parameters, &other->parameters);
+	bool equal = strcmp(one->name, other->name) == 0 &&
+		     strcmp(one->description, other->description) == 0 &&
+		     parameters_equal(&one->parameters, &other->parameters) &&
+		     one->rules == other->rules;
+	for (unsigned i = 0; equal && i < one->rules; i++)
+		equal = rules_equal(&one->rule[i], &other->rule[i]);
+	return equal;
 }
 
 static bool

@@ -1,6 +1,7 @@
 #include "daemon/policy/edit_policy.h"
 
 #include "daemon/policy/builtin_map.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -145,7 +146,7 @@ edit_inspect(struct edit *edit)
 		}
 		set_treatment(edit, CONFIG_INSPECT, map);
 		if (builtin != NULL && builtin->harm != NULL)
-			edit_warn(edit, "WARNING: %s is %s", map, builtin->harm);
+			edit_warn(edit, "WARNING: %s is harmful: %s", map, builtin->harm);
 		return;
 	}
 	const struct config_class *class = edit_current_class(edit);

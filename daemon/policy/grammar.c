@@ -18,6 +18,23 @@ static const struct grammar_row rows[] = {
 #include "daemon/policy/grammar.def"
 #undef ACTION
 #undef LINE
+
+/* `match` in an ESMTP map: what it looks at is the core's table. */
+#define OPERAND_NUMBER	   "gt NUMBER<0-4294967295>"
+#define OPERAND_EXTENSIONS "REPLY_PARAMETER ..."
+#define HELP_NUMBER	   "Greater than", "How much"
+#define HELP_EXTENSIONS	   "Keyword; others: every one that is not known"
+#define HELP_COMMAND	   "A command of the client"
+#define HELP_HEADER	   "The header of a message"
+#define HELP_BODY	   "The body of a message"
+#define HELP_MIME	   "The MIME parts of a message"
+#define HELP_REPLY	   "The server's reply"
+#define CRITERION(identifier, name, operand, where, actions)                                       \
+	{GRAMMAR_ESMTP, CLI_ACTION_NONE, edit_match,                                               \
+	    "match [not] '" name "' " OPERAND_##operand " /",                                      \
+	    {"Mail that has a property", "That has it not", HELP_##where, HELP_##operand}},
+#include "worker/inspect/criterion_table.def"
+#undef CRITERION
 };
 
 const struct grammar_row *

@@ -3,7 +3,7 @@
  *
  * grammar.def has one row per command: the levels in which it is known, its form (pattern.h),
  * what it does, and the help of each token.  The same rows serve parsing, abbreviation, `?`, TAB
- * and the error's column.
+ * and the error's column.  The `match` lines are rows made from the core's table of criteria.
  *
  * A match runs over all rows of a set of levels at once, word by word.  In each place an exact
  * keyword beats everything; a keyword may be abbreviated as far as only one fits; a value beats

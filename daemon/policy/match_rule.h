@@ -14,10 +14,10 @@
 
 #define MATCH_RULE_TEXT 1024
 
-/* One in a map, with a number that stays its own while others come and go. */
+/* One in a map. */
 struct match_rule {
-	unsigned id;
-	bool acts; /* an action was given */
+	unsigned id; /* its own in the whole configuration, while others come and go */
+	bool acts;   /* an action was given */
 	struct inspect_rule rule;
 };
 
@@ -29,7 +29,7 @@ void match_rule_action(const struct inspect_rule *rule, char *buffer, size_t siz
 bool match_rule_same(const struct inspect_rule *one, const struct inspect_rule *other);
 /* The bit of a keyword of ehlo-reply-parameter; 0: there is none. */
 uint64_t match_rule_parameter(const char *word);
-/* "drop-connection, reset, log": the actions that a criterion takes. */
+/* "log, reject, reset": the actions that a criterion takes. */
 void match_rule_actions(unsigned criterion, char *buffer, size_t size);
 
 #endif

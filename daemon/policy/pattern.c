@@ -56,30 +56,45 @@ take_bounds(struct parser *parser, struct pattern_token *token)
 	parser->failed |= !take(parser, ">") || token->least > token->most;
 }
 
+/* A token of that many bytes; NULL: it cannot be one. */
+static struct pattern_token *
+add_token(struct parser *parser, size_t length)
+{
+	struct pattern *pattern = parser->pattern;
+	if (length == 0 || pattern->count == PATTERN_TOKENS_MAX || *parser->help == NULL) {
+		parser->failed = true;
+		return NULL;
+	}
+	struct pattern_token *token = &pattern->token[pattern->count++];
+	*token = (struct pattern_token){
+	    .text = parser->at, .help = *parser->help, .length = (uint8_t)length};
+	parser->at += length;
+	return token;
+}
+
+static struct part
+last_token(const struct parser *parser)
+{
+	uint32_t bit = 1u << (parser->pattern->count - 1);
+	return (struct part){bit, bit, false};
+}
+
 static struct part
 parse_token(struct parser *parser)
 {
 	struct part nothing = {.empty = true};
-	struct pattern *pattern = parser->pattern;
 	bool handed_on = take(parser, "=");
-	size_t length = strcspn(parser->at, " []{}|<");
-	if (length == 0 || pattern->count == PATTERN_TOKENS_MAX || *parser->help == NULL) {
-		parser->failed = true;
+	struct pattern_token *token = add_token(parser, strcspn(parser->at, " []{}|<'"));
+	if (token == NULL)
 		return nothing;
-	}
-	struct pattern_token *token = &pattern->token[pattern->count];
-	*token = (struct pattern_token){.text = parser->at,
-	    .help = *parser->help++,
-	    .length = (uint8_t)length,
-	    .handed_on = handed_on};
-	if (parser->at[0] >= 'A' && parser->at[0] <= 'Z') {
-		token->type = (uint8_t)value_type_find(parser->at, length);
+	parser->help++;
+	token->handed_on = handed_on;
+	if (token->text[0] >= 'A' && token->text[0] <= 'Z') {
+		token->type = (uint8_t)value_type_find(token->text, token->length);
 		parser->failed |= token->type == VALUE_TYPES;
 	}
-	parser->at += length;
 	take_bounds(parser, token);
-	uint32_t bit = 1u << pattern->count++;
-	return (struct part){bit, bit, false};
+	return last_token(parser);
 }
 
 static struct part
@@ -105,6 +120,23 @@ link_tokens(struct pattern *pattern, uint32_t from, uint32_t to)
 }
 
 static struct part
+parse_words(struct parser *parser)
+{
+	struct part words = {.empty = true};
+	while (!parser->failed && !take(parser, "'")) {
+		if (add_token(parser, strcspn(parser->at, " '")) == NULL)
+			return words;
+		struct part next = last_token(parser);
+		link_tokens(parser->pattern, words.last, next.first);
+		words = (struct part){words.empty ? next.first : words.first, next.last, false};
+	}
+	parser->failed |= words.empty;
+	if (!parser->failed)
+		parser->help++;
+	return words;
+}
+
+static struct part
 parse_item(struct parser *parser)
 {
 	struct part part;
@@ -113,6 +145,8 @@ parse_item(struct parser *parser)
 		part.empty = true;
 	} else if (take(parser, "{")) {
 		part = parse_group(parser, "}");
+	} else if (take(parser, "'")) {
+		part = parse_words(parser);
 	} else {
 		part = parse_token(parser);
 	}

@@ -3,6 +3,7 @@
  *
  * A form is a sequence of tokens:
  *   word          a keyword; =word is also handed over as a value
+ *   'word word'   keywords, in capitals too, all with one help text
  *   TYPE          a value (types.def); NUMBER<1-100> with its bounds
  *   [ ... ]       may be left out
  *   { a | b }     one of several; [ a | b ] one or none

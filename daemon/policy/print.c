@@ -1,7 +1,9 @@
 #include "daemon/policy/print.h"
 
 #include "daemon/policy/builtin_map.h"
+#include "daemon/policy/cli.h"
 #include "daemon/policy/lexer.h"
+#include "daemon/policy/map.h"
 #include "daemon/policy/types.h"
 
 #include <stdarg.h>
@@ -151,18 +153,19 @@ print_map(struct printer *printer, const struct config_map *map)
 }
 
 static void
-print_builtin(struct printer *printer, const struct builtin_map *map)
+print_builtin(struct printer *printer, const struct config *config, const struct builtin_map *map)
 {
 	static const struct parameters none;
 	struct parameter_lines lines = {.printer = printer};
+	char header[CONFIG_NAME_MAX + 32], harm[CLI_MESSAGE_MAX];
 	struct inspect_policy policy;
-	inspect_policy_default(&policy, "", 0);
-	if (map->compat != INSPECT_COMPAT_NONE)
-		inspect_policy_compat(&policy, map->compat);
+	map_policy(config, map->name, &policy);
 	begin_block(printer);
-	if (map->harm != NULL && is_in_section("policy-map", printer->section))
-		top(printer, "! %s", map->harm);
-	top(printer, "policy-map type inspect esmtp %s", map->name);
+	snprintf(header, sizeof(header), "policy-map type inspect esmtp %s", map->name);
+	snprintf(harm, sizeof(harm), "! harmful: %s", map->harm != NULL ? map->harm : "");
+	if (map->harm != NULL && is_in_section(header, printer->section))
+		put_line(printer, "", harm);
+	top(printer, "%s", header);
 	print_description(printer, map->description);
 	if (map->parameters == NULL)
 		parameters_print(&none, true, print_parameter, &lines);
@@ -237,7 +240,7 @@ config_print(
 	for (unsigned i = 0; i < config->statics; i++)
 		print_static(&printer, &config->static_of[i]);
 	for (unsigned i = 0; all && builtin_map_at(i) != NULL; i++)
-		print_builtin(&printer, builtin_map_at(i));
+		print_builtin(&printer, config, builtin_map_at(i));
 	for (unsigned i = 0; i < config->maps; i++)
 		print_map(&printer, &config->map[i]);
 	for (unsigned i = 0; i < config->policies; i++)
@@ -255,5 +258,5 @@ print_map_whole(const struct config *config, const char *name, const struct conf
 	if (map != NULL)
 		print_map(&printer, map);
 	else if (builtin != NULL)
-		print_builtin(&printer, builtin);
+		print_builtin(&printer, config, builtin);
 }

@@ -47,7 +47,6 @@ struct config_map {
 	char name[CONFIG_NAME_MAX + 1];
 	char description[CONFIG_DESCRIPTION_MAX + 1];
 	struct parameters parameters;
-	unsigned last_id; /* of a match line that was given */
 	unsigned rules;
 	struct match_rule rule[INSPECT_RULES_MAX];
 };
@@ -80,6 +79,7 @@ struct config {
 	char hostname[CONFIG_HOSTNAME_MAX + 1];
 	unsigned statics;
 	struct config_static static_of[CONFIG_STATICS_MAX];
+	unsigned last_match; /* id of the match line that was entered last, in any map */
 	unsigned maps;
 	struct config_map map[CONFIG_MAPS_MAX];
 	unsigned policies;

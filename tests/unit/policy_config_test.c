@@ -260,7 +260,9 @@ test_no_of_parameters(void **state)
 	expect_quiet("policy-map type inspect esmtp strict");
 	expect_done("parameters", false);
 	static const char *const lines[] = {"line-endings reject", "nul space", "monitor-only",
-	    "command-timeout 60", "errors-max 5"};
+	    "command-timeout 60", "errors-max 5", "junk-max 7", "auth-failures-max 3",
+	    "recipients-max 100", "message-size-max 4294967295", "data-rate-min 0",
+	    "header-hold 4096"};
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		char no[64];
 		snprintf(no, sizeof(no), "no %s", lines[i]);
@@ -495,78 +497,6 @@ test_lines_of_operators(void **state)
 	expect_comes_back();
 }
 
-/* The lines of the ASA's default map, as it prints them. */
-static const char asa_lines[] = " parameters\n"
-				"  mask-banner classic\n"
-				"  no allow-tls\n"
-				" match cmd line length gt 512\n"
-				"  drop-connection log\n"
-				" match cmd RCPT count gt 100\n"
-				"  drop-connection log\n"
-				" match body line length gt 998\n"
-				"  log\n"
-				" match header line length gt 998\n"
-				"  drop-connection log\n"
-				" match sender-address length gt 320\n"
-				"  drop-connection log\n"
-				" match MIME filename length gt 255\n"
-				"  drop-connection log\n"
-				" match ehlo-reply-parameter others\n"
-				"  mask\n";
-
-static void
-enter_lines(const char *lines)
-{
-	char line[128];
-
-	while (*lines != '\0') {
-		size_t length = strcspn(lines, "\n");
-		snprintf(line, sizeof(line), "%.*s", (int)length, lines);
-		expect_done(line, strcmp(line, " parameters") != 0);
-		lines += length + 1;
-	}
-}
-
-static void
-test_match_lines(void **state)
-{
-	(void)state;
-	expect_quiet("policy-map type inspect esmtp strict");
-	enter_lines(asa_lines);
-	expect_done("parameters", false);
-	expect_done("no mail-relay", false);
-	assert_non_null(strstr(print("policy-map type", false), asa_lines));
-	/* Again, in other letters: the same rule, another action. */
-	expect_done("match mime filename length gt 255", false);
-	expect_quiet("reject 550 5.7.1 \"a name too long\" log");
-	assert_non_null(strstr(print("policy-map type", false),
-	    " match MIME filename length gt 255\n  reject 550 5.7.1 \"a name too long\" log\n"));
-	expect_quiet("match not cmd rcpt count gt 5");
-	assert_non_null(
-	    strstr(print("policy-map type", false), " match not cmd RCPT count gt 5\n"));
-	expect_quiet("no match not cmd rcpt count gt 5");
-	expect_quiet("match ehlo-reply-parameter ecode size others");
-	assert_non_null(strstr(
-	    print("policy-map type", false), " match ehlo-reply-parameter size ecode others\n"));
-}
-
-static void
-test_match_refusals(void **state)
-{
-	(void)state;
-	expect_quiet("policy-map type inspect esmtp strict");
-	expect_quiet("match header line length gt 998");
-	expect_refusal(
-	    "mask", "match header line length takes log, reject, drop-connection, reset");
-	expect_refusal("reject 550 4.7.1 no", "reject: 4.7.1 is no enhanced code of 550");
-	expect_refusal("reject 550 5.x no", "reject: 5.x is no enhanced code of 550");
-	expect_quiet("match ehlo-reply-parameter others");
-	expect_refusal(
-	    "reject", "match ehlo-reply-parameter takes log, mask, drop-connection, reset");
-	expect_refusal("policy-map type inspect esmtp _compat_asa",
-	    "_compat_asa: names that begin with _ are built in");
-}
-
 int
 main(void)
 {
@@ -584,8 +514,6 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_clones_are_apart, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_what_is_gone_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_lines_of_operators, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_match_lines, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_match_refusals, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
