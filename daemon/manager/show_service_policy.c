@@ -2,8 +2,8 @@
 
 #include "daemon/manager/config_lines.h"
 #include "daemon/manager/show_json.h"
+#include "daemon/policy/map.h"
 #include "daemon/policy/match_rule.h"
-#include "daemon/policy/print.h"
 #include "shm/counters.h"
 #include "worker/inspect/policy.h"
 
@@ -16,20 +16,12 @@
 
 /* What is counted for one map, over all slots that hold an image of it. */
 struct map_counts {
-	bool masks_banner;
 	uint64_t packets;
 	uint64_t drops;
 	uint64_t resets;
 	uint64_t banners;
 	uint64_t ehlo;
 	uint64_t rule[INSPECT_RULES_MAX];
-};
-
-/* The match lines of a map in the words of the configuration, those with an action only. */
-struct match_lines {
-	unsigned count;
-	char match[INSPECT_RULES_MAX][MATCH_RULE_TEXT];
-	char action[INSPECT_RULES_MAX][MATCH_RULE_TEXT];
 };
 
 /* The printer's own lines in words; a line that is longer is cut, none of ours is. */
@@ -67,21 +59,26 @@ starts(const struct words *words, const char *first, const char *second)
 	       (second == NULL || (words->count > 1 && strcmp(words->word[1], second) == 0));
 }
 
-static bool
-slot_masks_banner(const struct policy_area *area, uint32_t slot)
+/* What an image has counted for each match goes to the line that looks at the same thing now. */
+static void
+count_rules(const struct shm *shm, uint32_t slot, const struct inspect_policy *now,
+    struct map_counts *counts)
 {
 	size_t size;
-	const void *image = policy_area_image(area, slot, &size);
-	struct inspect_policy policy;
+	const void *image = policy_area_image(shm_policy(shm), slot, &size);
+	struct inspect_policy then;
 
-	if (image == NULL || size < sizeof(policy))
-		return false;
-	memcpy(&policy, image, sizeof(policy));
-	return policy.banner != INSPECT_BANNER_SERVER;
+	if (image == NULL || !inspect_policy_check(image, size))
+		return;
+	memcpy(&then, image, sizeof(then));
+	for (unsigned i = 0; i < now->rules; i++)
+		for (unsigned k = 0; k < then.rules; k++)
+			if (match_rule_same(&now->rule[i], &then.rule[k]))
+				counts->rule[i] += counter_total_rule(shm, slot, k);
 }
 
 static struct map_counts
-count_map(const struct shm *shm, const char *map)
+count_map(const struct shm *shm, const char *map, const struct inspect_policy *now)
 {
 	const struct policy_area *area = shm_policy(shm);
 	struct map_counts counts = {0};
@@ -90,74 +87,73 @@ count_map(const struct shm *shm, const char *map)
 		if (atomic_load(&area->slot[i].state) != POLICY_READY ||
 		    strncmp(area->slot[i].name, map, sizeof(area->slot[i].name)) != 0)
 			continue;
-		counts.masks_banner |= slot_masks_banner(area, i);
 		counts.packets += counter_total_rule(shm, i, COUNTER_RULE_PACKETS);
 		counts.drops += counter_total_rule(shm, i, COUNTER_RULE_DROPS);
 		counts.resets += counter_total_rule(shm, i, COUNTER_RULE_RESETS);
 		counts.banners += counter_total_rule(shm, i, COUNTER_RULE_BANNERS);
 		counts.ehlo += counter_total_rule(shm, i, COUNTER_RULE_EHLO);
-		for (unsigned rule = 0; rule < INSPECT_RULES_MAX; rule++)
-			counts.rule[rule] += counter_total_rule(shm, i, rule);
+		count_rules(shm, i, now, &counts);
 	}
 	return counts;
 }
 
-static void
-keep_line(void *context, const char *text)
-{
-	struct match_lines *lines = context;
-
-	if (strncmp(text, " match ", 7) == 0) {
-		if (lines->count < INSPECT_RULES_MAX)
-			snprintf(lines->match[lines->count], MATCH_RULE_TEXT, "%s", text + 1);
-		return;
-	}
-	/* Behind a match a line of two blanks is its action. */
-	if (strncmp(text, "  ", 2) == 0 && lines->count < INSPECT_RULES_MAX &&
-	    lines->match[lines->count][0] != '\0')
-		snprintf(lines->action[lines->count++], MATCH_RULE_TEXT, "%s", text + 2);
-}
-
 static json_t *
-rules_json(const struct match_lines *lines, const struct map_counts *counts)
+rules_json(const struct inspect_policy *policy, const struct map_counts *counts)
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < lines->count; i++)
-		json_array_append_new(
-		    list, json_pack("{s:s, s:s, s:b, s:I}", "match", lines->match[i] + 6, "action",
-			      lines->action[i], "log", strstr(lines->action[i], "log") != NULL,
-			      "packets", (json_int_t)counts->rule[i]));
+	for (unsigned i = 0; i < policy->rules; i++) {
+		const struct inspect_rule *rule = &policy->rule[i];
+		bool log = rule->action == INSPECT_ACTION_LOG || rule->flags & INSPECT_RULE_LOG;
+		char match[MATCH_RULE_TEXT], action[MATCH_RULE_TEXT];
+
+		match_rule_text(rule, match, sizeof(match));
+		match_rule_action(rule, action, sizeof(action));
+		json_array_append_new(list,
+		    json_pack("{s:s, s:s, s:b, s:I}", "match", match + strlen("match "), "action",
+			action, "log", log, "packets", (json_int_t)counts->rule[i]));
+	}
 	return list;
+}
+
+static void
+add_rules(struct text *out, const struct inspect_policy *policy, const struct map_counts *counts)
+{
+	for (unsigned i = 0; i < policy->rules; i++) {
+		char match[MATCH_RULE_TEXT], action[MATCH_RULE_TEXT];
+
+		match_rule_text(&policy->rule[i], match, sizeof(match));
+		match_rule_action(&policy->rule[i], action, sizeof(action));
+		text_printf(out, "        %s\n          %s, packet %" PRIu64 "\n", match, action,
+		    counts->rule[i]);
+	}
 }
 
 static void
 add_inspect(struct show *show, const char *map)
 {
-	struct map_counts counts = count_map(show->shm, map);
-	struct match_lines lines = {0};
-	const struct config_writer writer = {keep_line, &lines};
+	struct inspect_policy policy;
 
-	print_map_whole(show->config, map, &writer);
+	map_policy(show->config, map, &policy);
+	struct map_counts counts = count_map(show->shm, map, &policy);
+	bool masks_banner = policy.banner != INSPECT_BANNER_SERVER;
 	if (show->policies != NULL) {
 		json_array_append_new(show->classes,
 		    json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "inspect", "esmtp",
 			"map", map, "packets", (json_int_t)counts.packets, "drops",
 			(json_int_t)counts.drops, "resets", (json_int_t)counts.resets,
 			"banners_masked", (json_int_t)counts.banners, "ehlo_lines_masked",
-			(json_int_t)counts.ehlo, "mask_banner", counts.masks_banner, "matches",
-			rules_json(&lines, &counts)));
+			(json_int_t)counts.ehlo, "mask_banner", masks_banner, "matches",
+			rules_json(&policy, &counts)));
 		return;
 	}
 	text_printf(show->out,
 	    "      Inspect: esmtp %s, packet %" PRIu64 ", drop %" PRIu64 ", reset-drop %" PRIu64
 	    "\n",
 	    map, counts.packets, counts.drops, counts.resets);
-	if (counts.masks_banner)
+	if (masks_banner)
 		text_printf(show->out, "        mask-banner, count %" PRIu64 "\n", counts.banners);
-	for (unsigned i = 0; i < lines.count; i++)
-		text_printf(show->out, "        %s\n          %s, packet %" PRIu64 "\n",
-		    lines.match[i], lines.action[i], counts.rule[i]);
+	add_rules(show->out, &policy, &counts);
 }
 
 static void

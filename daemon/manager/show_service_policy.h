@@ -2,7 +2,8 @@
  * show_service_policy -- `show service-policy [inspect esmtp]` with live counters
  *
  * The structure comes from the running configuration, the numbers from all policy slots that hold
- * an image of the map: sessions that began under an earlier generation count there too.
+ * an image of the map: sessions that began under an earlier generation count there too, each match
+ * for the line that looks at the same thing now.
  */
 #ifndef DAEMON_MANAGER_SHOW_SERVICE_POLICY_H
 #define DAEMON_MANAGER_SHOW_SERVICE_POLICY_H

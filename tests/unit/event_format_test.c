@@ -54,6 +54,62 @@ test_teardown(void **state)
 	    "outside:192.0.2.5/35314 to inside:2001:db8::1/25 duration 1:02:03 bytes 99 TCP FINs");
 }
 
+/* A match line of a map, and a parameter, as the ASA writes them. */
+static void
+test_rule_acted(void **state)
+{
+	struct event event = sample(108004);
+
+	(void)state;
+	event.rule = 4;
+	event_add_text(&event, "Dropped connection for", 22);
+	event_add_text(&event, "header line length gt 998", 25);
+	expect(&event, "%SMTPGUARD-4-108004: ESMTP Classification: Dropped connection for ESMTP "
+		       "Request from outside:192.0.2.5/35314 to inside:2001:db8::1/25; "
+		       "matched Class 4: header line length gt 998");
+	event = sample(108004);
+	event_add_text(&event, "Dropped connection for", 22);
+	event_add_text(&event, "mail-relay: No Mail Relay allowed", 33);
+	expect(&event, "%SMTPGUARD-4-108004: ESMTP Parameter: Dropped connection for ESMTP "
+		       "Request from outside:192.0.2.5/35314 to inside:2001:db8::1/25; "
+		       "mail-relay: No Mail Relay allowed");
+}
+
+/* What the server says goes the other way. */
+static void
+test_rule_logged(void **state)
+{
+	struct event event = sample(108005);
+
+	(void)state;
+	event.rule = 2;
+	event_add_text(&event, "Received", 8);
+	event_add_text(&event, "cmd RCPT count gt 100", 21);
+	expect(&event, "%SMTPGUARD-6-108005: ESMTP Classification: Received ESMTP Request from "
+		       "outside:192.0.2.5/35314 to inside:2001:db8::1/25; "
+		       "matched Class 2: cmd RCPT count gt 100");
+	event = sample(108005);
+	event.rule = 7;
+	event.number[3] = 1;
+	event_add_text(&event, "Received", 8);
+	event_add_text(&event, "ehlo-reply-parameter others", 27);
+	expect(&event, "%SMTPGUARD-6-108005: ESMTP Classification: Received ESMTP Response from "
+		       "inside:2001:db8::1/25 to outside:192.0.2.5/35314; "
+		       "matched Class 7: ehlo-reply-parameter others");
+}
+
+static void
+test_terminated(void **state)
+{
+	struct event event = sample(507003);
+
+	(void)state;
+	event_add_text(&event, "inspector disconnected, dropped packet.", 39);
+	expect(&event, "%SMTPGUARD-4-507003: tcp flow from outside:192.0.2.5/35314 to "
+		       "inside:2001:db8::1/25 terminated by inspection engine, reason - "
+		       "inspector disconnected, dropped packet.");
+}
+
 static void
 test_untrusted_text_is_escaped(void **state)
 {
@@ -120,6 +176,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_built),
 	    cmocka_unit_test(test_teardown),
+	    cmocka_unit_test(test_rule_acted),
+	    cmocka_unit_test(test_rule_logged),
+	    cmocka_unit_test(test_terminated),
 	    cmocka_unit_test(test_untrusted_text_is_escaped),
 	    cmocka_unit_test(test_long_text_is_cut),
 	    cmocka_unit_test(test_unknown_words_stay),

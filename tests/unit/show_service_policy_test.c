@@ -1,0 +1,202 @@
+/* show service-policy: the block in the ASA's form, numbers by rule, over all images of a map. */
+#include "daemon/manager/policy_place.h"
+#include "daemon/manager/show_service_policy.h"
+#include "daemon/policy/cli.h"
+#include "shm/counters.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct shm shm;
+static struct config *config;
+static struct compiled *compiled;
+static struct cli_place place;
+static struct text shown;
+
+static int
+setup(void **state)
+{
+	const struct shm_plan plan = {.slots = 1, .chunks = 1, .workers = 2};
+
+	(void)state;
+	config = config_create();
+	compiled = malloc(sizeof(*compiled));
+	place = (struct cli_place){.mode = CLI_CONFIG};
+	text_init(&shown, 65536);
+	return config == NULL || compiled == NULL || shm_create(&shm, &plan) != 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	text_free(&shown);
+	config_free(config);
+	free(compiled);
+	shm_detach(&shm);
+	return 0;
+}
+
+static void
+run(const char *line)
+{
+	struct cli_outcome outcome;
+
+	cli_execute(&place, config, line, &outcome);
+	if (outcome.status != CLI_DONE)
+		fail_msg("%s: %s", line, outcome.message);
+}
+
+/* The slot in which the policy of the first listener lies now. */
+static uint32_t
+install(void)
+{
+	assert_true(config_compile(config, compiled));
+	assert_int_equal(policy_place(&shm, compiled), 0);
+	compiled->listeners.sequence = policy_place_newest(&shm, &(uint32_t){0}) + 1;
+	policy_place_listeners(&shm, &compiled->listeners, compiled->listeners.sequence);
+	return compiled->listeners.entry[0].policy_slot;
+}
+
+static void
+inspect_with(const char *line)
+{
+	run("static (inside,outside) 192.0.2.1 10.0.0.1");
+	run("policy-map global_policy");
+	run("class inspection_default");
+	run(line);
+}
+
+static void
+count(unsigned writer, uint32_t slot, uint32_t rule, uint64_t n)
+{
+	counter_add_rule(shm_counters(&shm, writer), slot, rule, n);
+}
+
+static const char *
+show(bool json)
+{
+	text_clear(&shown);
+	show_service_policy(&shm, config, json, &shown);
+	return text_string(&shown);
+}
+
+static void
+test_the_block_of_the_asa(void **state)
+{
+	(void)state;
+	inspect_with("inspect esmtp _compat_asa");
+	uint32_t slot = install();
+	count(0, slot, COUNTER_RULE_PACKETS, 104000);
+	count(1, slot, COUNTER_RULE_PACKETS, 468);
+	count(0, slot, COUNTER_RULE_BANNERS, 639);
+	count(0, slot, 3, 40);
+	count(1, slot, 3, 1);
+	count(1, slot, 6, 2555);
+	assert_string_equal(show(false),
+	    "Global policy:\n"
+	    "  Service-policy: global_policy\n"
+	    "    Class-map: inspection_default\n"
+	    "      Inspect: esmtp _compat_asa, packet 104468, drop 0, reset-drop 0\n"
+	    "        mask-banner, count 639\n"
+	    "        match cmd line length gt 512\n"
+	    "          drop-connection log, packet 0\n"
+	    "        match cmd RCPT count gt 100\n"
+	    "          drop-connection log, packet 0\n"
+	    "        match body line length gt 998\n"
+	    "          log, packet 0\n"
+	    "        match header line length gt 998\n"
+	    "          drop-connection log, packet 41\n"
+	    "        match sender-address length gt 320\n"
+	    "          drop-connection log, packet 0\n"
+	    "        match MIME filename length gt 255\n"
+	    "          drop-connection log, packet 0\n"
+	    "        match ehlo-reply-parameter others\n"
+	    "          mask, packet 2555\n");
+}
+
+/* A match keeps its count when its place in the map has changed. */
+static void
+test_rules_that_have_moved(void **state)
+{
+	(void)state;
+	run("policy-map type inspect esmtp m");
+	run("parameters");
+	run("no mask-banner");
+	run("match cmd line length gt 512");
+	run("log");
+	run("match not cmd RCPT count gt 3");
+	run("reject 450 4.7.1 \"the catalog\"");
+	run("match body line length gt 998");
+	inspect_with("inspect esmtp m");
+	uint32_t first = install();
+	count(0, first, 0, 5);
+	count(0, first, 1, 7);
+	run("policy-map type inspect esmtp m");
+	run("no match cmd line length gt 512");
+	uint32_t second = install();
+	assert_int_not_equal(first, second);
+	count(0, second, 0, 10);
+	assert_string_equal(show(false), "Global policy:\n"
+					 "  Service-policy: global_policy\n"
+					 "    Class-map: inspection_default\n"
+					 "      Inspect: esmtp m, packet 0, drop 0, reset-drop 0\n"
+					 "        match not cmd RCPT count gt 3\n"
+					 "          reject 450 4.7.1 \"the catalog\", packet 17\n");
+}
+
+static void
+test_json(void **state)
+{
+	json_error_t error;
+	const char *match, *action;
+	int log, packets;
+
+	(void)state;
+	run("policy-map type inspect esmtp m");
+	run("match cmd RCPT count gt 3");
+	run("reject 450 4.7.1 \"the catalog\"");
+	run("match header line length gt 998");
+	run("reset log");
+	inspect_with("inspect esmtp m");
+	count(0, install(), 1, 41);
+	json_t *value = json_loads(show(true), JSON_REJECT_DUPLICATES, &error);
+	assert_non_null(value);
+	json_t *rules =
+	    json_object_get(json_array_get(json_object_get(value, "policies"), 0), "rules");
+	json_t *matches = json_object_get(json_array_get(rules, 1), "matches");
+	assert_int_equal(json_array_size(matches), 2);
+	assert_int_equal(json_unpack(json_array_get(matches, 0), "{s:s,s:s,s:b,s:i}", "match",
+			     &match, "action", &action, "log", &log, "packets", &packets),
+	    0);
+	assert_string_equal(match, "cmd RCPT count gt 3");
+	assert_string_equal(action, "reject 450 4.7.1 \"the catalog\"");
+	assert_false(log);
+	assert_int_equal(packets, 0);
+	assert_int_equal(json_unpack(json_array_get(matches, 1), "{s:s,s:s,s:b,s:i}", "match",
+			     &match, "action", &action, "log", &log, "packets", &packets),
+	    0);
+	assert_string_equal(action, "reset log");
+	assert_true(log);
+	assert_int_equal(packets, 41);
+	json_decref(value);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_the_block_of_the_asa, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_rules_that_have_moved, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_json, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
