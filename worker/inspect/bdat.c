@@ -171,6 +171,8 @@ begin(struct builder *build)
 	struct inspect *state = build->state;
 
 	phase_move(state, PHASE_CHUNK);
+	state->began_ms =
+	    build->now_ms; /* however soon it ends: the rate is not for the server's time */
 	if (state->chunk_left == 0)
 		complete(build);
 }
