@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define REPORT_EVENTS 36u
+#define REPORT_EVENTS 120u
 #define REPORT_NOTES  32u
 
 struct report_tally {

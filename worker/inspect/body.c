@@ -90,6 +90,13 @@ refuse_here(struct builder *build)
 	return true;
 }
 
+/* The rules' part of it. */
+static size_t
+look(struct builder *build, const void *octets, size_t length)
+{
+	return build->policy->needs ? content_take(build, octets, length) : length;
+}
+
 /* How many of these octets, as the receiver will have them, may pass: fewer than all where a rule, or
  * the limit on the size, refuses the content at the next. */
 static size_t
@@ -103,13 +110,14 @@ admit(struct builder *build, const void *octets, size_t length)
 	build->refusal = RULE_NONE;
 	if (state->mode != INSPECT_MODE_INSPECT)
 		return length;
-	if (most && state->content_size <= most && length > most - state->content_size) {
-		if (policy->flags & INSPECT_MONITOR_ONLY)
-			answer_monitor(build, OWN_CONTENT_SIZE, word, sizeof(word) - 1);
-		else
-			length = (size_t)(most - state->content_size);
-	}
-	return policy->needs ? content_take(build, octets, length) : length;
+	if (most == 0 || state->content_size > most || length <= most - state->content_size)
+		return look(build, octets, length);
+	size_t within = (size_t)(most - state->content_size);
+	size_t pass = look(build, octets, within);
+	if (pass < within || (policy->flags & INSPECT_MONITOR_ONLY) == 0)
+		return pass;
+	answer_monitor(build, OWN_CONTENT_SIZE, word, sizeof(word) - 1);
+	return within + look(build, (const uint8_t *)octets + within, length - within);
 }
 
 /* Octets of content that the gateway writes itself, in place of `taken` of the client's. */

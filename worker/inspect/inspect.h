@@ -47,8 +47,8 @@
 #define INSPECT_LOOKAHEAD   16384u /* no partial line or partial reply is longer than this */
 #define INSPECT_EDITS_MAX   24u
 #define INSPECT_EDITS_MIN   6u
-#define INSPECT_TEXT_MAX    8192u
-#define INSPECT_EVENTS_MAX  12u
+#define INSPECT_TEXT_MAX    16384u
+#define INSPECT_EVENTS_MAX  52u /* one of every rule, and what else a step has to say */
 #define INSPECT_NOTES_MAX   8u
 #define INSPECT_EVENT_TEXTS 3u
 #define INSPECT_HITS_MAX    48u /* every rule of a policy */

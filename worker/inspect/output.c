@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+_Static_assert(OUTPUT_REPORTS + INSPECT_RULES_MAX <= INSPECT_EVENTS_MAX, "room for one action");
+_Static_assert(OUTPUT_ACTION_TEXT + INSPECT_RULES_MAX * OUTPUT_RULE_TEXT <= INSPECT_TEXT_MAX,
+    "room for one action");
+
 void
 output_begin(struct builder *build, struct inspect *state, const struct inspect_policy *policy,
     const struct inspect_input *input, struct inspect_output *out)
@@ -35,19 +39,18 @@ output_finish(struct builder *build)
 }
 
 bool
-output_has_room(struct builder *build)
+output_has_room(const struct builder *build)
 {
 	const struct inspect_output *out = build->out;
-
-	build->rule_events = 0; /* a new action begins */
+	unsigned rules = build->policy->rules;
 
 	for (unsigned leg = 0; leg < INSPECT_LEGS; leg++)
 		if (build->used[leg] + OUTPUT_ACTION_EDITS > build->input->room[leg])
 			return false;
 	return out->edit_count + 2 * OUTPUT_ACTION_EDITS <= INSPECT_EDITS_MAX &&
-	       out->event_count + OUTPUT_REPORTS + OUTPUT_RULE_EVENTS <= INSPECT_EVENTS_MAX &&
+	       out->event_count + OUTPUT_REPORTS + rules <= INSPECT_EVENTS_MAX &&
 	       out->note_count + OUTPUT_REPORTS <= INSPECT_NOTES_MAX &&
-	       out->text_length + OUTPUT_ACTION_TEXT <= INSPECT_TEXT_MAX;
+	       out->text_length + OUTPUT_ACTION_TEXT + rules * OUTPUT_RULE_TEXT <= INSPECT_TEXT_MAX;
 }
 
 const uint8_t *

@@ -14,7 +14,7 @@
 #define OUTPUT_ACTION_TEXT  7168u /* octets of text by one action */
 #define OUTPUT_NOTE_MAX	    45u
 #define OUTPUT_REPORTS	    2u /* events and notes by one action */
-#define OUTPUT_RULE_EVENTS  4u /* ... and events of rules */
+#define OUTPUT_RULE_TEXT    150u /* octets of text in the event of a rule, one of each by one action */
 
 enum output_who { NOTE_GATEWAY, NOTE_CLIENT, NOTE_SERVER };
 
@@ -25,9 +25,8 @@ struct builder {
 	struct inspect_output *out;
 	unsigned used[INSPECT_LEGS];
 	uint64_t now_ms;
-	bool touched;	     /* the deadline starts anew */
-	uint8_t refusal;     /* the rule for which content is refused; RULE_NONE */
-	uint8_t rule_events; /* given in this action */
+	bool touched;	 /* the deadline starts anew */
+	uint8_t refusal; /* the rule for which content is refused; RULE_NONE */
 };
 
 void output_begin(struct builder *build, struct inspect *state, const struct inspect_policy *policy,
@@ -35,7 +34,7 @@ void output_begin(struct builder *build, struct inspect *state, const struct ins
 /* Copies phase, endings, deadline and so on from the state. */
 void output_finish(struct builder *build);
 
-bool output_has_room(struct builder *build);
+bool output_has_room(const struct builder *build);
 /* Bytes of the input not yet consumed. */
 const uint8_t *output_rest(const struct builder *build, size_t *length);
 void output_keep(struct builder *build, size_t length);

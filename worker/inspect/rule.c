@@ -154,13 +154,9 @@ take(struct builder *build, unsigned index)
 	uint64_t bit = UINT64_C(1) << index;
 
 	hit(build, index);
-	/* Those that only log leave room for the one that binds. */
-	if ((binds || (build->state->rules_told & bit) == 0) &&
-	    build->rule_events < OUTPUT_RULE_EVENTS - (binds ? 0u : 1u)) {
-		build->rule_events++;
-		build->state->rules_told |= bit;
+	if (binds || (build->state->rules_told & bit) == 0)
 		report(build, index);
-	}
+	build->state->rules_told |= bit;
 	if (binds && rule->action != INSPECT_ACTION_MASK)
 		build->state->rule = index + 1;
 	return binds;
