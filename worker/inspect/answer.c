@@ -70,6 +70,7 @@ answer_rule(struct builder *build, unsigned verb, enum own_reply reply, uint8_t 
 	if (counted != reply) { /* too many errors: said instead */
 		reply = counted;
 		ordinal = 0;
+		report_refusal(build, EVENT_REFUSED, reply, NULL, 0);
 	}
 	own_reply_note(build, reply, ordinal);
 	ledger_add_ruled(build->state, verb, LEDGER_OWN, reply, ordinal);

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define SKIP_MAX 65536u /* octets of a line that is too long */
-
 /* "AUTH " stands where a command begins: what follows may be credentials. */
 static bool
 begins_auth(const uint8_t *line, size_t length)
@@ -28,11 +26,12 @@ skip_line(struct builder *build, const uint8_t *rest, size_t length)
 
 	if (length > 0)
 		build->out->secret = true; /* it may be anything */
-	output_drop(build, part);
-	if (part > SKIP_MAX - build->state->skipped) {
-		ending_with(build, OWN_ENDLESS, INSPECT_REASON_INSPECTION);
-		return false;
+	if (part > COMMAND_LINE_SKIP_MAX - build->state->skipped) {
+		output_drop(build, COMMAND_LINE_SKIP_MAX - build->state->skipped);
+		command_line_endless(build, COMMAND_LINE_SKIP_MAX + 1);
+		return true;
 	}
+	output_drop(build, part);
 	build->state->skipped += (uint32_t)part;
 	if (lf)
 		command_line_skipped(build);

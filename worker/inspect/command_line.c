@@ -138,9 +138,9 @@ judge_octets(const struct inspect *state, const struct command *command)
 	}
 }
 
-/* Brings no mail on. */
+/* Brings no mail on.  MAIL within a transaction does not either. */
 static bool
-is_junk(unsigned verb)
+is_junk(const struct inspect *state, unsigned verb)
 {
 	switch (verb) {
 	case VERB_HELO:
@@ -152,6 +152,11 @@ is_junk(unsigned verb)
 	case VERB_HELP:
 	case VERB_ETRN:
 		return true;
+	case VERB_MAIL:
+	case VERB_SEND:
+	case VERB_SOML:
+	case VERB_SAML:
+		return state->mail == MAIL_SENT || state->mail == MAIL_ACCEPTED;
 	default:
 		return false;
 	}
@@ -201,9 +206,9 @@ judge(const struct builder *build, const struct command *command)
 	return judge_octets(state, command);
 }
 
-/* Limits of the policy that are no rules. */
+/* What the session may still do, whatever the command says. */
 static enum own_reply
-judge_limits(struct builder *build, const struct command *command)
+judge_budgets(struct builder *build, const struct command *command)
 {
 	struct inspect *state = build->state;
 	const struct inspect_policy *policy = build->policy;
@@ -211,17 +216,27 @@ judge_limits(struct builder *build, const struct command *command)
 	if (policy->auth_failures_max && state->auth_failures > policy->auth_failures_max &&
 	    command->verb != VERB_QUIT)
 		return OWN_AUTH_FAILURES;
-	if (is_junk(command->verb) && state->junk < UINT32_MAX)
+	if (!is_junk(state, command->verb))
+		return OWN_NONE;
+	if (state->junk < UINT32_MAX)
 		state->junk++;
-	if (policy->junk_max && state->junk > policy->junk_max)
-		return OWN_JUNK;
+	return policy->junk_max && state->junk > policy->junk_max ? OWN_JUNK : OWN_NONE;
+}
+
+/* The policy's limits on one message. */
+static enum own_reply
+judge_limits(const struct builder *build, const struct command *command)
+{
+	const struct inspect *state = build->state;
+	const struct inspect_policy *policy = build->policy;
+
 	if (command->fault)
 		return OWN_NONE;
 	if (command->has_size && policy->message_size_max &&
 	    command->size > policy->message_size_max) /* RFC 1870 6.1 */
 		return OWN_TOO_BIG;
 	if (command->verb == VERB_RCPT && policy->recipients_max &&
-	    state->recipients_asked >= policy->recipients_max) /* RFC 5321 4.5.3.1.10 */
+	    state->recipients_asked > policy->recipients_max) /* RFC 5321 4.5.3.1.10 */
 		return OWN_RECIPIENTS;
 	return OWN_NONE;
 }
@@ -230,6 +245,7 @@ judge_limits(struct builder *build, const struct command *command)
 static uint8_t
 judge_rules(struct builder *build, const struct command *command, size_t length)
 {
+	struct inspect *state = build->state;
 	uint8_t rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, length);
 
 	if (rule != RULE_NONE || command->fault)
@@ -242,8 +258,11 @@ judge_rules(struct builder *build, const struct command *command, size_t length)
 		return rule_judge_number(
 		    build, CRITERION_SENDER_ADDRESS_LENGTH, command->path_length);
 	case VERB_RCPT:
-		return rule_judge_number(
-		    build, CRITERION_CMD_RCPT_COUNT, build->state->recipients_asked + 1);
+		if (state->mail == MAIL_NONE)
+			return RULE_NONE;
+		if (state->recipients_asked < UINT32_MAX)
+			state->recipients_asked++;
+		return rule_judge_number(build, CRITERION_CMD_RCPT_COUNT, state->recipients_asked);
 	default:
 		return RULE_NONE;
 	}
@@ -312,7 +331,6 @@ command_line_enter(struct builder *build, const struct command *command)
 		break;
 	case VERB_RCPT:
 		flags = LEDGER_CURRENT;
-		state->recipients_asked++;
 		break;
 	case VERB_RSET:
 		message_clear(state);
@@ -363,11 +381,11 @@ take_after_refusal(struct builder *build, unsigned verb, const uint8_t *line, si
 		    build, verb, failed ? OWN_AFTER_FAILURE : OWN_AFTER_REFUSAL, line, length);
 }
 
-/* The policy's limits end the session; whatever else is wrong leaves a chunk behind it. */
+/* A budget that is used up ends the session; whatever else is wrong leaves a chunk behind it. */
 static void
 take_chunk(struct builder *build, const struct command *command, const uint8_t *line, size_t length)
 {
-	enum own_reply reply = judge_limits(build, command);
+	enum own_reply reply = judge_budgets(build, command);
 
 	if (reply != OWN_NONE && (build->policy->flags & INSPECT_MONITOR_ONLY) == 0) {
 		output_drop(build, length);
@@ -378,6 +396,35 @@ take_chunk(struct builder *build, const struct command *command, const uint8_t *
 	if (reply != OWN_NONE)
 		answer_monitor(build, reply, line, length);
 	bdat_command(build, command, line, length);
+}
+
+/* What no rule of the policy has caught. */
+static void
+take_judged(
+    struct builder *build, const struct command *command, const uint8_t *line, size_t length)
+{
+	bool monitor = (build->policy->flags & INSPECT_MONITOR_ONLY) != 0 &&
+		       may_pass_unjudged(command, line, length);
+	enum own_reply reply = judge_budgets(build, command);
+
+	if (reply != OWN_NONE && monitor) {
+		answer_monitor(build, reply, line, length);
+		reply = OWN_NONE;
+	}
+	if (reply == OWN_NONE)
+		reply = command->unframed ? (enum own_reply)command->fault : judge(build, command);
+	if (reply == OWN_NONE)
+		reply = judge_limits(build, command);
+	if (reply != OWN_NONE && monitor) {
+		answer_monitor(build, reply, line, length);
+		reply = OWN_NONE;
+	}
+	if (reply == OWN_NONE) {
+		forward(build, command, length);
+	} else {
+		output_drop(build, length);
+		answer_refuse(build, command->verb, reply, line, length);
+	}
 }
 
 void
@@ -425,21 +472,27 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 		take_chunk(build, &command, line, length);
 		return;
 	}
-	enum own_reply reply =
-	    command.unframed ? (enum own_reply)command.fault : judge(build, &command);
-	if (reply == OWN_NONE)
-		reply = judge_limits(build, &command);
-	if (reply != OWN_NONE && (build->policy->flags & INSPECT_MONITOR_ONLY) != 0 &&
-	    may_pass_unjudged(&command, line, length)) {
-		answer_monitor(build, reply, line, text);
-		reply = OWN_NONE;
-	}
-	if (reply == OWN_NONE) {
-		forward(build, &command, length);
-	} else {
-		output_drop(build, length);
-		answer_refuse(build, command.verb, reply, line, text);
-	}
+	take_judged(build, &command, line, length);
+}
+
+void
+command_line_endless(struct builder *build, size_t length)
+{
+	static const uint8_t word[] = "line";
+	struct inspect *state = build->state;
+	uint8_t rule = RULE_NONE;
+
+	if ((state->flags & STATE_SKIP_AUTH) == 0)
+		rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, length);
+	state->flags &= ~(uint32_t)(STATE_SKIP | STATE_SKIP_AUTH);
+	state->skipped = 0;
+	build->touched = true;
+	build->out->tally.commands++;
+	/* Nobody knows where the next command begins: so `reject` cannot leave the session open. */
+	if (rule != RULE_NONE && build->policy->rule[rule].action != INSPECT_ACTION_REJECT)
+		rule_answer(build, VERB_UNKNOWN, rule);
+	else
+		answer_refuse(build, VERB_UNKNOWN, OWN_ENDLESS, word, sizeof(word) - 1);
 }
 
 void

@@ -93,6 +93,10 @@ inspect_policy_compat(struct inspect_policy *policy, enum inspect_compat compat)
 	policy->verbs = compat == INSPECT_COMPAT_ASA ? SEVEN | EIGHT : SEVEN;
 	policy->errors_max = 0;
 	policy->junk_max = 0;
+	policy->auth_failures_max = 0;
+	policy->recipients_max = 0;
+	policy->data_rate_min = 0;
+	policy->message_size_max = 0;
 	policy->rules = 0;
 	memset(policy->rule, 0, sizeof(policy->rule));
 	if (compat == INSPECT_COMPAT_ASA)
@@ -157,6 +161,43 @@ names_check(const struct inspect_policy *policy)
 	       is_printable(policy->banner_text, policy->banner_length);
 }
 
+/* "5.6.1": one digit that is the code's class, and twice one to three (RFC 2034 4, RFC 3463 2). */
+static bool
+enhanced_check(const struct inspect_rule *rule)
+{
+	const char *text = rule->enhanced;
+	size_t at = 1;
+
+	if (rule->enhanced_length == 0)
+		return true;
+	if (text[0] != (char)('0' + (rule->code ? rule->code : 554) / 100))
+		return false;
+	for (unsigned part = 0; part < 2; part++) {
+		size_t digits = 0;
+		if (at >= rule->enhanced_length || text[at++] != '.')
+			return false;
+		while (at < rule->enhanced_length && text[at] >= '0' && text[at] <= '9') {
+			at++;
+			digits++;
+		}
+		if (digits < 1 || digits > 3)
+			return false;
+	}
+	return at == rule->enhanced_length;
+}
+
+/* What the client is told, which is REJECT's to say. */
+static bool
+reject_check(const struct inspect_rule *rule)
+{
+	if (rule->action != INSPECT_ACTION_REJECT)
+		return rule->code == 0 && rule->enhanced_length == 0 && rule->text_length == 0;
+	return (rule->code == 0 || (rule->code >= 400 && rule->code <= 599)) &&
+	       rule->text_length <= sizeof(rule->text) &&
+	       rule->enhanced_length <= sizeof(rule->enhanced) && enhanced_check(rule) &&
+	       is_printable(rule->text, rule->text_length);
+}
+
 static bool
 rule_check(const struct inspect_rule *rule)
 {
@@ -165,11 +206,7 @@ rule_check(const struct inspect_rule *rule)
 		return false;
 	bool number = criterion_table_row(rule->criterion)->operand == CRITERION_NUMBER;
 	uint64_t known = (UINT64_C(1) << EXTENSION_UNKNOWN) - 1;
-	return (rule->flags & ~(INSPECT_RULE_NOT | INSPECT_RULE_LOG)) == 0 &&
-	       rule->text_length <= INSPECT_REJECT_MAX && rule->enhanced_length < 8 &&
-	       is_printable(rule->text, rule->text_length) &&
-	       is_printable(rule->enhanced, rule->enhanced_length) &&
-	       (rule->code == 0 || (rule->code >= 400 && rule->code <= 599)) &&
+	return (rule->flags & ~(INSPECT_RULE_NOT | INSPECT_RULE_LOG)) == 0 && reject_check(rule) &&
 	       (number ? rule->set == 0
 		       : rule->limit == 0 &&
 			     (rule->set & ~(known | INSPECT_EXTENSION_OTHERS)) == 0) &&

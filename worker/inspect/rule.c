@@ -154,7 +154,8 @@ take(struct builder *build, unsigned index)
 	uint64_t bit = UINT64_C(1) << index;
 
 	hit(build, index);
-	if (binds || (build->state->rules_told & bit) == 0)
+	/* One reply to EHLO may have many lines to mask. */
+	if ((binds && rule->action != INSPECT_ACTION_MASK) || (build->state->rules_told & bit) == 0)
 		report(build, index);
 	build->state->rules_told |= bit;
 	if (binds && rule->action != INSPECT_ACTION_MASK)

@@ -6,7 +6,7 @@
  * the evaluation and is given back: then the caller carries its action out.  Under monitor-only
  * no rule does more than log; the event says what it would have done.
  *
- * What only logs does so once within a message (rules_told); its hits are all counted.
+ * What only logs or masks is told once within a message (rules_told); its hits are all counted.
  */
 #ifndef INSPECT_RULE_H
 #define INSPECT_RULE_H

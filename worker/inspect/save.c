@@ -1,5 +1,6 @@
 #include "worker/inspect/save.h"
 
+#include "worker/inspect/command_line.h"
 #include "worker/inspect/extension_table.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
@@ -95,8 +96,10 @@ save_check(const struct inspect *state)
 	       state->mode <= INSPECT_MODE_RAW && state->phase < PHASE_COUNT &&
 	       state->reason <= INSPECT_REASON_SHUTDOWN && state->mail < MAIL_STATES &&
 	       state->body < BODY_AT_COUNT && state->drain_reply < OWN_COUNT &&
-	       state->sender_length <= SENDER_MAX && sync_check(state) && ledger_check(state) &&
-	       sync_is_owed(state) && endings_check(state) &&
+	       state->sender_length <= SENDER_MAX && state->rule <= INSPECT_RULES_MAX &&
+	       state->rules_told >> INSPECT_RULES_MAX == 0 &&
+	       state->skipped <= COMMAND_LINE_SKIP_MAX && sync_check(state) &&
+	       ledger_check(state) && sync_is_owed(state) && endings_check(state) &&
 	       (state->shown >> EXTENSION_UNKNOWN) == 0 && hold_check(state) &&
 	       chunk_check(state) && (opaque || state->phase != PHASE_OPAQUE) &&
 	       (!opaque || state->phase == PHASE_OPAQUE || state->phase == PHASE_ENDED);
