@@ -150,12 +150,12 @@ chunks_server_command(struct chunks *chunks, const char *line, size_t length, bo
 	if (after + (chunks->last ? 7 : 2) != line + length)
 		return "a malformed BDAT toward the server";
 	chunks->server_left = chunks->server_size;
-	if (chunks->over || unknown)
-		begin_transaction(chunks, unknown);
-	if (chunks->owed && chunks->last && chunks->server_size == 0) {
+	if (!chunks->over && chunks->owed && chunks->last && chunks->server_size == 0) {
 		chunks->owed = false;
 		return NULL;
 	}
+	if (chunks->over || unknown)
+		begin_transaction(chunks, unknown);
 	add_size(chunks);
 	const char *fault = find(chunks);
 	return fault || chunks->server_left ? fault : finish(chunks);

@@ -268,7 +268,8 @@ command_line(struct observer *observer, const struct visible *line)
 		observer->generation++;
 		observer->mail = MAIL_SENT;
 	}
-	if (kind == OBSERVED_DATA && chunks_any(&observer->chunks))
+	if (kind == OBSERVED_DATA && observer->mail != MAIL_UNKNOWN &&
+	    chunks_any(&observer->chunks))
 		fail(observer, "DATA behind BDAT");
 	if (kind == OBSERVED_CHUNK)
 		kind = chunk_begins(observer, line);

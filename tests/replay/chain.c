@@ -93,6 +93,8 @@ chain_run(const struct dialogue *dialogue, struct visible *failure)
 	struct chain chain = {0};
 	bool good = true;
 
+	if (dialogue->policy.needs & INSPECT_NEED_HOLD)
+		return true; /* what the second holds has not arrived */
 	for (size_t i = 0; i < dialogue->count; i++)
 		if (dialogue->acts[i].kind != DIALOGUE_BYTES &&
 		    dialogue->acts[i].kind != DIALOGUE_END)

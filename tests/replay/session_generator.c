@@ -329,6 +329,27 @@ begin_chunky(struct maker *maker)
 	act(maker, DIALOGUE_BYTES, INSPECT_SERVER, 0);
 }
 
+/* Rules that refuse content, and a hold that has little room. */
+static void
+choose_rules(struct maker *maker, struct inspect_policy *policy)
+{
+	static const char *const names[] = {"body line length", "header line length"};
+	static const uint32_t holds[] = {0, 10, 60, 200, 65536};
+
+	policy->header_hold = holds[below(maker, 5)];
+	policy->message_size_max = below(maker, 3) ? 0 : 100 + below(maker, 400);
+	policy->rules = (uint8_t)(1 + below(maker, 2));
+	for (unsigned i = 0; i < policy->rules; i++) {
+		const char *name = names[below(maker, 2)];
+		policy->rule[i] = (struct inspect_rule){
+		    .criterion = (uint8_t)inspect_criterion_find(name, strlen(name)),
+		    .action =
+			(uint8_t)(INSPECT_ACTION_REJECT + (below(maker, 4) ? 0 : below(maker, 3))),
+		    .limit = 10 + below(maker, 80)};
+	}
+	inspect_policy_finish(policy);
+}
+
 static void
 choose_policy(struct maker *maker)
 {
@@ -344,6 +365,8 @@ choose_policy(struct maker *maker)
 		policy->flags &= ~(uint32_t)INSPECT_ALLOW_TLS;
 	if (below(maker, 10) == 0)
 		policy->flags |= INSPECT_MONITOR_ONLY;
+	if (below(maker, 2))
+		choose_rules(maker, policy);
 	maker->dialogue->mode =
 	    below(maker, 12) ? INSPECT_MODE_INSPECT : (enum inspect_mode)(1 + below(maker, 2));
 }
@@ -378,6 +401,14 @@ session_print(const struct dialogue *dialogue, struct visible *text)
 	visible_format(text, "# mode %u banner %u line-endings %u nul %u errors-max %u flags %#x\n",
 	    dialogue->mode, policy->banner, policy->line_endings, policy->nul, policy->errors_max,
 	    policy->flags);
+	visible_format(text,
+	    "policy header-hold %u\npolicy message-size-max %llu\npolicy rules none\n",
+	    policy->header_hold, (unsigned long long)policy->message_size_max);
+	for (unsigned i = 0; i < policy->rules; i++)
+		if (inspect_criterion_takes(policy->rule[i].criterion, INSPECT_ACTION_REJECT))
+			visible_format(text, "policy rule %s gt %u %s\n",
+			    inspect_criterion_name(policy->rule[i].criterion),
+			    policy->rule[i].limit, inspect_action_name(policy->rule[i].action));
 	for (size_t i = 0; i < dialogue->count; i++) {
 		const struct dialogue_act *now = &dialogue->acts[i];
 		char letter = now->leg == INSPECT_CLIENT ? 'C' : 'S';

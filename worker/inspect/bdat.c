@@ -276,6 +276,22 @@ needs_content(const struct builder *build)
 	return build->state->mode == INSPECT_MODE_INSPECT && build->policy->needs != 0;
 }
 
+/* A chunk that the server has refused already, or whose transaction it has, is no message. */
+static void
+announce_last(struct builder *build)
+{
+	struct ledger_entry *entry = ledger_last(build->state);
+
+	if (!entry)
+		return;
+	if (entry->flags & LEDGER_CURRENT) {
+		output_insert(build, INSPECT_SERVER, OUTPUT_TEXT("BDAT 0 LAST\r\n"));
+		ledger_add(build->state, LEDGER_CONTENT, LEDGER_CURRENT, OWN_NONE);
+	} else {
+		entry->flags &= (uint8_t)~LEDGER_HALF; /* its reply is all that the client gets */
+	}
+}
+
 /* All of a good chunk has gone out or may. */
 static void
 release(struct builder *build)
@@ -285,11 +301,8 @@ release(struct builder *build)
 	hold_end(build);
 	if (state->chunk == CHUNK_HELD)
 		enter_ledger(build);
-	/* A chunk that the server has refused already does not become a message. */
-	if (state->chunk_last == LAST_FOLLOWS && !ledger_is_empty(state)) {
-		output_insert(build, INSPECT_SERVER, OUTPUT_TEXT("BDAT 0 LAST\r\n"));
-		ledger_add(state, LEDGER_CONTENT, LEDGER_CURRENT, OWN_NONE);
-	}
+	if (state->chunk_last == LAST_FOLLOWS)
+		announce_last(build);
 	if (state->chunk_last == LAST_NO)
 		return;
 	message_judge_size(build);
@@ -385,6 +398,19 @@ bdat_is_early(const struct inspect *state)
 {
 	return state->phase == PHASE_CHUNK && state->ledger_count == 1 &&
 	       (state->chunk == CHUNK_FORWARD || state->chunk == CHUNK_WASTE);
+}
+
+void
+bdat_withdraw(struct builder *build)
+{
+	static const uint8_t word[] = "BDAT";
+
+	if (build->state->chunk != CHUNK_HELD)
+		return;
+	hold_revoke(build);
+	build->state->chunk = CHUNK_SWALLOW;
+	build->state->drained = 0;
+	answer_refuse(build, VERB_BDAT, OWN_NEED_MAIL, word, sizeof(word) - 1);
 }
 
 bool

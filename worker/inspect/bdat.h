@@ -37,6 +37,9 @@ bool bdat_take(struct builder *build, const uint8_t *rest, size_t length);
 /* The server is lost within a chunk and nothing but the reply to that is owed to the client: what
  * is left is swallowed and then answered.  False: something else is owed too. */
 bool bdat_drain(struct builder *build, enum inspect_ending how);
+/* The transaction is gone while a chunk of it is held: the server never hears of that, and the client
+ * gets its refusal.  Without a chunk that is held: nothing. */
+void bdat_withdraw(struct builder *build);
 /* A reply of that code answers the chunk under way, of which the server does not have all. */
 bool bdat_is_early(const struct inspect *state);
 

@@ -1,5 +1,6 @@
 #include "worker/inspect/reply_effect.h"
 
+#include "worker/inspect/bdat.h"
 #include "worker/inspect/ending.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/message.h"
@@ -78,14 +79,18 @@ start_anew(struct inspect *state, bool esmtp)
 }
 
 static void
-answered_mail(struct inspect *state, const struct ledger_entry *entry, bool good)
+answered_mail(struct builder *build, const struct ledger_entry *entry, bool good)
 {
+	struct inspect *state = build->state;
+
 	if ((entry->flags & LEDGER_CURRENT) == 0 || state->mail != MAIL_SENT)
 		return;
 	if (good)
 		state->mail = MAIL_ACCEPTED;
 	else
 		message_clear(state);
+	if (!good)
+		bdat_withdraw(build);
 	return_to_commands(state);
 }
 
@@ -145,7 +150,7 @@ reply_effect(struct builder *build, const struct ledger_entry *entry, const stru
 	case VERB_SEND:
 	case VERB_SOML:
 	case VERB_SAML:
-		answered_mail(state, entry, good);
+		answered_mail(build, entry, good);
 		break;
 	case VERB_RCPT:
 		if (good && (entry->flags & LEDGER_CURRENT) != 0)
