@@ -3,8 +3,8 @@
  *
  * Each worker has a ring of notices, one per commit: which slot, which record sequence, and the
  * positions up to which input is committed.  The entry proper is the record with the bytes that
- * its outlets and windows name; a session has at most one unacknowledged entry, so the ring needs
- * no payload.  Single writer; a reader that falls behind by more than the ring finds a gap in the
+ * its outlets and windows name, the second part of its inspection state among them; a session has
+ * at most one unacknowledged entry, so the ring needs no payload.  Single writer; a reader that falls behind by more than the ring finds a gap in the
  * log sequence numbers and must scan the slots instead (journal_read() says so).
  */
 #ifndef SHM_JOURNAL_H

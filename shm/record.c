@@ -203,6 +203,7 @@ leg_is_valid(const struct record *record, unsigned leg)
 {
 	return record->position[leg] <= record->stored[leg] &&
 	       record->end_seen[leg] <= ENDING_SILENT && record->ending[leg] <= ENDING_SILENT &&
+	       (record->ending[leg] == ENDING_NONE || record->outlet[leg].held == 0) &&
 	       outlet_is_valid(&record->outlet[leg], record->position[!leg]);
 }
 

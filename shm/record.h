@@ -40,7 +40,8 @@ struct outlet {
 	uint64_t text;	  /* position in this leg's text window of the next INSERT */
 	uint32_t count;
 	uint32_t word[OUTLET_WORDS]; /* (kind << 30) | length; length never 0 */
-	uint32_t held;		     /* the last so many bytes to be sent must not leave yet */
+	/* The last so many bytes to be sent must not leave yet; none once the leg has an ending. */
+	uint32_t held;
 };
 
 /* How a leg ends: committed before it is done, so that an adopter does the same. */

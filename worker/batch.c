@@ -122,7 +122,8 @@ state_differs(const struct batch *batch, struct record *draft)
 		return false;
 	inspect_save(batch->worker->state, draft->inspect, sizeof(draft->inspect));
 	return draft->flags != record->flags ||
-	       memcmp(draft->inspect, record->inspect, sizeof(draft->inspect)) != 0;
+	       memcmp(draft->inspect, record->inspect, sizeof(draft->inspect)) != 0 ||
+	       extra_differs(batch->worker, record);
 }
 
 bool
@@ -200,25 +201,30 @@ apply_edit(struct batch *batch, const struct inspect_input *input, const struct 
 	}
 }
 
-/* How much of the server's output must not leave yet. */
+/* How much of the server's output must not leave yet.  What might leave before the step may be on
+ * its way already: it is not held any more, nor taken back. */
 static bool
-apply_held(struct batch *batch)
+apply_held(struct batch *batch, uint64_t sendable)
 {
 	struct outlet *outlet = &batch->draft->outlet[SHM_SERVER];
-	uint32_t held = batch->worker->output.held;
+	const struct inspect_output *output = &batch->worker->output;
 
-	if (session_leg_gone(batch->worker, batch->session, SHM_SERVER))
-		held = 0;
-	if (held > outlet_pending(outlet))
+	if (session_leg_gone(batch->worker, batch->session, SHM_SERVER)) {
+		outlet->held = 0;
+		return true;
+	}
+	if (output->held > outlet_pending(outlet) ||
+	    (output->held != 0 && output->ending[SHM_SERVER] != INSPECT_OPEN))
 		return false;
-	outlet->held = held;
-	return true;
+	outlet->held = output->held;
+	return outlet_sendable(outlet) >= sendable;
 }
 
 static bool
 apply_edits(struct batch *batch, const struct inspect_input *input)
 {
 	const struct inspect_output *output = &batch->worker->output;
+	uint64_t sendable = outlet_sendable(&batch->draft->outlet[SHM_SERVER]);
 	uint64_t passed = 0;
 
 	if (output->edit_count > INSPECT_EDITS_MAX || output->consumed > input->length)
@@ -227,7 +233,7 @@ apply_edits(struct batch *batch, const struct inspect_input *input)
 		if (!apply_edit(batch, input, &output->edits[i], &passed))
 			return false;
 	batch->draft->position[input->from] += output->consumed;
-	return passed == output->consumed && apply_held(batch);
+	return passed == output->consumed && apply_held(batch, sendable);
 }
 
 static void

@@ -73,12 +73,25 @@ commit_insert(struct worker *worker, struct session *session, struct record *dra
 	return 0;
 }
 
+/* What is held never leaves.  Where the words have no room to say so, nothing leaves. */
+static void
+leg_end(struct record *draft, enum shm_leg leg, enum ending how)
+{
+	struct outlet *outlet = &draft->outlet[leg];
+
+	if (!outlet_revoke(outlet, outlet->held)) {
+		outlet->held = 0;
+		how = ENDING_RESET;
+	}
+	if (draft->ending[leg] == ENDING_NONE || how == ENDING_RESET)
+		draft->ending[leg] = (uint8_t)how;
+}
+
 void
 commit_end(struct record *draft, enum ending how, enum close_reason reason)
 {
 	for (int leg = 0; leg < SHM_LEGS; leg++)
-		if (draft->ending[leg] == ENDING_NONE || how == ENDING_RESET)
-			draft->ending[leg] = (uint8_t)how;
+		leg_end(draft, leg, how);
 	draft->close_reason = (uint16_t)reason;
 	draft->flags |= RECORD_DRAINING;
 	draft->deadline_ms = 0;

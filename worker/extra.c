@@ -13,6 +13,15 @@ extra_window(const struct worker *worker, const struct session *session)
 	return &session_shared(worker, session)->extension;
 }
 
+bool
+extra_differs(struct worker *worker, const struct record *record)
+{
+	size_t length = inspect_save_extra(worker->state, worker->extra, sizeof(worker->extra));
+
+	return length != record->extra_length ||
+	       (length != 0 && record_checksum_bytes(worker->extra, length) != record->extra_check);
+}
+
 int
 extra_store(struct worker *worker, struct session *session, struct record *draft)
 {

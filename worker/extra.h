@@ -20,6 +20,8 @@ struct session;
 struct slot_session;
 struct worker;
 
+/* The second part of worker->state is not the one that the record names. */
+bool extra_differs(struct worker *worker, const struct record *record);
 /* Puts the second part of worker->state into the draft. 0, -ENOBUFS: no chunk is free, or -EPROTO. */
 int extra_store(struct worker *worker, struct session *session, struct record *draft);
 /* Gives the chunk back if the record that was just published names none of it. */

@@ -210,7 +210,14 @@ test_everything_is_validated(void **state)
 	REFUSE(r->outlet[SHM_SERVER].written = UINT64_MAX - 66);
 	REFUSE(r->outlet[SHM_SERVER].text = UINT64_MAX - 6);
 	REFUSE(r->position[SHM_SERVER] = r->stored[SHM_SERVER] = 501);
+	REFUSE(r->outlet[SHM_SERVER].held = 68);
+	REFUSE(r->outlet[SHM_SERVER].held = UINT32_MAX);
+	REFUSE((r->outlet[SHM_SERVER].held = 1, r->ending[SHM_SERVER] = ENDING_FIN));
+	REFUSE(r->extra_length = RECORD_EXTRA_SIZE + 1);
+	REFUSE(r->extra_half = 2);
 #undef REFUSE
+	sound.outlet[SHM_SERVER].held = 67;
+	assert_true(holds(&sound));
 	sound.stored[SHM_CLIENT] += 10; /* stored but not yet stepped */
 	assert_true(holds(&sound));
 }

@@ -407,6 +407,38 @@ harness_expect_line(struct harness *harness, uint32_t slot, enum shm_leg leg, co
 		fail_msg("leg %d: \"%s\", wanted \"%s\"", leg, line, beginning);
 }
 
+uint64_t
+harness_fill(struct harness *harness, uint32_t slot, enum shm_leg leg)
+{
+	static const uint8_t bytes[65536];
+	uint64_t total = 0;
+
+	for (int idle = 0; idle < 10;) {
+		ssize_t count = send(harness->session[slot].peer[leg], bytes, sizeof(bytes),
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		idle = count > 0 ? 0 : idle + 1;
+		total += count > 0 ? (uint64_t)count : 0;
+		if (count < 0)
+			harness_listen(harness, 20);
+	}
+	return total;
+}
+
+void
+harness_expect_silence(struct harness *harness, uint32_t slot, enum shm_leg leg, int wait_ms)
+{
+	struct pollfd wait = {.fd = harness->session[slot].peer[leg], .events = POLLIN};
+	char got[256];
+
+	for (int i = 0; i < wait_ms / 20; i++) {
+		harness_listen(harness, 0);
+		if (poll(&wait, 1, 20) != 0)
+			fail_msg("leg %d: %zd instead of silence", leg,
+			    recv(wait.fd, got, sizeof(got), MSG_DONTWAIT));
+	}
+}
+
 int
 harness_expect_end(struct harness *harness, uint32_t slot, enum shm_leg leg)
 {

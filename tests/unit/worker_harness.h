@@ -71,6 +71,10 @@ void harness_expect(struct harness *harness, uint32_t slot, enum shm_leg leg, co
 /* Reads one line, which must begin so. */
 void harness_expect_line(
     struct harness *harness, uint32_t slot, enum shm_leg leg, const char *beginning);
+/* Writes zeros to the leg until nothing more is taken for a while. Returns how many. */
+uint64_t harness_fill(struct harness *harness, uint32_t slot, enum shm_leg leg);
+/* Nothing comes from the leg for so long. */
+void harness_expect_silence(struct harness *harness, uint32_t slot, enum shm_leg leg, int wait_ms);
 /* The leg's end is read: 0 FIN, else the errno. */
 int harness_expect_end(struct harness *harness, uint32_t slot, enum shm_leg leg);
 

@@ -153,25 +153,6 @@ test_refuses_what_does_not_fit(void **state)
 	harness_expect(harness, 9, SHM_SERVER, "still here");
 }
 
-/* Writes to the leg until nothing more is taken for a while. */
-static uint64_t
-fill_leg(struct harness *harness, uint32_t slot, enum shm_leg leg)
-{
-	static const uint8_t bytes[65536];
-	uint64_t total = 0;
-
-	for (int idle = 0; idle < 10;) {
-		ssize_t count = send(harness->session[slot].peer[leg], bytes, sizeof(bytes),
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		idle = count > 0 ? 0 : idle + 1;
-		total += count > 0 ? (uint64_t)count : 0;
-		if (count < 0)
-			harness_listen(harness, 20);
-	}
-	return total;
-}
-
 /* A client that takes nothing stops its server, within the bound; when it takes again, all comes.
  */
 static void
@@ -182,7 +163,7 @@ test_slow_reader_is_bounded(void **state)
 	uint64_t sent, got = 0;
 
 	harness_session_open(harness, 0, 11, SLOT_RAW, true);
-	sent = fill_leg(harness, 11, SHM_SERVER);
+	sent = harness_fill(harness, 11, SHM_SERVER);
 	assert_in_range(HARNESS_CHUNKS - chunk_count_free(&harness->shm), 4, 8);
 	harness_write(harness, 11, SHM_CLIENT, "the other way is free");
 	harness_expect(harness, 11, SHM_SERVER, "the other way is free");
@@ -203,7 +184,7 @@ test_clear_of_a_blocked_session(void **state)
 	struct harness *harness = *state;
 
 	harness_session_open(harness, 0, 12, SLOT_RAW, true);
-	fill_leg(harness, 12, SHM_SERVER);
+	harness_fill(harness, 12, SHM_SERVER);
 	harness_say(harness, 0, HANDOVER_CLEAR, 12);
 	harness_wait_finished(harness, 12, 20000);
 	assert_int_equal(chunk_count_free(&harness->shm), HARNESS_CHUNKS);
