@@ -297,27 +297,32 @@ test_extra_damaged(void **state)
 	assert_int_equal(chunk_count_free(&harness->shm), HARNESS_CHUNKS);
 }
 
-/* All but so many chunks are somebody else's. */
+/* While no worker lives: of the slot's chunks only the client's input stays, and every other chunk of
+ * the pool becomes another slot's. */
 static void
-leave_chunks(struct harness *harness, uint32_t count)
+take_chunks(struct harness *harness)
 {
+	struct slot_session *shared = shm_session(&harness->shm, SLOT);
 	_Atomic uint32_t *owners = shm_chunk_owners(&harness->shm);
+	struct chunk_cache cache;
 
-	for (uint32_t chunk = count; chunk < HARNESS_CHUNKS; chunk++)
-		atomic_store(&owners[chunk], HARNESS_SLOTS);
+	chunk_cache_init(&cache, 0);
+	window_release_all(&shared->input[SHM_SERVER], &harness->shm, &cache, false);
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		window_release_all(&shared->text[leg], &harness->shm, &cache, false);
+	for (uint32_t chunk = 0; chunk < HARNESS_CHUNKS; chunk++)
+		if (atomic_load(&owners[chunk]) != SLOT + 1)
+			atomic_store(&owners[chunk], OTHER + 1);
 }
 
 static void
-take_all(struct harness *harness, uint32_t slot, enum shm_leg leg, uint64_t length)
+give_chunks(struct harness *harness)
 {
-	static uint8_t bytes[65536];
+	_Atomic uint32_t *owners = shm_chunk_owners(&harness->shm);
 
-	while (length > 0) {
-		ssize_t count = recv(harness->session[slot].peer[leg], bytes, sizeof(bytes), 0);
-
-		assert_true(count > 0);
-		length -= (uint64_t)count;
-	}
+	for (uint32_t chunk = 0; chunk < HARNESS_CHUNKS; chunk++)
+		if (atomic_load(&owners[chunk]) == OTHER + 1)
+			atomic_store(&owners[chunk], CHUNK_FREE);
 }
 
 /* Without a chunk for the second part the session waits, and goes on when there is one. */
@@ -325,22 +330,23 @@ static void
 test_extra_finds_no_chunk(void **state)
 {
 	struct harness *harness = *state;
-	uint64_t waited, filled;
 
-	leave_chunks(harness, 5);
 	open_content(harness, program);
 	harness_write(harness, SLOT, SHM_CLIENT, "Subject: x\r\n");
 	expect_held(harness, 12);
-	harness_session_open(harness, 0, OTHER, SLOT_RAW, true);
-	filled = harness_fill(harness, OTHER, SHM_SERVER);
-	assert_int_equal(chunk_count_free(&harness->shm), 0);
-	harness_expect_silence(harness, SLOT, SHM_SERVER, 40);
-	waited = counter_total(&harness->shm, COUNTER_chunks_waited);
+	expect_extra(harness, false);
+	harness_kill(harness, 0, SIGKILL);
+	take_chunks(harness);
+	start(harness, program, 1);
+	harness_adopt_all(harness, 1, 0);
 	harness_write(harness, SLOT, SHM_CLIENT, MULTIPART);
+	for (int i = 0; i < 200 && counter_total(&harness->shm, COUNTER_chunks_waited) == 0; i++)
+		harness_listen(harness, 20);
+	assert_true(counter_total(&harness->shm, COUNTER_chunks_waited) > 0);
 	harness_expect_silence(harness, SLOT, SHM_SERVER, 200);
 	expect_held(harness, 12);
-	assert_true(counter_total(&harness->shm, COUNTER_chunks_waited) > waited);
-	take_all(harness, OTHER, SHM_CLIENT, filled);
+	expect_extra(harness, false);
+	give_chunks(harness);
 	expect_held(harness, 12 + sizeof(MULTIPART) - 1);
 	expect_extra(harness, true);
 	harness_write(harness, SLOT, SHM_CLIENT, "\r\nbody\r\n.\r\n");
