@@ -169,15 +169,48 @@ chunk_sweep_slot(const struct shm *shm, uint32_t slot, const struct slot_session
 }
 
 uint32_t
-chunk_count_free(const struct shm *shm)
+chunk_count_used(const struct shm *shm, uint32_t first, uint32_t number)
 {
 	const _Atomic uint32_t *owners = shm_chunk_owners(shm);
 	uint32_t count = 0;
 
-	for (uint32_t chunk = 0; chunk < shm->chunks; chunk++) {
-		uint32_t owner = atomic_load_explicit(&owners[chunk], memory_order_relaxed);
+	for (uint32_t i = 0; i < number && first + i < shm->chunks; i++) {
+		uint32_t owner = atomic_load_explicit(&owners[first + i], memory_order_relaxed);
 
-		count += owner == CHUNK_FREE || (owner & CHUNK_CACHED) != 0;
+		count += owner != CHUNK_FREE && (owner & CHUNK_CACHED) == 0;
 	}
 	return count;
+}
+
+uint32_t
+chunk_count_free(const struct shm *shm)
+{
+	return shm->chunks - chunk_count_used(shm, 0, shm->chunks);
+}
+
+void
+chunk_level_publish(const struct shm *shm, struct chunk_level level)
+{
+	atomic_store_explicit(
+	    shm_chunk_level(shm), (uint64_t)level.serial << 32 | level.used, memory_order_relaxed);
+}
+
+struct chunk_level
+chunk_level_read(const struct shm *shm)
+{
+	uint64_t word = atomic_load_explicit(shm_chunk_level(shm), memory_order_relaxed);
+
+	return (struct chunk_level){.used = (uint32_t)word, .serial = (uint32_t)(word >> 32)};
+}
+
+uint32_t
+chunk_level_free(const struct shm *shm, struct chunk_level level)
+{
+	return level.used < shm->chunks ? shm->chunks - level.used : 0;
+}
+
+bool
+chunk_level_is_below(const struct shm *shm, struct chunk_level level, uint32_t part)
+{
+	return (uint64_t)chunk_level_free(shm, level) * part < shm->chunks;
 }

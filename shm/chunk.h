@@ -36,5 +36,27 @@ uint32_t chunk_sweep(const struct shm *shm, uint32_t owner);
 uint32_t chunk_sweep_slot(const struct shm *shm, uint32_t slot, const struct slot_session *session);
 
 uint32_t chunk_count_free(const struct shm *shm); /* cached ones count as free */
+/* Of `number` chunks from `first` on (cut at the pool's end): how many are not free. */
+uint32_t chunk_count_used(const struct shm *shm, uint32_t first, uint32_t number);
+
+/*
+ * How full the pool is, as the supervisor has last counted it: one word in control, for those who
+ * cannot count the whole pool each time they ask.  When less than one part in CHUNK_SHORT of the pool
+ * is free, everyone holds less; in CHUNK_SHED, sessions that stand still while they hold chunks are
+ * ended; in CHUNK_REFUSE, no session is begun.
+ */
+#define CHUNK_SHORT  4u
+#define CHUNK_SHED   8u
+#define CHUNK_REFUSE 16u
+
+struct chunk_level {
+	uint32_t used;
+	uint32_t serial; /* another one with each count; 0: not counted yet */
+};
+
+void chunk_level_publish(const struct shm *shm, struct chunk_level level);
+struct chunk_level chunk_level_read(const struct shm *shm);
+uint32_t chunk_level_free(const struct shm *shm, struct chunk_level level);
+bool chunk_level_is_below(const struct shm *shm, struct chunk_level level, uint32_t part);
 
 #endif

@@ -94,6 +94,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 
 	end = sizeof(struct shm_header);
 	at->clock_floor = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
+	at->chunk_level = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
 	at->failpoint = place(&end, SHM_CACHE_LINE, 1, sizeof(struct failpoint_plan));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
@@ -387,6 +388,12 @@ _Atomic uint64_t *
 shm_clock_floor(const struct shm *shm)
 {
 	return item(shm, SHM_CONTROL, shm->at.clock_floor, 0, 0);
+}
+
+_Atomic uint64_t *
+shm_chunk_level(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.chunk_level, 0, 0);
 }
 
 struct slot_session *

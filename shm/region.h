@@ -27,7 +27,8 @@ struct shm_plan {
 
 /* Where the arrays begin in their regions, bytes. */
 struct shm_offsets {
-	uint64_t clock_floor, failpoint, processes, custody;   /* control */
+	uint64_t clock_floor, chunk_level, failpoint; /* control */
+	uint64_t processes, custody;
 	uint64_t policy;				       /* policy */
 	uint64_t journals, sessions, chunk_owners, chunk_data; /* sessions */
 	uint64_t counters;				       /* counters */
@@ -71,10 +72,11 @@ struct process_entry *shm_process(const struct shm *shm, uint32_t worker); /* co
 struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);	   /* control */
 struct failpoint_plan *shm_failpoint(const struct shm *shm);		   /* control */
 _Atomic uint64_t *shm_clock_floor(const struct shm *shm);		   /* control, ms */
-struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	   /* sessions */
-struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker);  /* sessions */
-_Atomic uint32_t *shm_chunk_owners(const struct shm *shm);		   /* sessions, [chunks] */
-uint8_t *shm_chunk(const struct shm *shm, uint32_t chunk);		   /* sessions */
+_Atomic uint64_t *shm_chunk_level(const struct shm *shm);		  /* control, shm/chunk.h */
+struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */
+struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker); /* sessions */
+_Atomic uint32_t *shm_chunk_owners(const struct shm *shm);		  /* sessions, [chunks] */
+uint8_t *shm_chunk(const struct shm *shm, uint32_t chunk);		  /* sessions */
 struct counter_block *shm_counters(const struct shm *shm, uint32_t writer);
 struct event_ring *shm_events(const struct shm *shm, uint32_t writer);
 struct closed_ring *shm_closed(const struct shm *shm);

@@ -3,7 +3,8 @@
  *
  * At most ACCEPT_BATCH of them at a wake-up, so that one busy listener does not starve the rest.
  * Who cannot be served is told 421 4.3.2 (RFC 5321 3.8, RFC 3463 X.3.2) and closed: no slot is
- * free, or no descriptor (the spare one is given up for that).
+ * free, too few chunks, or no descriptor (the spare one is given up for that).  When not even that
+ * can be done, connections wait in the kernel's backlog until the next tick.
  */
 #ifndef SUPERVISOR_ACCEPT_H
 #define SUPERVISOR_ACCEPT_H
@@ -13,5 +14,7 @@
 #define ACCEPT_BATCH 64
 
 void accept_ready(struct supervisor *supervisor, int listener);
+/* Takes connections again that had to wait. */
+void accept_tick(struct supervisor *supervisor);
 
 #endif

@@ -78,13 +78,23 @@ server_connect(int fd, const struct listener_entry *entry)
 	return connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
 }
 
-static void
-server_begin(struct supervisor *supervisor, uint32_t slot, const struct listener_entry *entry)
+/* -errno, or the socket. */
+static int
+server_socket(const struct listener_entry *entry)
 {
-	struct custody *custody = &supervisor->custody;
 	int family = entry->server.family == 6 ? AF_INET6 : AF_INET;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int r = fd < 0 ? -errno : 0;
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* `fd`: of server_socket(). */
+static void
+server_begin(
+    struct supervisor *supervisor, uint32_t slot, const struct listener_entry *entry, int fd)
+{
+	struct custody *custody = &supervisor->custody;
+	int r = fd;
 
 	if (fd >= 0) {
 		custody_set_leg(custody, slot, SHM_SERVER, fd);
@@ -132,19 +142,25 @@ publish_identity(struct supervisor *supervisor, uint32_t slot, int fd,
 	custody_set_state(&supervisor->custody, slot, SLOT_OPENING);
 }
 
-bool
+enum shortage
 opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
     uint32_t index, const struct sockaddr_storage *peer)
 {
-	uint32_t slot = custody_take(&supervisor->custody);
+	uint32_t slot;
+	int server;
 
-	if (slot == SHM_NO_SLOT)
-		return false;
+	if (supervisor->custody.free.count == 0)
+		return SHORTAGE_SLOTS;
+	/* Before the slot: a session that has begun without it could only be told 421 4.4.1. */
+	server = server_socket(&listener->entry);
+	if (server < 0 && shortage_of(-server) != SHORTAGE_NONE)
+		return shortage_of(-server);
+	slot = custody_take(&supervisor->custody);
 	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, fd);
 	publish_identity(supervisor, slot, fd, &listener->entry, index, peer);
 	dispatch_assign(supervisor, slot, PENDING_CLIENT);
-	server_begin(supervisor, slot, &listener->entry);
-	return true;
+	server_begin(supervisor, slot, &listener->entry, server);
+	return SHORTAGE_NONE;
 }
 
 static void

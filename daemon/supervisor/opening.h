@@ -14,8 +14,8 @@
 
 struct sockaddr_storage;
 
-/* Takes over `fd`, a blocking socket. False: no slot is free, `fd` is still the caller's. */
-bool opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
+/* Takes over `fd`, a blocking socket. Anything but SHORTAGE_NONE: `fd` is still the caller's. */
+enum shortage opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
     uint32_t index, const struct sockaddr_storage *peer);
 /* epoll says something about a connecting server leg. */
 void opening_connected(struct supervisor *supervisor, uint32_t slot, uint32_t generation);

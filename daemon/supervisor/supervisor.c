@@ -2,6 +2,7 @@
 
 #include "config.h"
 #include "daemon/supervisor/accept.h"
+#include "daemon/supervisor/capacity.h"
 #include "daemon/supervisor/children.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/ending.h"
@@ -57,36 +58,6 @@ supervisor_event_init(
 	event_init(event, id, custody->session_id);
 	event->client = custody->leg[SHM_CLIENT].peer;
 	event->server = custody->leg[SHM_SERVER].peer;
-}
-
-/* How many sessions there will be, and shared memory for them. */
-static int
-make_memory(struct supervisor *supervisor)
-{
-	const struct settings *settings = &supervisor->settings;
-	uint64_t descriptors = limits_raise();
-	uint32_t sessions =
-	    limits_sessions(descriptors, settings->sessions_max, supervisor->workers);
-	struct shm_plan plan;
-	int r = -ENOMEM;
-
-	if (sessions < settings->sessions_max)
-		fprintf(stderr,
-		    "smtpguardd: sessions_max is cut from %u to %u: the descriptor limit is %ju\n",
-		    settings->sessions_max, sessions, (uintmax_t)descriptors);
-	/* An eighth less each time, until memory_max holds them. */
-	for (uint32_t fit = sessions; fit > 0 && r == -ENOMEM; fit -= fit / 8 + 1) {
-		r = shm_plan_fit(settings->memory_max, fit, supervisor->workers, &plan);
-		if (r == 0 && fit < sessions)
-			fprintf(stderr,
-			    "smtpguardd: sessions_max is cut from %u to %u: memory_max is %ju\n",
-			    sessions, fit, (uintmax_t)settings->memory_max);
-	}
-	if (r == 0)
-		r = shm_create(&supervisor->shm, &plan);
-	if (r == 0)
-		r = custody_init(&supervisor->custody, &supervisor->shm, plan.slots);
-	return r < 0 ? complain("cannot make shared memory", -r, EX_OSERR) : 0;
 }
 
 /* Descriptors that cannot be mapped writable nor opened again by the unprivileged user. */
@@ -213,7 +184,7 @@ supervisor_open(
 	status = runtime_open(
 	    &supervisor->runtime, runtime_directory, state_directory, &supervisor->account);
 	if (status == 0)
-		status = make_memory(supervisor);
+		status = capacity_make(supervisor);
 	if (status == 0)
 		status = make_readable(supervisor);
 	if (status == 0)
@@ -238,6 +209,7 @@ set_gauges(const struct supervisor *supervisor)
 {
 	struct counter_block *block = shm_counters(&supervisor->shm, SHM_WRITER_SUPERVISOR);
 
+	counter_set(block, COUNTER_chunks_in_use, supervisor->pool.level.used);
 	counter_set(block, COUNTER_slots_in_use, supervisor->custody.in_use);
 	counter_set(block, COUNTER_slots_most_used, supervisor->custody.most_used);
 	counter_set(block, COUNTER_descriptors_held, supervisor->custody.descriptors);
@@ -264,6 +236,9 @@ tick(struct supervisor *supervisor)
 
 	if (read(supervisor->timer, &times, sizeof(times)) != sizeof(times))
 		return;
+	pool_tick(&supervisor->pool, &supervisor->shm);
+	shortage_tick(supervisor);
+	accept_tick(supervisor);
 	opening_tick(supervisor);
 	ending_tick(supervisor);
 	/* The pidfds' events may have been missed for want of memory. */

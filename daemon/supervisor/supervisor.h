@@ -5,6 +5,7 @@
  * came of it to the workers in batches.  The modules around this struct:
  *
  *   accept, opening   a connection becomes a session
+ *   pool, shortage    whether there is room for it, and what is said when there is none
  *   dispatch	       who carries it, and telling that worker
  *   requests	       what workers and manager ask for
  *   ending	       a finished session's legs, until the peer has acknowledged everything
@@ -20,8 +21,10 @@
 #include "daemon/settings.h"
 #include "daemon/supervisor/custody.h"
 #include "daemon/supervisor/listener.h"
+#include "daemon/supervisor/pool.h"
 #include "daemon/supervisor/process.h"
 #include "daemon/supervisor/runtime.h"
+#include "daemon/supervisor/shortage.h"
 #include "daemon/supervisor/spawn.h"
 #include "daemon/supervisor/watchdog.h"
 #include "shm/counters.h"
@@ -76,6 +79,9 @@ struct supervisor {
 	/* Descriptors of regions for readers, which cannot be mapped writable. */
 	int readable[SHM_REGIONS];
 	struct custody custody;
+	struct pool pool;
+	struct shortage_state shortage[SHORTAGES];
+	bool accepts_put_off; /* listeners are not watched until the next tick */
 	struct listeners listeners;
 	struct gateway_clock clock;
 	uint64_t gateway_ms;
@@ -83,7 +89,7 @@ struct supervisor {
 	int epoll;
 	int timer;
 	int signals;
-	int spare;	 /* given up for a moment when no other descriptor is left */
+	int spare;	 /* given up for a moment when no other descriptor is left; -1: gone */
 	int settings_fd; /* the manager's copy of `settings` */
 	bool can_repair; /* CAP_NET_ADMIN */
 
@@ -100,8 +106,7 @@ struct supervisor {
 	bool worker_was_ready;
 
 	enum supervisor_phase phase;
-	uint64_t phase_end_ms;	 /* monotonic */
-	uint64_t limit_event_ms; /* when the last 201011 was written */
+	uint64_t phase_end_ms; /* monotonic */
 	uint64_t drain_ms;
 	int status; /* exit status */
 };

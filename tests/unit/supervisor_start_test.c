@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -33,6 +34,9 @@ struct scene {
 	char directory[64];
 	char program[4096];
 	char output[128]; /* of smtpguardd */
+	/* Limits that smtpguardd is started with; 0: as they are. */
+	rlim_t descriptors;
+	rlim_t address_space;
 };
 
 static void
@@ -59,8 +63,8 @@ write_script(const struct scene *scene, const char *name, const char *body)
 	write_file(scene, name, script, (size_t)length);
 }
 
-static void
-write_settings(const struct scene *scene, const char *user)
+static struct settings
+default_settings(const char *user)
 {
 	struct settings settings = {
 	    .magic = SETTINGS_MAGIC,
@@ -73,6 +77,14 @@ write_settings(const struct scene *scene, const char *user)
 	};
 
 	snprintf(settings.user, sizeof(settings.user), "%s", user);
+	return settings;
+}
+
+static void
+write_settings(const struct scene *scene, const char *user)
+{
+	const struct settings settings = default_settings(user);
+
 	write_file(scene, "settings", &settings, sizeof(settings));
 }
 
@@ -146,6 +158,15 @@ tear_down(void **state)
 	return 0;
 }
 
+static void
+limit(__rlimit_resource_t resource, rlim_t most)
+{
+	const struct rlimit value = {most, most};
+
+	if (most != 0 && setrlimit(resource, &value) < 0)
+		_exit(126);
+}
+
 static pid_t
 start(const struct scene *scene, const char *option)
 {
@@ -160,6 +181,8 @@ start(const struct scene *scene, const char *option)
 		int fd = open(scene->output, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 		dup2(fd, STDERR_FILENO);
+		limit(RLIMIT_NOFILE, scene->descriptors);
+		limit(RLIMIT_AS, scene->address_space);
 		execl(scene->program, "smtpguardd", "-c", "/nonexistent", "--runtime-dir", runtime,
 		    "--state-dir", states, "--libexec-dir", scene->directory, option, (char *)NULL);
 		_exit(127);
@@ -301,6 +324,63 @@ test_only_one_runs_and_stops_clean(void **state)
 	assert_int_equal(stat(path, &status), -1);
 }
 
+/* 64 for itself, 256 for listeners, 4 for each worker, 2 for each session. */
+static void
+test_descriptors_bound_the_sessions(void **state)
+{
+	struct scene *scene = *state;
+	pid_t workers[2], pid;
+
+	scene->descriptors = 64 + 256 + 2 * 4 + 2 * 10;
+	pid = start(scene, NULL);
+	wait_for_pids(scene, "smtpguard-worker", workers, 2);
+	assert_said(scene,
+	    "sessions_max is cut from 64 to 10: the descriptor limit (RLIMIT_NOFILE) is 348");
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	assert_int_equal(wait_status(pid), 0);
+	scene->descriptors = 64 + 256 + 2 * 4 + 1;
+	assert_int_equal(wait_status(start(scene, NULL)), EX_OSERR);
+	assert_said(
+	    scene, "descriptor limit (RLIMIT_NOFILE) of 329 does not suffice for one session");
+}
+
+static void
+test_memory_bounds_the_sessions(void **state)
+{
+	struct scene *scene = *state;
+	struct settings settings = default_settings("nobody");
+	pid_t workers[2], pid;
+
+	settings.memory_max = 18u << 20;
+	settings.sessions_max = 4000;
+	write_file(scene, "settings", &settings, sizeof(settings));
+	pid = start(scene, NULL);
+	wait_for_pids(scene, "smtpguard-worker", workers, 2);
+	assert_said(scene, "sessions_max is cut from 4000 to ");
+	assert_said(scene, ": memory_max is 18874368 bytes");
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	assert_int_equal(wait_status(pid), 0);
+	settings.workers = 16;
+	write_file(scene, "settings", &settings, sizeof(settings));
+	assert_int_equal(wait_status(start(scene, NULL)), EX_CONFIG);
+	assert_said(
+	    scene, "memory_max of 18874368 bytes does not suffice for one session with 16 workers");
+}
+
+static void
+test_too_little_address_space_is_named(void **state)
+{
+	struct scene *scene = *state;
+
+#ifdef __SANITIZE_ADDRESS__
+	skip();
+#endif
+	scene->address_space = 48u << 20;
+	assert_int_equal(wait_status(start(scene, NULL)), EX_OSERR);
+	assert_said(
+	    scene, "bytes of shared memory: Cannot allocate memory (RLIMIT_AS is 50331648)");
+}
+
 static void
 test_a_killed_child_comes_back_at_once(void **state)
 {
@@ -370,6 +450,9 @@ main(void)
 	    TEST(test_an_unknown_user_is_named),
 	    TEST(test_a_check_gives_the_managers_status),
 	    TEST(test_only_one_runs_and_stops_clean),
+	    TEST(test_descriptors_bound_the_sessions),
+	    TEST(test_memory_bounds_the_sessions),
+	    TEST(test_too_little_address_space_is_named),
 	    TEST(test_a_killed_child_comes_back_at_once),
 	    TEST(test_children_have_nothing),
 	};
