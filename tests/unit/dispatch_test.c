@@ -285,7 +285,7 @@ test_session_opens_and_finishes(void **state)
 	say(scene, 1, HANDOVER_FINISHED, &session.item, 0);
 	assert_int_equal(atomic_load(&public->state), SLOT_OPEN);
 	say(scene, 0, HANDOVER_FINISHED, &session.item, 0);
-	for (int i = 0; i < 100 && atomic_load(&public->state) != SLOT_FREE; i++) {
+	for (int i = 0; i < 10000 && atomic_load(&public->state) != SLOT_FREE; i++) {
 		usleep(2000);
 		ending_tick(&scene->supervisor);
 	}

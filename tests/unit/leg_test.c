@@ -86,7 +86,7 @@ wait_for(int fd, short events)
 {
 	struct pollfd poller = {.fd = fd, .events = events};
 
-	assert_int_equal(poll(&poller, 1, 2000), 1);
+	assert_int_equal(poll(&poller, 1, 20000), 1);
 }
 
 /* Until everything the peer sent lies unread here, and all we sent is acknowledged. */

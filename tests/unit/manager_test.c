@@ -241,7 +241,7 @@ person_close(struct person *person)
 	text_free(&person->text);
 }
 
-/* The next reply's text is appended; -1: the manager has closed, -2: nothing within 5 s. */
+/* The next reply's text is appended; -1: the manager has closed, -2: nothing within 20 s. */
 static int
 receive(struct person *person, struct control_reply *reply)
 {
@@ -259,7 +259,7 @@ receive(struct person *person, struct control_reply *reply)
 			return (int)reply->status;
 		}
 		assert_int_equal(result, CONTROL_MORE);
-		if (poll(&ready, 1, 5000) != 1)
+		if (poll(&ready, 1, 20000) != 1)
 			return -2;
 		ssize_t n = recv(person->socket, person->bytes + person->length,
 		    sizeof(person->bytes) - person->length, 0);
@@ -583,7 +583,7 @@ test_events_are_followed(void **state)
 	start_manager(gateway);
 	person_open(&person, gateway);
 	const char *at = NULL;
-	for (int i = 0; i < 50 && at == NULL; i++) {
+	for (int i = 0; i < 500 && at == NULL; i++) {
 		assert_int_equal(execute(&person, "show events"), 0);
 		at = strstr(text_string(&person.text), "Refused while dead");
 		usleep(20000);

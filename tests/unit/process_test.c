@@ -96,7 +96,7 @@ test_reap_sees_the_signal(void **state)
 	assert_false(process_reap(&process, 0, &death));
 	process_signal(&process, SIGKILL);
 	poller.fd = process.pidfd;
-	assert_int_equal(poll(&poller, 1, 5000), 1);
+	assert_int_equal(poll(&poller, 1, 20000), 1);
 	assert_true(process_reap(&process, 5000, &death));
 	assert_int_equal(death.end, PROCESS_END_KILLED);
 	assert_false(process_is_running(&process));

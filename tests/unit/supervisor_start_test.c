@@ -396,7 +396,7 @@ test_a_killed_child_comes_back_at_once(void **state)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	/* With the back-off of faults it would be more than half a minute. */
-	assert_true(after.tv_sec - before.tv_sec < 10);
+	assert_true(after.tv_sec - before.tv_sec < 30);
 	/* The first one is that of --settings. */
 	wait_for_pids(scene, "smtpguard-manager", managers, 2);
 	assert_int_equal(kill(managers[1], SIGKILL), 0);

@@ -25,7 +25,7 @@
 #include <cmocka.h>
 
 #define FIRST_DESCRIPTOR 3
-#define PATIENCE_MS	 8000
+#define FULL_LOOKS	 10u /* so many in a row at which nothing moves */
 
 static void
 publish_policy(const struct shm *shm)
@@ -108,8 +108,8 @@ harness_start(struct harness *harness, unsigned index)
 	if (worker->pid == 0)
 		become_worker(harness, index, pair[1]);
 	close(pair[1]);
-	for (int i = 0; i < 100 && !worker->ready; i++)
-		harness_listen(harness, 100);
+	for (unsigned looks = 0; !worker->ready && harness_look(harness, &looks);)
+		continue;
 	assert_true(worker->ready);
 }
 
@@ -340,11 +340,22 @@ harness_listen(struct harness *harness, int wait_ms)
 			listen_to(harness, &harness->worker[i]);
 }
 
-void
-harness_wait_finished(struct harness *harness, uint32_t slot, int wait_ms)
+bool
+harness_look(struct harness *harness, unsigned *looks)
 {
-	for (int i = 0; i < wait_ms / 20 && !harness->session[slot].finished; i++)
-		harness_listen(harness, 20);
+	if (++*looks > HARNESS_LOOKS)
+		return false;
+	harness_listen(harness, HARNESS_LOOK_MS);
+	return true;
+}
+
+void
+harness_wait_finished(struct harness *harness, uint32_t slot)
+{
+	unsigned looks = 0;
+
+	while (!harness->session[slot].finished && harness_look(harness, &looks))
+		continue;
 	assert_true(harness->session[slot].finished);
 }
 
@@ -363,7 +374,7 @@ read_some(struct harness *harness, uint32_t slot, enum shm_leg leg, char *to, si
 	struct pollfd wait = {.fd = harness->session[slot].peer[leg], .events = POLLIN};
 	ssize_t count;
 
-	for (int i = 0; i < PATIENCE_MS / 20 && poll(&wait, 1, 20) == 0; i++)
+	for (unsigned i = 0; i < HARNESS_LOOKS && poll(&wait, 1, HARNESS_LOOK_MS) == 0; i++)
 		harness_listen(harness, 0);
 	count = recv(wait.fd, to, most, MSG_DONTWAIT);
 	return count < 0 ? -errno : count;
@@ -407,20 +418,64 @@ harness_expect_line(struct harness *harness, uint32_t slot, enum shm_leg leg, co
 		fail_msg("leg %d: \"%s\", wanted \"%s\"", leg, line, beginning);
 }
 
+/* Whether the process waits for something to happen: one that is only not given the CPU does not. */
+static bool
+sleeps(pid_t pid)
+{
+	char path[32], text[256];
+	const char *name_end;
+	int fd;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	assert_true(length > 0);
+	text[length] = '\0';
+	name_end = strrchr(text, ')');
+	assert_non_null(name_end);
+	return strncmp(name_end, ") S", 3) == 0;
+}
+
+/* The worker leaves what waits for it on this leg, and what it has given to the other is not taken:
+ * only then has it stopped reading. */
+static bool
+is_stopped(const struct harness *harness, const struct harness_session *session, enum shm_leg leg)
+{
+	int waiting = 0, unsent = 0;
+
+	assert_int_equal(ioctl(session->kept[leg], SIOCINQ, &waiting), 0);
+	assert_int_equal(ioctl(session->kept[!leg], SIOCOUTQ, &unsent), 0);
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		if (harness->worker[i].pid != 0 && !sleeps(harness->worker[i].pid))
+			return false;
+	return waiting > 0 && unsent > 0;
+}
+
+/* The looks are apart for the kernel's own delays (an ACK comes up to 40 ms late), not for the
+ * worker, however slow it is. */
 uint64_t
 harness_fill(struct harness *harness, uint32_t slot, enum shm_leg leg)
 {
 	static const uint8_t bytes[65536];
+	const struct harness_session *session = &harness->session[slot];
 	uint64_t total = 0;
 
-	for (int idle = 0; idle < 10;) {
-		ssize_t count = send(harness->session[slot].peer[leg], bytes, sizeof(bytes),
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (unsigned idle = 0, looks = 0; idle < FULL_LOOKS;) {
+		ssize_t count =
+		    send(session->peer[leg], bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		idle = count > 0 ? 0 : idle + 1;
-		total += count > 0 ? (uint64_t)count : 0;
-		if (count < 0)
-			harness_listen(harness, 20);
+		if (count > 0) {
+			total += (uint64_t)count;
+			idle = 0;
+			continue;
+		}
+		if (!harness_look(harness, &looks))
+			fail_msg("leg %d took %llu bytes and is not full", (int)leg,
+			    (unsigned long long)total);
+		idle = is_stopped(harness, session, leg) ? idle + 1 : 0;
 	}
 	return total;
 }
@@ -431,9 +486,9 @@ harness_expect_silence(struct harness *harness, uint32_t slot, enum shm_leg leg,
 	struct pollfd wait = {.fd = harness->session[slot].peer[leg], .events = POLLIN};
 	char got[256];
 
-	for (int i = 0; i < wait_ms / 20; i++) {
+	for (int i = 0; i < wait_ms / HARNESS_LOOK_MS; i++) {
 		harness_listen(harness, 0);
-		if (poll(&wait, 1, 20) != 0)
+		if (poll(&wait, 1, HARNESS_LOOK_MS) != 0)
 			fail_msg("leg %d: %zd instead of silence", leg,
 			    recv(wait.fd, got, sizeof(got), MSG_DONTWAIT));
 	}

@@ -17,6 +17,8 @@
 #define HARNESS_SLOTS	64u
 #define HARNESS_CHUNKS	512u
 #define HARNESS_WORKERS 2u
+#define HARNESS_LOOK_MS 20
+#define HARNESS_LOOKS	1500u /* so many of them is patience with a machine that is busy */
 
 struct harness_worker {
 	pid_t pid; /* 0 none */
@@ -62,16 +64,19 @@ void harness_adopt(struct harness *harness, unsigned index, uint32_t slot, uint8
 /* Takes in what workers have said: READY, RESET (carried out), FINISHED. Waits at most wait_ms for
  * the first of it. */
 void harness_listen(struct harness *harness, int wait_ms);
-/* Listens until the session is finished; fails after wait_ms. */
-void harness_wait_finished(struct harness *harness, uint32_t slot, int wait_ms);
+/* Listens for a moment; false after HARNESS_LOOKS of them, when whoever waits for something gives up. */
+bool harness_look(struct harness *harness, unsigned *looks);
+/* Listens until the session is finished. */
+void harness_wait_finished(struct harness *harness, uint32_t slot);
 
-/* Our ends. The text is written or must be read exactly, within a few seconds. */
+/* Our ends. The text is written or must be read exactly. */
 void harness_write(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text);
 void harness_expect(struct harness *harness, uint32_t slot, enum shm_leg leg, const char *text);
 /* Reads one line, which must begin so. */
 void harness_expect_line(
     struct harness *harness, uint32_t slot, enum shm_leg leg, const char *beginning);
-/* Writes zeros to the leg until nothing more is taken for a while. Returns how many. */
+/* Writes zeros to the leg until the worker has stopped reading it, because the other leg takes no
+ * more. Returns how many. */
 uint64_t harness_fill(struct harness *harness, uint32_t slot, enum shm_leg leg);
 /* Nothing comes from the leg for so long. */
 void harness_expect_silence(struct harness *harness, uint32_t slot, enum shm_leg leg, int wait_ms);
