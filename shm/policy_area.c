@@ -42,6 +42,61 @@ entry_is_valid(const struct listener_entry *entry)
 	       entry->policy_slot < POLICY_SLOTS;
 }
 
+static bool
+class_is_valid(const struct class_entry *class)
+{
+	return memchr(class->name, '\0', sizeof(class->name)) != NULL;
+}
+
+static bool
+rule_is_valid(const struct listener_table *table, const struct class_rule *rule)
+{
+	static const uint8_t prefix_max[] = {[0] = 0, [4] = 32, [6] = 128};
+
+	if (rule->client.family != 0 && !family_is_valid(&rule->client))
+		return false;
+	return rule->client.port == 0 && rule->prefix <= prefix_max[rule->client.family] &&
+	       rule->permit <= 1 && rule->mode <= SLOT_RAW && rule->policy_slot < POLICY_SLOTS &&
+	       rule->class_index < table->classes;
+}
+
+/* They lie in the table, and the classes are asked in order. */
+static bool
+entry_rules_are_valid(const struct listener_table *table, const struct listener_entry *entry)
+{
+	const struct class_rule *rule;
+
+	if (entry->class_count == 0)
+		return true;
+	if (entry->class_first >= table->class_rules ||
+	    entry->class_count > table->class_rules - entry->class_first)
+		return false;
+	rule = &table->class_rule[entry->class_first];
+	for (uint32_t i = 1; i < entry->class_count; i++)
+		if (rule[i].class_index < rule[i - 1].class_index)
+			return false;
+	return true;
+}
+
+static bool
+table_is_valid(const struct listener_table *table)
+{
+	if (table->count > LISTENERS_MAX || table->class_rules > CLASS_RULES_MAX ||
+	    table->classes > CLASSES_MAX)
+		return false;
+	for (uint32_t i = 0; i < table->classes; i++)
+		if (!class_is_valid(&table->class_of[i]))
+			return false;
+	for (uint32_t i = 0; i < table->class_rules; i++)
+		if (!rule_is_valid(table, &table->class_rule[i]))
+			return false;
+	for (uint32_t i = 0; i < table->count; i++)
+		if (!entry_is_valid(&table->entry[i]) ||
+		    !entry_rules_are_valid(table, &table->entry[i]))
+			return false;
+	return true;
+}
+
 int
 policy_area_listeners(
     const struct policy_area *area, uint32_t table, struct listener_table *ret_table)
@@ -52,12 +107,8 @@ policy_area_listeners(
 		return -EPROTO;
 	/* Checked in the copy: the writer may change the original at any time. */
 	memcpy(&copy, &area->listeners[table], sizeof(copy));
-	if (copy.count > LISTENERS_MAX)
+	if (!table_is_valid(&copy))
 		return -EPROTO;
-	for (uint32_t i = 0; i < copy.count; i++) {
-		if (!entry_is_valid(&copy.entry[i]))
-			return -EPROTO;
-	}
 	*ret_table = copy;
 	return 0;
 }

@@ -24,6 +24,9 @@
 #define LISTENERS_MAX	  256u
 #define LISTENER_NAME_MAX 64u
 #define CLASS_RULES_MAX	  4096u
+#define CLASSES_MAX	  128u
+#define CLASS_NAME_SIZE	  44u
+#define CLASS_NONE	  UINT16_MAX
 
 enum policy_slot_state { POLICY_EMPTY, POLICY_FILLING, POLICY_READY };
 
@@ -53,6 +56,14 @@ struct listener_entry {
 };
 _Static_assert(sizeof(struct listener_entry) == 104, "listener is part of the ABI");
 
+/* A class of a policy-map that listeners of the table have.  The same class-map in two policy-maps
+ * is two of them. */
+struct class_entry {
+	char name[CLASS_NAME_SIZE];
+	uint8_t reserved[20];
+};
+_Static_assert(sizeof(struct class_entry) == 64, "class is part of the ABI");
+
 /*
  * One entry of an access-list, of a class that a listener's policy names, as far as the client's
  * address is left to be asked (the server's is known when the table is made).  The rules of a
@@ -66,7 +77,7 @@ struct class_rule {
 	uint8_t permit;
 	uint8_t mode; /* enum slot_mode */
 	uint8_t reserved;
-	uint16_t class_index; /* rises within a listener */
+	uint16_t class_index; /* in the table's class_of; rises within a listener */
 	uint16_t policy_slot;
 };
 _Static_assert(sizeof(struct class_rule) == 28, "class rule is part of the ABI");
@@ -75,7 +86,10 @@ struct listener_table {
 	uint64_t sequence;
 	uint32_t count;
 	uint32_t class_rules;
+	uint32_t classes;
+	uint32_t reserved;
 	struct listener_entry entry[LISTENERS_MAX];
+	struct class_entry class_of[CLASSES_MAX];
 	struct class_rule class_rule[CLASS_RULES_MAX];
 };
 
@@ -86,8 +100,8 @@ struct policy_area {
 
 /* READY slot with that image, or NULL (index out of range, not ready, size beyond the slot). */
 const uint8_t *policy_area_image(const struct policy_area *area, uint32_t slot, size_t *ret_size);
-/* Copies and checks: counts, families, prefixes, modes, policy slots and class rules in range.
- * -EPROTO. */
+/* Copies and checks: counts, families, prefixes, modes, policy slots, classes and class rules in
+ * range, their order, names that end. -EPROTO. */
 int policy_area_listeners(
     const struct policy_area *area, uint32_t table, struct listener_table *ret_table);
 

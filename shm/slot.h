@@ -17,6 +17,7 @@
 #define SHM_SLOT_H
 
 #include "shm/layout.h"
+#include "shm/policy_area.h"
 #include "shm/record.h"
 #include "shm/trail.h"
 #include "shm/window.h"
@@ -85,7 +86,8 @@ struct slot_custody {
 	uint32_t mark_direction;
 	_Atomic uint32_t marks;
 	struct slot_leg leg[SHM_LEGS];
-	uint8_t reserved1[96];
+	char class_name[CLASS_NAME_SIZE]; /* of the class that took it; "": none */
+	uint8_t reserved1[52];
 	_Alignas(SHM_CACHE_LINE) struct slot_sync sync;
 };
 _Static_assert(sizeof(struct slot_custody) == 512, "identity: 512 bytes");

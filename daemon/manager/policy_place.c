@@ -47,6 +47,8 @@ mark_tables(const struct policy_area *area, bool used[POLICY_SLOTS])
 			continue;
 		for (uint32_t i = 0; i < table->count && i < LISTENERS_MAX; i++)
 			mark(used, table->entry[i].policy_slot);
+		for (uint32_t i = 0; i < table->class_rules && i < CLASS_RULES_MAX; i++)
+			mark(used, table->class_rule[i].policy_slot);
 	}
 }
 
@@ -116,15 +118,37 @@ find_free(const struct policy_area *area, const bool used[POLICY_SLOTS])
 static bool
 compiled_holds(const struct compiled *compiled)
 {
-	if (compiled->images > COMPILE_IMAGES_MAX || compiled->listeners.count > LISTENERS_MAX)
+	const struct listener_table *listeners = &compiled->listeners;
+
+	if (compiled->images > COMPILE_IMAGES_MAX || listeners->count > LISTENERS_MAX ||
+	    listeners->class_rules > CLASS_RULES_MAX)
 		return false;
 	for (unsigned i = 0; i < compiled->images; i++)
 		if (compiled->image[i].size > POLICY_IMAGE_MAX)
 			return false;
-	for (uint32_t i = 0; i < compiled->listeners.count; i++)
-		if (compiled->listeners.entry[i].policy_slot >= compiled->images)
+	for (uint32_t i = 0; i < listeners->count; i++)
+		if (listeners->entry[i].policy_slot >= compiled->images)
+			return false;
+	for (uint32_t i = 0; i < listeners->class_rules; i++)
+		if (listeners->class_rule[i].policy_slot >= compiled->images)
 			return false;
 	return true;
+}
+
+/* From image index to policy slot. */
+static void
+name_slots(struct listener_table *listeners, const uint32_t place[COMPILE_IMAGES_MAX])
+{
+	for (uint32_t i = 0; i < listeners->count; i++) {
+		struct listener_entry *entry = &listeners->entry[i];
+
+		entry->policy_slot = place[entry->policy_slot];
+	}
+	for (uint32_t i = 0; i < listeners->class_rules; i++) {
+		struct class_rule *rule = &listeners->class_rule[i];
+
+		rule->policy_slot = (uint16_t)place[rule->policy_slot];
+	}
 }
 
 int
@@ -151,11 +175,7 @@ policy_place(const struct shm *shm, struct compiled *compiled)
 		fill(shm, place[i], &compiled->image[i]);
 		mark(used, place[i]);
 	}
-	for (uint32_t i = 0; i < compiled->listeners.count; i++) {
-		struct listener_entry *entry = &compiled->listeners.entry[i];
-
-		entry->policy_slot = place[entry->policy_slot];
-	}
+	name_slots(&compiled->listeners, place);
 	return 0;
 }
 
@@ -185,7 +205,9 @@ policy_place_listeners(
 	atomic_thread_fence(memory_order_seq_cst);
 	table->count = listeners->count;
 	table->class_rules = listeners->class_rules;
+	table->classes = listeners->classes;
 	memcpy(table->entry, listeners->entry, sizeof(table->entry));
+	memcpy(table->class_of, listeners->class_of, sizeof(table->class_of));
 	memcpy(table->class_rule, listeners->class_rule, sizeof(table->class_rule));
 	store_sequence(table, sequence);
 	return other;

@@ -13,7 +13,8 @@
 #include "daemon/policy/compile.h"
 #include "shm/region.h"
 
-/* Places all images and rewrites listeners.entry[].policy_slot from image index to policy slot.
+/* Places all images and rewrites the policy_slot of listeners and class rules from image index to
+ * policy slot.
  * 0, -ENOSPC: no slot is free, -EPROTO: the compiled form does not hold. */
 int policy_place(const struct shm *shm, struct compiled *compiled);
 

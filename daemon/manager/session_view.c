@@ -33,6 +33,8 @@ copy_custody(const struct shm *shm, const struct slot_custody *custody, struct s
 	view->opened_us = custody->opened_us;
 	view->policy_hash = custody->policy_hash;
 	view->mode = custody->mode;
+	snprintf(view->class_name, sizeof(view->class_name), "%.*s",
+	    (int)sizeof(custody->class_name) - 1, custody->class_name);
 	view->marks = atomic_load(&custody->marks);
 	view->mark_position = custody->mark_position;
 	memcpy(view->leg, custody->leg, sizeof(view->leg));
@@ -185,15 +187,15 @@ session_view_json(const struct session_view *view, uint64_t gateway_ms)
 	present_iso_time(view->opened_us, opened, sizeof(opened));
 	session_view_flags(view, flags);
 	json_t *object = json_pack(
-	    "{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:i}", "id", id,
-	    "state", session_view_state(view), "phase", session_view_phase(view), "mode",
+	    "{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:i, s:s}",
+	    "id", id, "state", session_view_state(view), "phase", session_view_phase(view), "mode",
 	    session_view_mode(view), "client", endpoint_json(&view->leg[SHM_CLIENT].peer), "listen",
 	    endpoint_json(&view->leg[SHM_CLIENT].local), "server",
 	    endpoint_json(&view->leg[SHM_SERVER].peer), "opened", opened, "uptime_ms",
 	    (json_int_t)uptime, "idle_ms", (json_int_t)view->idle_ms, "flags", flags, "policy",
 	    view->policy, "policy_generation", hash, "worker",
 	    view->owner == PROCESS_OWNER_NONE ? -1 : (int)(view->owner & 0xff), "marks",
-	    (int)view->marks);
+	    (int)view->marks, "class", view->class_name);
 	if (object != NULL && view->has_record)
 		json_object_set_new(object, "traffic", record_json(&view->record));
 	return object;

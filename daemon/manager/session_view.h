@@ -25,8 +25,9 @@ struct session_view {
 	uint64_t opened_us; /* CLOCK_REALTIME */
 	uint64_t idle_ms;
 	uint64_t policy_hash;
-	char policy[64]; /* name of the map; "" when it is gone or none */
-	uint8_t mode;	 /* enum slot_mode */
+	char policy[64];		  /* name of the map; "" when it is gone or none */
+	uint8_t mode;			  /* enum slot_mode */
+	char class_name[CLASS_NAME_SIZE]; /* that took it; "": none */
 	uint32_t marks;
 	uint64_t mark_position;
 	struct slot_leg leg[SHM_LEGS];

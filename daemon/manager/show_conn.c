@@ -54,6 +54,8 @@ add_detail(struct text *out, const struct session_view *view, uint64_t gateway_m
 	    session_view_phase(view), session_view_mode(view));
 	if (view->policy[0] != '\0')
 		text_printf(out, ", policy %s", view->policy);
+	if (view->class_name[0] != '\0')
+		text_printf(out, ", class %s", view->class_name);
 	if (view->owner != PROCESS_OWNER_NONE)
 		text_printf(out, ", worker %u", view->owner & 0xff);
 	if (view->has_record)

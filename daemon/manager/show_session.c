@@ -112,6 +112,8 @@ add_living(struct text *out, const struct session_view *view, uint64_t gateway_m
 	add_leg(out, "Server", &view->leg[SHM_SERVER]);
 	text_printf(out, "  Mode %s, policy %s", session_view_mode(view),
 	    view->policy[0] == '\0' ? "-" : view->policy);
+	if (view->class_name[0] != '\0')
+		text_printf(out, ", class %s", view->class_name);
 	if (view->owner != PROCESS_OWNER_NONE)
 		text_printf(out, ", worker %u, slot %u", view->owner & 0xff, view->slot);
 	text_add_string(out, "\n");

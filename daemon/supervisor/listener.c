@@ -119,6 +119,9 @@ listeners_build(const struct listeners *old, const struct listener_table *table,
 			return fd;
 		new->listener[new->count++] = (struct listener){.fd = fd, .entry = *entry};
 	}
+	memcpy(new->class_of, table->class_of, sizeof(new->class_of));
+	for (uint32_t i = 0; i < table->class_rules; i++)
+		classify_prepare(&table->class_rule[i], &new->class_rule[i]);
 	return 0;
 }
 

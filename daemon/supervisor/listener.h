@@ -3,7 +3,8 @@
  *
  * listeners_apply() makes the sockets fit a table that was copied and checked before: what is new
  * is opened first; if that fails for one, everything stays as it was.  A socket whose address is
- * in both tables stays open, its entry is replaced.
+ * in both tables stays open, its entry is replaced; classes and their rules change with the
+ * entries.
  *
  * Accepted sockets inherit the listener's options (leg_set_options()).  IP_TRANSPARENT is set only
  * when the address is not local (a floating one that the other host holds), and only with
@@ -14,6 +15,7 @@
 #ifndef SUPERVISOR_LISTENER_H
 #define SUPERVISOR_LISTENER_H
 
+#include "daemon/supervisor/classify.h"
 #include "shm/policy_area.h"
 
 #define LISTENER_BACKLOG 1024
@@ -26,6 +28,8 @@ struct listener {
 struct listeners {
 	uint32_t count;
 	struct listener listener[LISTENERS_MAX];
+	struct class_entry class_of[CLASSES_MAX];
+	struct classify_rule class_rule[CLASS_RULES_MAX]; /* entry.class_first counts in these */
 };
 
 /* Called for a socket that was opened (true) or is about to be closed (false). */

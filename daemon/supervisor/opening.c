@@ -127,15 +127,22 @@ publish_identity(struct supervisor *supervisor, uint32_t slot, int fd,
 {
 	struct slot_custody *public = shm_custody(&supervisor->shm, slot);
 	const struct policy_area *area = shm_policy(&supervisor->shm);
+	struct classify_decision decision;
 
 	public->listener = index;
 	public->opened_ms = supervisor->gateway_ms;
 	public->opened_us = realtime_now_us();
-	public->policy_slot = entry->policy_slot;
-	public->mode = entry->mode;
-	memcpy(&public->policy_hash, area->slot[entry->policy_slot].generation,
-	    sizeof(public->policy_hash));
 	leg_endpoint(peer, &public->leg[SHM_CLIENT].peer);
+	decision = classify(entry, supervisor->listeners.class_rule, &public->leg[SHM_CLIENT].peer);
+	public->policy_slot = decision.policy_slot;
+	public->mode = decision.mode;
+	memset(public->class_name, 0, sizeof(public->class_name));
+	if (decision.class_index != CLASS_NONE)
+		memcpy(public->class_name,
+		    supervisor->listeners.class_of[decision.class_index].name,
+		    sizeof(public->class_name));
+	memcpy(&public->policy_hash, area->slot[decision.policy_slot].generation,
+	    sizeof(public->policy_hash));
 	public->leg[SHM_SERVER].peer = entry->server;
 	fill_leg(supervisor, fd, &public->leg[SHM_CLIENT]);
 	set_leg_state(supervisor, slot, SHM_CLIENT, LEG_OPEN);

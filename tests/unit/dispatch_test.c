@@ -296,6 +296,51 @@ test_session_opens_and_finishes(void **state)
 	close_session(&session);
 }
 
+/* The class that takes the client gives its mode and policy, and its name stays in the slot. */
+static void
+test_class_takes_the_client(void **state)
+{
+	struct scene *scene = *state;
+	struct listeners *listeners = &scene->supervisor.listeners;
+	struct listener_entry *entry = &listeners->listener[0].entry;
+	struct policy_area *area = shm_policy(&scene->supervisor.shm);
+	struct class_rule rule = {
+	    .client = {.family = 4, .address = {127, 0, 0, 0}},
+	    .prefix = 8,
+	    .permit = 1,
+	    .mode = SLOT_RAW,
+	    .class_index = 4,
+	    .policy_slot = 3,
+	};
+	const struct slot_custody *public;
+	struct session session;
+
+	area->slot[3].generation[0] = 0x77;
+	classify_prepare(&rule, &listeners->class_rule[0]);
+	memcpy(listeners->class_of[4].name, "ironport_esa", sizeof("ironport_esa"));
+	entry->class_count = 1;
+	open_session(scene, 0, &session);
+	public = public_of(scene, &session);
+	assert_int_equal(public->mode, SLOT_RAW);
+	assert_int_equal(public->policy_slot, 3);
+	assert_memory_equal(
+	    &public->policy_hash, area->slot[3].generation, sizeof(public->policy_hash));
+	assert_string_equal(public->class_name, "ironport_esa");
+	close_session(&session);
+
+	/* Another client; the same slot does not keep the name. */
+	custody_free(&scene->supervisor.custody, session.item.slot);
+	rule.client.address[0] = 128;
+	classify_prepare(&rule, &listeners->class_rule[0]);
+	scene->supervisor.worker[1].ready = false;
+	open_session(scene, 0, &session);
+	public = public_of(scene, &session);
+	assert_int_equal(public->mode, SLOT_INSPECT);
+	assert_int_equal(public->policy_slot, 0);
+	assert_string_equal(public->class_name, "");
+	close_session(&session);
+}
+
 static void
 test_failed_server_is_told(void **state)
 {
@@ -598,6 +643,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_session_opens_and_finishes),
+	    TEST(test_class_takes_the_client),
 	    TEST(test_failed_server_is_told),
 	    TEST(test_sessions_go_to_the_least_loaded),
 	    TEST(test_reset_needs_the_record),

@@ -175,6 +175,40 @@ test_bad_tables_are_refused(void **state)
 }
 
 static void
+test_class_rules_go_with_the_table(void **state)
+{
+	struct scene *scene = *state;
+	struct shm_endpoint client = {.family = 4, .address = {192, 0, 2, 1}};
+	struct listeners *listeners = &scene->listeners;
+	struct listener_table *table = &scene->table;
+	uint16_t a = free_port();
+	uint32_t index;
+
+	add(scene, a, 1);
+	table->class_rules = 2;
+	table->class_rule[1] = (struct class_rule){.permit = 1, .policy_slot = 7};
+	memcpy(table->class_of[0].name, "one", sizeof("one"));
+	table->entry[0].class_first = 1;
+	table->entry[0].class_count = 1;
+	assert_int_equal(apply(scene, &index), 0);
+	assert_int_equal(
+	    classify(&listeners->listener[0].entry, listeners->class_rule, &client).policy_slot, 7);
+	assert_string_equal(listeners->class_of[0].name, "one");
+
+	/* A table that is refused takes no rule away, and gives none. */
+	table->class_rule[1].policy_slot = 8;
+	memcpy(table->class_of[0].name, "two", sizeof("two"));
+	add(scene, a, 1);
+	assert_int_equal(apply(scene, &index), -EADDRINUSE);
+	assert_int_equal(listeners->class_rule[1].policy_slot, 7);
+	assert_string_equal(listeners->class_of[0].name, "one");
+	table->count = 1;
+	assert_int_equal(apply(scene, &index), 0);
+	assert_int_equal(listeners->class_rule[1].policy_slot, 8);
+	assert_string_equal(listeners->class_of[0].name, "two");
+}
+
+static void
 test_accepted_sockets_inherit_the_options(void **state)
 {
 	struct scene *scene = *state;
@@ -209,6 +243,7 @@ main(void)
 	    TEST(test_kept_sockets_stay_open),
 	    TEST(test_failure_changes_nothing),
 	    TEST(test_bad_tables_are_refused),
+	    TEST(test_class_rules_go_with_the_table),
 	    TEST(test_accepted_sockets_inherit_the_options),
 	};
 

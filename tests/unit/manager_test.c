@@ -440,6 +440,8 @@ plant_session(struct gateway *gateway)
 	custody->session_id = SESSION_ID;
 	custody->opened_us = realtime_now_us();
 	custody->mode = SLOT_INSPECT;
+	/* Without an end, as no supervisor leaves it. */
+	memset(custody->class_name, 'c', sizeof(custody->class_name));
 	custody->leg[SHM_CLIENT].peer =
 	    (struct shm_endpoint){.family = 4, .port = 40000, .address = {192, 0, 2, 5}};
 	custody->leg[SHM_SERVER].peer =
@@ -474,9 +476,11 @@ test_sessions_are_shown(void **state)
 	assert_true(says(&person, "TCP outside 192.0.2.5:40000 inside 10.0.0.20:25, idle 0:00:0"));
 	assert_true(says(&person, "flags UBM, id 0123456789abcdef\n"));
 	assert_int_equal(execute(&person, "show conn detail"), 0);
-	assert_true(says(&person, "worker 1"));
+	assert_true(says(&person, "mode inspect, class ccc"));
+	assert_true(says(&person, "ccc, worker 1,\n"));
 	assert_int_equal(execute(&person, "show conn 0123456789abcdef"), 0);
 	assert_true(says(&person, "EHLO \\x1b[2J\n"));
+	assert_true(says(&person, "Mode inspect, policy -, class ccc"));
 	assert_int_equal(execute(&person, "show conn 00000000deadbeef"), 0);
 	assert_true(says(&person, "closed, TCP FINs"));
 	assert_int_equal(execute(&person, "show conn closed"), 0);

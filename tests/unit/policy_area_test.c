@@ -110,6 +110,103 @@ test_bad_listeners(void **state)
 	assert_int_equal(policy_area_listeners(&area, 0, &table), 0);
 }
 
+/* Two listeners, two classes, five rules; the second listener has rules 2..4. */
+static void
+fill_rules(void)
+{
+	struct listener_table *full = &area.listeners[0];
+
+	full->count = 2;
+	full->classes = 2;
+	full->class_rules = 5;
+	for (uint16_t i = 0; i < 2; i++) {
+		full->entry[i] = good_entry((uint16_t)(25 + i));
+		memcpy(full->class_of[i].name, "exempt", sizeof("exempt"));
+	}
+	for (unsigned i = 0; i < 5; i++)
+		full->class_rule[i] = (struct class_rule){
+		    .client = {.family = 4},
+		    .prefix = 32,
+		    .permit = 1,
+		    .mode = SLOT_RAW,
+		    .class_index = i >= 3,
+		    .policy_slot = POLICY_SLOTS - 1,
+		};
+	full->class_rule[4].client.family = 6;
+	full->class_rule[4].prefix = 128;
+	full->class_rule[3].client.family = 0;
+	full->class_rule[3].prefix = 0;
+	full->entry[1].class_first = 2;
+	full->entry[1].class_count = 3;
+}
+
+static void
+test_class_rules(void **state)
+{
+	struct listener_table *full = &area.listeners[0];
+
+	(void)state;
+	fill_rules();
+	assert_int_equal(policy_area_listeners(&area, 0, &table), 0);
+	assert_memory_equal(&table, full, sizeof(table));
+	/* To the last place, and none of none. */
+	full->class_rules = CLASS_RULES_MAX;
+	full->entry[0].class_first = CLASS_RULES_MAX - 1;
+	full->entry[0].class_count = 1;
+	assert_int_equal(policy_area_listeners(&area, 0, &table), 0);
+	full->entry[0].class_first = UINT32_MAX;
+	full->entry[0].class_count = 0;
+	assert_int_equal(policy_area_listeners(&area, 0, &table), 0);
+}
+
+static void
+test_bad_class_rules(void **state)
+{
+	struct listener_table *full = &area.listeners[0];
+	struct class_rule *rule = &full->class_rule[3];
+
+	(void)state;
+#define REFUSE(change)                                                                             \
+	do {                                                                                       \
+		fill_rules();                                                                      \
+		change;                                                                            \
+		assert_int_equal(policy_area_listeners(&area, 0, &table), -EPROTO);                \
+	} while (0)
+	REFUSE(rule->client.family = 5);
+	REFUSE(rule->client.family = 255);
+	REFUSE(rule->client.port = 25);
+	REFUSE(rule->prefix = 1); /* of no family */
+	REFUSE((rule->client.family = 4, rule->prefix = 33));
+	REFUSE((rule->client.family = 6, rule->prefix = 129));
+	REFUSE(rule->permit = 2);
+	REFUSE(rule->mode = SLOT_RAW + 1);
+	REFUSE(rule->policy_slot = POLICY_SLOTS);
+	REFUSE(rule->class_index = 2);
+	REFUSE(rule->class_index = CLASS_NONE);
+	REFUSE(full->class_rule[4].class_index = 0); /* back to the first class */
+	REFUSE(full->class_rules = CLASS_RULES_MAX + 1);
+	REFUSE(full->class_rules = UINT32_MAX);
+	REFUSE(full->classes = 1);
+	REFUSE(full->classes = CLASSES_MAX + 1);
+	REFUSE(memset(full->class_of[1].name, 'x', CLASS_NAME_SIZE));
+	REFUSE(full->entry[1].class_count = 4);
+	REFUSE(full->entry[1].class_count = UINT32_MAX);
+	/* first + count overflows */
+	REFUSE((rule[0].class_index = rule[1].class_index = 0,
+	    full->entry[1].class_count = UINT32_MAX - 1));
+	REFUSE(full->entry[1].class_first = 5);
+	REFUSE(full->entry[1].class_first = UINT32_MAX);
+	REFUSE((full->entry[1].class_first = UINT32_MAX - 1, full->entry[1].class_count = 4));
+#undef REFUSE
+	/* A rule that no listener has is checked too; what lies beyond the count is not. */
+	fill_rules();
+	full->class_rule[0].prefix = 33;
+	assert_int_equal(policy_area_listeners(&area, 0, &table), -EPROTO);
+	fill_rules();
+	full->class_rule[5].prefix = 255;
+	assert_int_equal(policy_area_listeners(&area, 0, &table), 0);
+}
+
 int
 main(void)
 {
@@ -117,6 +214,8 @@ main(void)
 	    cmocka_unit_test_setup(test_image, setup),
 	    cmocka_unit_test_setup(test_listeners, setup),
 	    cmocka_unit_test_setup(test_bad_listeners, setup),
+	    cmocka_unit_test_setup(test_class_rules, setup),
+	    cmocka_unit_test_setup(test_bad_class_rules, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
