@@ -154,11 +154,12 @@ event_format_text(
     struct text *text, const struct event *event, const struct event_description *description)
 {
 	for (const char *at = description->text; *at != '\0';) {
+		size_t plain = 1 + strcspn(at + 1, "{");
 		size_t used = *at == '{' ? expand(text, event, at + 1) : 0;
 
 		if (used == 0)
-			text_add(text, at, 1);
-		at += 1 + used;
+			text_add(text, at, plain);
+		at += used == 0 ? plain : 1 + used;
 	}
 }
 

@@ -99,6 +99,7 @@ log_drain_open(struct log_drain *drain, const struct shm *shm, struct log_target
     struct event_log *log, int directory, uint64_t tag)
 {
 	*drain = (struct log_drain){.shm = shm, .target = target, .log = log, .tag = tag};
+	text_init(&drain->message, EVENT_FORMAT_MAX);
 	drain->batch = calloc(LOG_DRAIN_BATCH, sizeof(*drain->batch));
 	if (drain->batch == NULL)
 		return -ENOMEM;
@@ -119,22 +120,20 @@ log_drain_close(struct log_drain *drain)
 	drain->file = -1;
 	free(drain->batch);
 	drain->batch = NULL;
+	text_free(&drain->message);
 }
 
 static void
 hand_on(struct log_drain *drain, const struct event *event, uint64_t *lost)
 {
 	const struct event_description *description = event_describe(event->id);
-	struct text message;
 
 	/* An id that is not in the catalogue was written by a damaged process. */
 	if (description == NULL)
 		return;
-	text_init(&message, EVENT_FORMAT_MAX);
-	event_format_message(&message, event, description);
-	if (!log_target_write(drain->target, event, description, text_string(&message)))
-		++*lost;
-	text_free(&message);
+	text_clear(&drain->message);
+	event_format_message(&drain->message, event, description);
+	*lost += log_target_write(drain->target, event, description, &drain->message);
 	event_log_add(drain->log, event);
 }
 
@@ -159,6 +158,7 @@ log_drain_pass(struct log_drain *drain, void (*follow)(void *context, const stru
 		if (follow != NULL)
 			follow(context, &drain->batch[i]);
 	}
+	lost += log_target_flush(drain->target);
 	if (lost > 0)
 		counter_add(
 		    shm_counters(drain->shm, SHM_WRITER_MANAGER), COUNTER_events_lost, lost);

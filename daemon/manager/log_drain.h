@@ -10,6 +10,7 @@
 
 #include "daemon/manager/event_log.h"
 #include "daemon/manager/log_target.h"
+#include "daemon/manager/text.h"
 #include "shm/region.h"
 
 #define LOG_DRAIN_BATCH	 256u
@@ -23,6 +24,7 @@ struct log_drain {
 	uint64_t tag;
 	uint64_t cursor[SHM_WRITERS_MAX];
 	struct event *batch; /* [LOG_DRAIN_BATCH] */
+	struct text message; /* of the event that is being handed on */
 	unsigned first;	     /* the ring that the next pass begins with */
 };
 

@@ -20,7 +20,6 @@
 #define JOURNAL_SOCKET	"/run/systemd/journal/socket"
 #define SYSLOG_FACILITY 20u	/* local4, as the ASA's default */
 #define SYSLOG_PEN	"32473" /* RFC 5612: for documentation and examples */
-#define LOG_LINE_MAX	4096	/* PIPE_BUF: taken whole when poll says so */
 
 #if HAVE_LIBSYSTEMD
 #define JOURNAL_FIELDS_MAX 12
@@ -94,19 +93,35 @@ write_journal(
 }
 #endif
 
-static bool
-write_stderr(const char *text)
+unsigned
+log_target_flush(struct log_target *target)
 {
-	char line[LOG_LINE_MAX];
 	struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
-	int length = snprintf(line, sizeof(line) - 1, "%s", text);
+	size_t length = target->lines_length;
+	unsigned count = target->lines_count;
 
-	if (length > (int)sizeof(line) - 2)
-		length = (int)sizeof(line) - 2;
-	line[length++] = '\n';
+	if (count == 0)
+		return 0;
+	target->lines_length = 0;
+	target->lines_count = 0;
 	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0)
-		return false;
-	return write(STDERR_FILENO, line, (size_t)length) == length;
+		return count;
+	return write(STDERR_FILENO, target->lines, length) == (ssize_t)length ? 0 : count;
+}
+
+static unsigned
+add_line(struct log_target *target, const struct text *message)
+{
+	size_t length = message->length < LOG_LINE_MAX - 1 ? message->length : LOG_LINE_MAX - 1;
+	unsigned lost = 0;
+
+	if (target->lines_length + length + 1 > sizeof(target->lines))
+		lost = log_target_flush(target);
+	memcpy(target->lines + target->lines_length, text_string(message), length);
+	target->lines[target->lines_length + length] = '\n';
+	target->lines_length += length + 1;
+	target->lines_count++;
+	return lost;
 }
 
 /* RFC 5424 section 6: HEADER SP STRUCTURED-DATA SP MSG. */
@@ -202,19 +217,19 @@ log_target_close(struct log_target *target)
 	target->socket = -1;
 }
 
-bool
+unsigned
 log_target_write(struct log_target *target, const struct event *event,
-    const struct event_description *description, const char *message)
+    const struct event_description *description, const struct text *message)
 {
 	switch (target->kind) {
 	case LOG_TARGET_UDP:
-		return write_udp(target, event, description, message);
+		return !write_udp(target, event, description, text_string(message));
 	case LOG_TARGET_JOURNAL:
 #if HAVE_LIBSYSTEMD
-		return write_journal(event, description, message);
+		return !write_journal(event, description, text_string(message));
 #endif
 	case LOG_TARGET_STDERR:
 		break;
 	}
-	return write_stderr(message);
+	return add_line(target, message);
 }

@@ -16,6 +16,7 @@
 
 #define DRAIN_IDLE_MS 50
 #define DRAIN_BUSY_MS 5
+#define DRAIN_WANTED  (LOG_DRAIN_BATCH / 2) /* events of a pass */
 #define TICK_MS	      1000u
 #define DRAIN_AT_END  64 /* passes */
 
@@ -149,6 +150,20 @@ tick(struct manager *manager)
 	control_server_tick(&manager->control, now_ms);
 }
 
+/* So seldom that an event costs no wake-up of its own, so often that no ring runs over. */
+static int
+next_pause(int pause_ms, unsigned events)
+{
+	if (events == LOG_DRAIN_BATCH)
+		return 0;
+	if (pause_ms < DRAIN_BUSY_MS)
+		pause_ms = DRAIN_BUSY_MS;
+	if (events * DRAIN_IDLE_MS <= (unsigned)pause_ms * DRAIN_WANTED)
+		return DRAIN_IDLE_MS;
+	pause_ms = pause_ms * (int)DRAIN_WANTED / (int)events;
+	return pause_ms < DRAIN_BUSY_MS ? DRAIN_BUSY_MS : pause_ms;
+}
+
 static int
 serve(struct manager *manager)
 {
@@ -166,9 +181,7 @@ serve(struct manager *manager)
 		unsigned events = log_drain_pass(&manager->drain, command_follow, manager);
 		if (events > 0)
 			command_follow_flush(manager);
-		timeout = events == LOG_DRAIN_BATCH ? 0
-			  : events > 0		    ? DRAIN_BUSY_MS
-						    : DRAIN_IDLE_MS;
+		timeout = next_pause(timeout, events);
 		tick(manager);
 	}
 	for (int i = 0; i < DRAIN_AT_END; i++)

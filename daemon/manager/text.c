@@ -74,18 +74,35 @@ text_add_string(struct text *text, const char *string)
 void
 text_printf(struct text *text, const char *format, ...)
 {
+	size_t room = text->size - text->length;
 	va_list arguments;
 
+	/* Most often it fits into what is there already. */
 	va_start(arguments, format);
-	int length = vsnprintf(NULL, 0, format, arguments);
+	int length =
+	    vsnprintf(room > 0 ? text->data + text->length : NULL, room, format, arguments);
 	va_end(arguments);
-	if (length <= 0 || !reserve(text, (size_t)length))
+	if (length <= 0)
 		return;
-
+	if ((size_t)length < room && (size_t)length <= text->most - text->length) {
+		text->length += (size_t)length;
+		return;
+	}
+	if (!reserve(text, (size_t)length)) {
+		if (room > 0)
+			text->data[text->length] = '\0';
+		return;
+	}
 	va_start(arguments, format);
 	vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
 	va_end(arguments);
 	text->length += (size_t)length;
+}
+
+static bool
+is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte < 0x7f && byte != '\\';
 }
 
 void
@@ -93,21 +110,25 @@ text_add_escaped(struct text *text, const void *bytes, size_t length, size_t mos
 {
 	static const char ellipsis[] = "...";
 	const unsigned char *at = bytes;
-	size_t written = 0;
+	size_t written = 0, run = 0; /* plain bytes before at[i] that are not added yet */
 
 	for (size_t i = 0; i < length; i++) {
-		bool plain = at[i] >= 0x20 && at[i] < 0x7f && at[i] != '\\';
-		size_t piece = plain ? 1 : 4;
+		size_t piece = is_plain(at[i]) ? 1 : 4;
 		size_t rest = i + 1 < length ? sizeof(ellipsis) - 1 : 0;
+		bool full = written + piece + rest > most;
 
-		if (written + piece + rest > most) {
+		written += piece;
+		if (piece == 1 && !full) {
+			run++;
+			continue;
+		}
+		text_add(text, &at[i - run], run);
+		run = 0;
+		if (full) {
 			text_add_string(text, ellipsis);
 			return;
 		}
-		if (plain)
-			text_add(text, &at[i], 1);
-		else
-			text_printf(text, "\\x%02x", at[i]);
-		written += piece;
+		text_printf(text, "\\x%02x", at[i]);
 	}
+	text_add(text, &at[length - run], run);
 }
