@@ -6,14 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* The ASA's own words where they differ from the keyword (RFC 2034). */
-static const struct {
-	const char *word;
-	const char *keyword;
-} aliases[] = {
-    {"ecode", "ENHANCEDSTATUSCODES"},
-};
-
 static void
 add(char *buffer, size_t size, const char *text)
 {
@@ -27,10 +19,6 @@ match_rule_parameter(const char *word)
 {
 	if (strcasecmp(word, "others") == 0)
 		return INSPECT_EXTENSION_OTHERS;
-	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
-		if (strcasecmp(word, aliases[i].word) == 0)
-			word = aliases[i].keyword;
-	}
 	unsigned bit = inspect_extension_find(word, strlen(word));
 	return inspect_extension_name(bit) != NULL ? 1ull << bit : 0;
 }
@@ -38,22 +26,11 @@ match_rule_parameter(const char *word)
 static void
 add_parameters(uint64_t set, char *buffer, size_t size)
 {
-	for (unsigned i = 0; inspect_extension_name(i) != NULL; i++) {
-		const char *word = inspect_extension_name(i);
-		char lower[40];
+	for (unsigned i = 0; inspect_extension_word(i) != NULL; i++) {
 		if (!(set >> i & 1))
 			continue;
-		for (size_t k = 0; k < sizeof(aliases) / sizeof(aliases[0]); k++) {
-			if (strcmp(word, aliases[k].keyword) == 0)
-				word = aliases[k].word;
-		}
-		snprintf(lower, sizeof(lower), "%s", word);
-		for (char *c = lower; *c != '\0'; c++) {
-			if (*c >= 'A' && *c <= 'Z')
-				*c = (char)(*c + 32);
-		}
 		add(buffer, size, " ");
-		add(buffer, size, lower);
+		add(buffer, size, inspect_extension_word(i));
 	}
 	if (set & INSPECT_EXTENSION_OTHERS)
 		add(buffer, size, " others");

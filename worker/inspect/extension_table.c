@@ -7,10 +7,13 @@ enum { SHOW, HIDE, NEVER };
 
 static const struct {
 	const char *keyword;
+	const char *word;
 	uint8_t length;
+	uint8_t word_length;
 	uint8_t shown;
 } extensions[] = {
-#define EXTENSION(identifier, keyword, shown) {keyword, sizeof(keyword) - 1, shown},
+#define EXTENSION(identifier, keyword, word, shown)                                                \
+	{keyword, word, sizeof(keyword) - 1, sizeof(word) - 1, shown},
 #include "worker/inspect/extension_table.def"
 #undef EXTENSION
 };
@@ -44,10 +47,20 @@ inspect_extension_name(unsigned extension)
 	return extension < EXTENSION_PERMITTED ? extensions[extension].keyword : NULL;
 }
 
+const char *
+inspect_extension_word(unsigned extension)
+{
+	return extension < EXTENSION_PERMITTED ? extensions[extension].word : NULL;
+}
+
 unsigned
 inspect_extension_find(const char *name, size_t length)
 {
 	unsigned extension = extension_table_find(name, length);
 
+	for (unsigned i = 0; extension == EXTENSION_UNKNOWN && i < EXTENSION_PERMITTED; i++)
+		if (extensions[i].word_length == length &&
+		    ascii_equal(extensions[i].word, name, length))
+			extension = i;
 	return extension < EXTENSION_PERMITTED ? extension : EXTENSION_PERMITTED;
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum inspect_extension {
-#define EXTENSION(identifier, keyword, shown) EXTENSION_##identifier,
+#define EXTENSION(identifier, keyword, word, shown) EXTENSION_##identifier,
 #include "worker/inspect/extension_table.def"
 #undef EXTENSION
 	EXTENSION_UNKNOWN, /* also the number of known ones */

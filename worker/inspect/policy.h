@@ -143,6 +143,9 @@ bool inspect_policy_check(const void *image, size_t size);
 const char *inspect_verb_name(unsigned verb);
 unsigned inspect_verb_find(const char *name, size_t length);
 const char *inspect_extension_name(unsigned extension);
+/* As `match ehlo-reply-parameter` writes it. */
+const char *inspect_extension_word(unsigned extension);
+/* By its name or its word. */
 unsigned inspect_extension_find(const char *name, size_t length);
 const char *inspect_criterion_name(unsigned criterion);
 unsigned inspect_criterion_find(const char *name, size_t length);

@@ -42,12 +42,12 @@ add_number(struct words *words, uint32_t number)
 static void
 add_set(struct words *words, uint64_t set)
 {
-	for (unsigned i = 0; inspect_extension_name(i); i++) {
-		const char *name = inspect_extension_name(i);
+	for (unsigned i = 0; inspect_extension_word(i); i++) {
+		const char *word = inspect_extension_word(i);
 		if ((set >> i & 1) == 0)
 			continue;
 		add(words, " ", 1);
-		add(words, name, strlen(name));
+		add(words, word, strlen(word));
 	}
 	if (set & INSPECT_EXTENSION_OTHERS)
 		add(words, OUTPUT_TEXT(" others"));
