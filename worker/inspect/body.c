@@ -81,12 +81,9 @@ refuse(struct builder *build, enum own_reply reply)
 static bool
 refuse_here(struct builder *build)
 {
-	uint8_t rule = build->refusal;
-
-	if (rule == RULE_NONE)
+	if (build->refusal == RULE_NONE)
 		return refuse(build, OWN_CONTENT_SIZE);
-	bool stays = build->policy->rule[rule].action == INSPECT_ACTION_REJECT;
-	refuse_content(build, stays ? OWN_RULE : OWN_RULE_DROP, rule);
+	refuse_by_rule(build);
 	return true;
 }
 

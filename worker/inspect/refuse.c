@@ -111,10 +111,8 @@ void
 refuse_by_rule(struct builder *build)
 {
 	uint8_t rule = build->refusal;
-	bool drop =
-	    rule < build->policy->rules && build->policy->rule[rule].action == INSPECT_ACTION_DROP;
 
-	refuse_content(build, drop ? OWN_RULE_DROP : OWN_RULE, rule);
+	refuse_content(build, rule_own_reply(build->policy, rule), rule);
 }
 
 void

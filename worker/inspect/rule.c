@@ -267,21 +267,24 @@ rule_reply(const struct inspect_policy *policy, uint8_t index, struct rule_reply
 	memcpy(ret_reply->text, words.text, words.length);
 }
 
+enum own_reply
+rule_own_reply(const struct inspect_policy *policy, uint8_t index)
+{
+	bool ends = index < policy->rules && (policy->rule[index].action == INSPECT_ACTION_DROP ||
+						 policy->rule[index].code == 421);
+
+	return ends ? OWN_RULE_DROP : OWN_RULE;
+}
+
 void
 rule_answer(struct builder *build, unsigned verb, uint8_t rule)
 {
-	switch (build->policy->rule[rule].action) {
-	case INSPECT_ACTION_RESET:
+	uint8_t action = build->policy->rule[rule].action;
+
+	if (action == INSPECT_ACTION_RESET)
 		ending_both(build, INSPECT_ABORT, INSPECT_REASON_INSPECTION);
-		break;
-	case INSPECT_ACTION_DROP:
-		if (compat_is_silent(build->policy))
-			ending_both(build, INSPECT_FIN, INSPECT_REASON_INSPECTION);
-		else
-			answer_rule(build, verb, OWN_RULE_DROP, rule);
-		break;
-	default:
-		answer_rule(build, verb, OWN_RULE, rule);
-		break;
-	}
+	else if (action == INSPECT_ACTION_DROP && compat_is_silent(build->policy))
+		ending_both(build, INSPECT_FIN, INSPECT_REASON_INSPECTION);
+	else
+		answer_rule(build, verb, rule_own_reply(build->policy, rule), rule);
 }

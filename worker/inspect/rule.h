@@ -13,6 +13,7 @@
 
 #include "worker/inspect/criterion_table.h"
 #include "worker/inspect/output.h"
+#include "worker/inspect/own_reply.h"
 
 #define RULE_NONE 0xffu /* otherwise an index in policy->rule */
 
@@ -44,6 +45,8 @@ struct rule_reply {
 };
 void rule_reply(const struct inspect_policy *policy, uint8_t rule, struct rule_reply *ret_reply);
 
+/* OWN_RULE; OWN_RULE_DROP if the session ends by it: so says its action, or 421 (RFC 5321 3.8). */
+enum own_reply rule_own_reply(const struct inspect_policy *policy, uint8_t rule);
 /* Carries out what a rule does about a command line: nothing of it goes to the server, the client
  * gets its reply in its turn (answer.h), or the session ends. */
 void rule_answer(struct builder *build, unsigned verb, uint8_t rule);
