@@ -32,8 +32,6 @@ ending_leg(struct builder *build, enum inspect_leg leg, enum inspect_ending how)
 			how = INSPECT_ABORT;
 	}
 	state->ending[leg] = (uint8_t)how;
-	if (how == INSPECT_ABORT)
-		build->out->tally.resets++;
 	if (state->ending[INSPECT_CLIENT] && state->ending[INSPECT_SERVER])
 		phase_move(state, PHASE_ENDED);
 }
@@ -41,10 +39,14 @@ ending_leg(struct builder *build, enum inspect_leg leg, enum inspect_ending how)
 void
 ending_both(struct builder *build, enum inspect_ending how, enum inspect_reason reason)
 {
+	struct inspect_tally *tally = &build->out->tally;
+
 	if (build->state->reason == INSPECT_REASON_NONE) {
 		build->state->reason = (uint8_t)reason;
-		if (reason == INSPECT_REASON_INSPECTION)
-			build->out->tally.drops++;
+		if (reason == INSPECT_REASON_INSPECTION && how == INSPECT_ABORT)
+			tally->resets++;
+		else if (reason == INSPECT_REASON_INSPECTION)
+			tally->drops++;
 	}
 	ending_leg(build, INSPECT_SERVER, how);
 	ending_leg(build, INSPECT_CLIENT, how);

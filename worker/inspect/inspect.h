@@ -139,8 +139,8 @@ struct inspect_tally {
 	uint16_t refusals; /* replies the core gave itself */
 	uint16_t banners_masked;
 	uint16_t ehlo_removed;
-	uint16_t drops;
-	uint16_t resets;
+	uint16_t drops;	 /* sessions that inspection has ended ... */
+	uint16_t resets; /* ... by RST to both: one or the other */
 	uint16_t tls_started;
 	uint16_t timeouts;
 };
