@@ -49,7 +49,7 @@ enum ending { ENDING_NONE, ENDING_FIN, ENDING_RESET, ENDING_SILENT };
 
 enum record_flag {
 	RECORD_OPAQUE = 1 << 0,	  /* after STARTTLS, or raw: bytes pass as they are */
-	RECORD_SECRET = 1 << 1,	  /* the input held may hold credentials: wipe, never keep */
+	RECORD_SECRET = 1 << 1,	  /* what is held may be credentials: wipe, never keep */
 	RECORD_DRAINING = 1 << 2, /* ended; what still arrives is discarded until the peer's FIN */
 	RECORD_FINISHED = 1 << 3, /* nothing is left to do: the slot may be given back */
 	RECORD_TO_END = 1 << 4,	  /* poisoned: the core is not called any more */

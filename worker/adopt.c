@@ -222,9 +222,10 @@ static void
 adopt_record(struct worker *worker, struct session *session, const struct record *record,
     const struct handover_item *item)
 {
-	for (int leg = 0; leg < SHM_LEGS; leg++)
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		restore_leg(session, session_shared(worker, session), record, leg, item);
-	session->secret_end = session->leg[SHM_CLIENT].received;
+		session->secret_end[leg] = session->leg[leg].received;
+	}
 	if (is_ending(record)) {
 		session->signals = 0;
 		session_act(worker, session);

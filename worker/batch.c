@@ -96,17 +96,29 @@ batch_begin(struct batch *batch)
 	return true;
 }
 
-/* The wipe flag stays until the chunk that held the secret has left the window. */
+/* Responses lie in the client's input, challenges in the server's, or in text where they had to be
+ * written anew. */
+static bool
+may_hold_secret(const struct batch *batch, enum shm_leg leg)
+{
+	const struct slot_session *shared = session_shared(batch->worker, batch->session);
+	const struct window *input = &shared->input[leg];
+
+	return !window_is_empty(&shared->text[leg]) ||
+	       (!window_is_empty(input) && window_start(input) < batch->session->secret_end[leg]);
+}
+
+/* The wipe flag stays until the chunks that held the secret have left their windows. */
 static void
 batch_mark_secret(struct batch *batch)
 {
 	struct session *session = batch->session;
-	const struct window *input = &session_shared(batch->worker, session)->input[SHM_CLIENT];
 
 	if (batch->worker->output.secret) {
 		batch->draft->flags |= RECORD_SECRET;
-		session->secret_end = session->leg[SHM_CLIENT].received;
-	} else if (window_is_empty(input) || window_start(input) >= session->secret_end) {
+		for (int leg = 0; leg < SHM_LEGS; leg++)
+			session->secret_end[leg] = session->leg[leg].received;
+	} else if (!may_hold_secret(batch, SHM_CLIENT) && !may_hold_secret(batch, SHM_SERVER)) {
 		batch->draft->flags &= (uint8_t)~RECORD_SECRET;
 	}
 }

@@ -186,9 +186,9 @@ session_release(struct worker *worker, struct session *session)
 			continue;
 		if (session_pending(worker, session, leg) != 0)
 			window_release_below(text, &worker->shm, &worker->chunks,
-			    outlet_now(worker, session, leg).text, false);
+			    outlet_now(worker, session, leg).text, wipe);
 		else if (!(session->leg[leg].flags & LEG_SENDING))
-			window_release_all(text, &worker->shm, &worker->chunks, false);
+			window_release_all(text, &worker->shm, &worker->chunks, wipe);
 	}
 }
 

@@ -68,15 +68,15 @@ struct session {
 	struct timer timer; /* first: the wheel gives it back */
 	uint32_t slot;
 	uint32_t generation;
-	uint32_t under_way;  /* submissions whose completion has not come */
-	uint8_t state;	     /* enum session_state */
-	uint8_t signals;     /* enum session_signal bits waiting */
-	bool blocked;	     /* input or a signal waits for output to leave */
-	bool adopted;	     /* a dead worker may have left chunks that no window names */
-	uint64_t active_ms;  /* last time a byte came or went */
-	uint64_t blocked_ms; /* since when a signal waits; 0 none */
-	uint64_t secret_end; /* RECORD_SECRET: client input up to here may hold credentials */
-	uint32_t discarded;  /* bytes thrown away while ending */
+	uint32_t under_way;	       /* submissions whose completion has not come */
+	uint8_t state;		       /* enum session_state */
+	uint8_t signals;	       /* enum session_signal bits waiting */
+	bool blocked;		       /* input or a signal waits for output to leave */
+	bool adopted;		       /* a dead worker may have left chunks that no window names */
+	uint64_t active_ms;	       /* last time a byte came or went */
+	uint64_t blocked_ms;	       /* since when a signal waits; 0 none */
+	uint64_t secret_end[SHM_LEGS]; /* RECORD_SECRET: input up to here may hold credentials */
+	uint32_t discarded;	       /* bytes thrown away while ending */
 	struct leg leg[SHM_LEGS];
 };
 _Static_assert(sizeof(struct session) <= 256, "an idle session is small");

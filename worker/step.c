@@ -171,8 +171,10 @@ batch_close(struct batch *batch)
 		bool secret = batch->draft->flags & RECORD_SECRET;
 
 		batch_commit(batch);
-		if (secret)
+		if (secret) {
 			explicit_bzero(worker->scratch, sizeof(worker->scratch));
+			explicit_bzero(worker->output.text, sizeof(worker->output.text));
+		}
 	}
 	return batch->result;
 }

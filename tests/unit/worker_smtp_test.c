@@ -221,6 +221,62 @@ test_secret_before_line_end(void **state)
 	assert_true(record_now(harness).flags & RECORD_SECRET);
 }
 
+/* Whether the text lies anywhere in the memory of chunks. */
+static bool
+chunks_hold(struct harness *harness, const char *text)
+{
+	for (uint32_t i = 0; i < harness->shm.chunks; i++)
+		if (memmem(shm_chunk(&harness->shm, i), SHM_CHUNK_SIZE, text, strlen(text)) != NULL)
+			return true;
+	return false;
+}
+
+/* Both sides of an exchange are wiped, though the client's has gone long before the server's. */
+static void
+test_secrets_are_wiped(void **state)
+{
+	char content[4001];
+	struct harness *harness = *state;
+	const struct slot_session *shared = shm_session(&harness->shm, SLOT);
+	unsigned looks = 0;
+
+	start(harness, program, 0);
+	greet(harness);
+	pass(harness, SHM_CLIENT, "EHLO client.example.org\r\n");
+	harness_write(harness, SLOT, SHM_SERVER, "250-mx\r\n250 AUTH CRAM-MD5\r\n");
+	harness_expect_line(harness, SLOT, SHM_CLIENT, "250-");
+	harness_expect_line(harness, SLOT, SHM_CLIENT, "250 AUTH");
+	pass(harness, SHM_CLIENT, "AUTH CRAM-MD5\r\n");
+	pass(harness, SHM_SERVER, "334 Y2hhbGxlbmdl\r\n");
+	pass(harness, SHM_CLIENT, "cmVzcG9uc2Ux\r\n");
+	harness_write(harness, SLOT, SHM_SERVER, "334 YW5vdGhlci4u\n");
+	harness_expect(harness, SLOT, SHM_CLIENT, "334 YW5vdGhlci4u\r\n");
+	pass(harness, SHM_CLIENT, "cmVzcG9uc2Uy\r\n");
+	pass(harness, SHM_SERVER, "235 2.7.0 ok\r\n");
+	mail(harness);
+	pass(harness, SHM_CLIENT, "MAIL FROM:<a@example.org>\r\n");
+	pass(harness, SHM_SERVER, "250 2.1.0 ok\r\n");
+	pass(harness, SHM_CLIENT, "DATA\r\n");
+	pass(harness, SHM_SERVER, "354 go\r\n");
+	memset(content, 'x', sizeof(content));
+	memcpy(content + sizeof(content) - 3, "\r\n", 3);
+	for (size_t sent = 0; sent < 2 * SHM_CHUNK_SIZE; sent += sizeof(content) - 1)
+		pass(harness, SHM_CLIENT, content);
+	pass(harness, SHM_CLIENT, ".\r\n");
+	pass(harness, SHM_SERVER, "250 2.0.0 queued as 12\r\n");
+	pass(harness, SHM_CLIENT, "NOOP\r\n");
+	pass(harness, SHM_SERVER, "250 2.0.0 ok\r\n");
+	while (!(window_is_empty(&shared->input[SHM_CLIENT]) &&
+		   window_is_empty(&shared->input[SHM_SERVER])) &&
+	       harness_look(harness, &looks))
+		continue;
+	assert_true(window_is_empty(&shared->input[SHM_SERVER]));
+	assert_false(chunks_hold(harness, "Y2hhbGxlbmdl"));
+	assert_false(chunks_hold(harness, "cmVzcG9uc2Ux"));
+	assert_false(chunks_hold(harness, "YW5vdGhlci4u"));
+	assert_false(chunks_hold(harness, "cmVzcG9uc2Uy"));
+}
+
 static void
 test_server_failed(void **state)
 {
@@ -334,6 +390,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_mail_survives_deaths, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_content_before_refusal, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_secret_before_line_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_secrets_are_wiped, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_server_failed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_drain, setup, teardown),

@@ -8,105 +8,29 @@
 #include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
 #include "worker/inspect/rule.h"
+#include "worker/inspect/sasl.h"
 
 #include <string.h>
 
-/* The mechanism of AUTH, not what follows it. */
+/* It may be a credential that has lost its AUTH. */
 static void
-note_auth(struct builder *build, const struct command *command)
+note_unknown(struct builder *build)
 {
-	char text[OUTPUT_NOTE_MAX];
-	size_t word = 0;
-
-	while (word < 24 && word < command->argument_length && command->argument[word] != ' ')
-		word++;
-	memcpy(text, "AUTH ", 5);
-	if (word)
-		memcpy(text + 5, command->argument, word);
-	memcpy(text + 5 + word, " (redacted)", 11);
-	output_note(build, NOTE_CLIENT, 0, text, word + 16);
+	build->out->secret = true;
+	output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(not a command)"));
 }
 
 static void
 note_line(struct builder *build, const struct command *command, const uint8_t *line, size_t length)
 {
 	if (command->verb == VERB_AUTH)
-		note_auth(build, command);
+		sasl_note(build, command);
 	else if (command->verb < VERB_UNKNOWN)
 		output_note(build, NOTE_CLIENT, 0, line, length);
 	else if (command_parse_safe_word(line, length))
 		output_note(build, NOTE_CLIENT, 0, line, command_parse_safe_word(line, length));
 	else
-		output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(not a command)"));
-}
-
-/* ---- lines of an AUTH exchange ---- */
-
-/* Cancels the exchange toward the server (RFC 4954 4); its answer is replaced by `reply`. */
-static void
-cancel_exchange(struct builder *build, enum own_reply reply)
-{
-	output_insert(build, INSPECT_SERVER, "*\r\n", 3);
-	ledger_add(build->state, LEDGER_SASL, LEDGER_SUBSTITUTE, reply);
-	build->state->sync = LEDGER_SASL;
-	own_reply_note(build, reply, 0);
-}
-
-/* RFC 4648 4, whole groups of four. */
-static bool
-is_base64(const uint8_t *text, size_t length)
-{
-	size_t digits = length;
-
-	if (length % 4)
-		return false;
-	while (digits && length - digits < 2 && text[digits - 1] == '=')
-		digits--;
-	for (size_t i = 0; i < digits; i++) {
-		unsigned letter = (unsigned)(text[i] | 0x20) - 'a';
-		if (letter >= 26 && (unsigned)text[i] - '0' >= 10 && text[i] != '+' &&
-		    text[i] != '/')
-			return false;
-	}
-	return true;
-}
-
-/* "AUTH mechanism [initial-response]", of which "=" is an empty one (RFC 4954 4). */
-static bool
-is_auth_formed(const struct command *command)
-{
-	const uint8_t *text = command->argument;
-	const uint8_t *space = memchr(text, ' ', command->argument_length);
-
-	if (!space)
-		return true;
-	size_t length = command->argument_length - (size_t)(space + 1 - text);
-	return (length == 1 && space[1] == '=') || (length > 0 && is_base64(space + 1, length));
-}
-
-/* A response, or "*", which cancels (RFC 4954 4). */
-static bool
-is_response(const uint8_t *line, size_t length)
-{
-	return length >= 2 && line[length - 2] == '\r' &&
-	       (is_base64(line, length - 2) || (length == 3 && line[0] == '*'));
-}
-
-static void
-take_sasl(struct builder *build, const uint8_t *line, size_t length)
-{
-	struct inspect *state = build->state;
-	bool clean = is_response(line, length);
-
-	output_note(build, NOTE_CLIENT, 0, OUTPUT_TEXT("(authentication response)"));
-	if (!clean && state->mode == INSPECT_MODE_INSPECT) {
-		output_drop(build, length);
-		cancel_exchange(build, OWN_SASL_BAD);
-		return;
-	}
-	output_keep(build, length);
-	ledger_add(state, LEDGER_SASL, 0, OWN_NONE);
-	state->sync = LEDGER_SASL;
+		note_unknown(build);
 }
 
 /* ---- what a command may do now ---- */
@@ -195,7 +119,7 @@ judge(const struct builder *build, const struct command *command)
 	if (command->verb == VERB_AUTH &&
 	    (state->mail != MAIL_NONE || (state->flags & STATE_AUTHENTICATED)))
 		return OWN_AUTH_ORDER;
-	if (command->verb == VERB_AUTH && !is_auth_formed(command))
+	if (command->verb == VERB_AUTH && !sasl_is_formed(command))
 		return OWN_SASL_BAD;
 	if (command->verb == VERB_RCPT && state->mail == MAIL_NONE)
 		return OWN_NEED_MAIL;
@@ -438,7 +362,7 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 	build->touched = true;
 	build->out->tally.commands++;
 	if (state->phase == PHASE_AUTH) {
-		take_sasl(build, line, length);
+		sasl_take(build, line, length);
 		return;
 	}
 	command_parse(&command, line, text);
@@ -506,7 +430,7 @@ command_line_skipped(struct builder *build)
 	build->touched = true;
 	build->out->tally.commands++;
 	if (exchange) {
-		cancel_exchange(build, OWN_SASL_TOO_LONG);
+		sasl_cancel(build, OWN_SASL_TOO_LONG);
 		return;
 	}
 	uint8_t rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, state->skipped);

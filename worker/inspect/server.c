@@ -153,8 +153,6 @@ take_answer(struct builder *build, const struct reply *reply, const uint8_t *byt
 		return;
 	}
 	struct ledger_entry entry = ledger_take(state);
-	if (entry.verb == VERB_AUTH || entry.verb == LEDGER_SASL)
-		build->out->secret = true; /* challenges too tell of credentials */
 	write_answer(build, &entry, reply, bytes);
 	if (state->phase == PHASE_ENDED) /* a rule about the reply */
 		return;
@@ -225,6 +223,8 @@ take_some(struct builder *build)
 	default:
 		break;
 	}
+	if (length && (state->sync == VERB_AUTH || state->sync == LEDGER_SASL))
+		build->out->secret = true; /* challenges too tell of credentials */
 	switch (length ? reply_scan(&reply, rest, length) : REPLY_PARTIAL) {
 	case REPLY_WHOLE:
 		take_reply(build, &reply, rest);
