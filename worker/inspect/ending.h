@@ -18,7 +18,8 @@ void ending_with(struct builder *build, enum own_reply reply, enum inspect_reaso
 /* The client, or the server, has broken the protocol: event, words, end. `what` is for the log. */
 void ending_client_violation(struct builder *build, const char *what, size_t length);
 void ending_server_violation(struct builder *build, const char *what, size_t length);
-/* The server leg is lost within content: the rest is dropped, and its end answered with `reply`. */
+/* The server leg is lost within content: the rest is dropped, and its end answered with `reply`;
+ * OWN_NONE: it was answered. */
 void ending_drain(struct builder *build, enum own_reply reply, enum inspect_ending how);
 
 /* The peer's FIN was reached. */

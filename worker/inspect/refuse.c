@@ -121,8 +121,10 @@ refuse_drained(struct builder *build)
 	struct inspect *state = build->state;
 	enum own_reply reply = (enum own_reply)state->drain_reply;
 
-	own_reply_give(build, reply, state->drain_rule);
-	report(build, reply, state->drain_rule);
+	if (reply != OWN_NONE) {
+		own_reply_give(build, reply, state->drain_rule);
+		report(build, reply, state->drain_rule);
+	}
 	message_clear(state);
 	phase_move(state, PHASE_REFUSED);
 	if (own_reply_row(reply)->close)

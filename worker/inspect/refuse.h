@@ -25,7 +25,8 @@
 void refuse_content(struct builder *build, enum own_reply reply, uint8_t rule);
 /* The same in the name of build->refusal, as its action says. */
 void refuse_by_rule(struct builder *build);
-/* The content that was refused, or has lost its server, has come to its end: answers it. */
+/* The content that was refused, or has lost its server, has come to its end: answers it, unless the
+ * server had. */
 void refuse_drained(struct builder *build);
 /* A chunk is missing from the transaction: ends that here, and at the server by a RSET; chunks that
  * follow are refused until the client begins anew. */

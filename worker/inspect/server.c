@@ -6,6 +6,7 @@
 #include "worker/inspect/ehlo.h"
 #include "worker/inspect/ending.h"
 #include "worker/inspect/ledger.h"
+#include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
 #include "worker/inspect/reply.h"
 #include "worker/inspect/reply_effect.h"
@@ -83,19 +84,33 @@ take_unasked(struct builder *build, const struct reply *reply, const uint8_t *by
 	ending_both(build, INSPECT_FIN, INSPECT_REASON_FINS);
 }
 
-/* In content nothing may be said but 421; anything else could be taken for the final reply. */
+/* The server has refused content of which it does not have all.  The client gets its words, as it
+ * would without a gateway, for its end of data; but nobody knows whether the server would read what
+ * follows as content or as commands, so it gets nothing more. */
 static void
-take_within_content(struct builder *build, const struct reply *reply)
+take_early_refusal(struct builder *build, const struct reply *reply, const uint8_t *bytes)
+{
+	struct reply_line line;
+
+	reply_line(&line, bytes, bytes + reply->length);
+	relay(build, reply, bytes);
+	message_report(build, reply->code, line.text, line.length);
+	build->state->drain_rule = 0;
+	ending_drain(build, OWN_NONE, INSPECT_ABORT);
+}
+
+/* In content nothing but a refusal may be said: it could be taken for the final reply. */
+static void
+take_within_content(struct builder *build, const struct reply *reply, const uint8_t *bytes)
 {
 	if (build->state->mode == INSPECT_MODE_RELAY) {
 		phase_open(build->state);
-		return;
-	}
-	output_drop(build, reply->length);
-	if (reply->code == 421)
-		ending_drain(build, OWN_FINAL_LOST, INSPECT_ABORT);
-	else
+	} else if (reply->code / 100 >= 4) {
+		take_early_refusal(build, reply, bytes);
+	} else {
+		output_drop(build, reply->length);
 		ending_server_violation(build, OUTPUT_TEXT("a reply within content"));
+	}
 }
 
 /* The client has not asked for it; that the server closes is told in any case. */
@@ -178,7 +193,7 @@ take_reply(struct builder *build, const struct reply *reply, const uint8_t *byte
 		take_greeting(build, reply, bytes);
 		break;
 	case PHASE_CONTENT:
-		take_within_content(build, reply);
+		take_within_content(build, reply, bytes);
 		break;
 	default:
 		take_answer(build, reply, bytes);

@@ -174,7 +174,7 @@ struct inspect {
 	uint8_t mail;	/* enum state_mail */
 	uint8_t sync; /* verb that must be answered before the client is read on; LEDGER_NOTHING */
 	uint8_t body; /* enum body_at */
-	uint8_t drain_reply;	      /* enum own_reply given at the end of the drained content */
+	uint8_t drain_reply; /* enum own_reply given at the end of the drained content, or none */
 	uint8_t ending[INSPECT_LEGS]; /* enum inspect_ending */
 	uint8_t ledger_first;
 	uint8_t ledger_count;
