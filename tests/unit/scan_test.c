@@ -142,6 +142,28 @@ test_every_place(void **state)
 	}
 }
 
+/* The column of a line that never ends stays where it can be counted. */
+static void
+test_endless_line(void **state)
+{
+	uint8_t text[LENGTH_MAX];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (int how = 0; how <= (int)inspect_scan_best(); how++) {
+		uint32_t column = UINT32_MAX - 200;
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(
+			    scan_long_line(how, text, LENGTH_MAX, &column, UINT32_MAX), LENGTH_MAX);
+		assert_int_equal(column, UINT32_MAX);
+		assert_int_equal(scan_long_line(how, text, LENGTH_MAX, &column, UINT32_MAX - 1), 0);
+		text[9] = '\n';
+		scan_long_line(how, text, LENGTH_MAX, &column, UINT32_MAX);
+		assert_int_equal(column, LENGTH_MAX - 10);
+		text[9] = 'x';
+	}
+}
+
 static void
 test_long_texts(void **state)
 {
@@ -165,6 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_every_place),
+	    cmocka_unit_test(test_endless_line),
 	    cmocka_unit_test(test_long_texts),
 	};
 

@@ -110,7 +110,9 @@ take_lines(struct builder *build, const uint8_t *octets, size_t length)
 static uint32_t
 line_length(const struct inspect *state)
 {
-	return state->column - ((state->content_flags & CONTENT_CR_LAST) != 0);
+	bool ends_in_cr = (state->content_flags & CONTENT_CR_LAST) != 0;
+
+	return state->column - (ends_in_cr && state->column < UINT32_MAX);
 }
 
 /* `match not` on lengths: the part is over. */

@@ -166,9 +166,10 @@ scan_long_line(
 				*column = 0;
 				continue;
 			}
-			if (*column >= limit && (text[i] != '\r' || *column > limit))
+			if (limit < UINT32_MAX && *column >= limit &&
+			    (text[i] != '\r' || *column > limit))
 				return i;
-			++*column;
+			*column += *column < UINT32_MAX;
 		}
 	}
 	return length;

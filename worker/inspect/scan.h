@@ -18,7 +18,8 @@ size_t scan_clean(enum inspect_scan how, const uint8_t *text, size_t length, boo
 /* Follows the lines of a text whose first octet is number *column of its line, from 0.  Returns the
  * offset of the first octet that makes its line longer than `limit`, or `length`.  A line's length
  * is without LF and without a CR that is its last octet so far, so a CR alone makes no line too
- * long.  *column is that of the octet behind what was passed. */
+ * long.  *column is that of the octet behind what was passed; it stays at UINT32_MAX, and a limit
+ * of UINT32_MAX is none. */
 size_t scan_long_line(
     enum inspect_scan how, const uint8_t *text, size_t length, uint32_t *column, uint32_t limit);
 
