@@ -219,16 +219,21 @@ take_dot(struct builder *build, enum body_stop stop)
 	return true;
 }
 
+/* The octets that have stopped a run, where nothing is written anew: how many they are, and which of
+ * them are content (RFC 1870 3: not the dots that RFC 5321 4.5.2 asks for). */
+static size_t
+pass_stop(struct inspect *state, enum body_stop stop)
+{
+	state->body = stop == STOP_LF ? BODY_SOFT_LINE : BODY_INSIDE;
+	state->content_size += stop != STOP_DOT;
+	return stop == STOP_DOTS ? 2 : 1;
+}
+
 /* no inspect esmtp: only the end of data is looked for. */
 static bool
 take_relayed(struct builder *build, enum body_stop stop)
 {
-	struct inspect *state = build->state;
-	size_t length = stop == STOP_DOTS ? 2 : 1;
-
-	output_keep(build, length);
-	state->content_size += length;
-	state->body = stop == STOP_LF ? BODY_SOFT_LINE : BODY_INSIDE;
+	output_keep(build, pass_stop(build->state, stop));
 	return true;
 }
 
@@ -279,17 +284,14 @@ body_drain(struct builder *build, const uint8_t *rest, size_t length)
 
 	if (run || stop != STOP_MORE)
 		build->touched = true;
+	state->content_size += run;
 	if (stop == STOP_END) {
 		output_drop(build, run);
-		state->content_size += run;
 		return drain_finish(build);
 	}
-	if (stop != STOP_MORE) {
-		run += stop == STOP_DOTS ? 2 : 1;
-		state->body = stop == STOP_LF ? BODY_SOFT_LINE : BODY_INSIDE;
-	}
+	if (stop != STOP_MORE)
+		run += pass_stop(state, stop);
 	output_drop(build, run);
-	state->content_size += run;
 	state->drained += run;
 	if (state->drained > REFUSE_DRAIN_MAX) {
 		ending_with(build, OWN_AFTER_REFUSAL, INSPECT_REASON_INSPECTION);
