@@ -120,6 +120,10 @@ test_policy(void **state)
 	policy.hostname[0] = '\r';
 	assert_false(inspect_policy_check(&policy, sizeof(policy)));
 	inspect_policy_default(&policy, "mx.example.org", 14);
+	policy.header_hold = INSPECT_HOLD_MAX + 1;
+	assert_false(inspect_policy_check(&policy, sizeof(policy)));
+	policy.header_hold = INSPECT_HOLD_MAX;
+	assert_true(inspect_policy_check(&policy, sizeof(policy)));
 	policy.verbs |= UINT64_C(1) << VERB_BURL;
 	assert_false(inspect_policy_check(&policy, sizeof(policy)));
 	assert_null(inspect_verb_name(inspect_verb_find("BURL", 4)));

@@ -43,7 +43,7 @@ inspect_policy_default(struct inspect_policy *policy, const char *hostname, size
 	policy->errors_max = 20;
 	policy->junk_max = 100;
 	policy->data_rate_min = 100;
-	policy->header_hold = 65536;
+	policy->header_hold = INSPECT_HOLD_MAX;
 	if (length > INSPECT_HOSTNAME_MAX)
 		length = INSPECT_HOSTNAME_MAX;
 	memcpy(policy->hostname, hostname, length);
@@ -242,7 +242,7 @@ inspect_policy_check(const void *image, size_t size)
 	       policy.size == sizeof(policy) && (policy.flags & ~(uint32_t)FLAGS_ALL) == 0 &&
 	       policy.banner <= INSPECT_BANNER_CLASSIC &&
 	       policy.line_endings <= INSPECT_LINES_REJECT && policy.nul <= INSPECT_NUL_SPACE &&
-	       (policy.verbs >> VERB_PERMITTED) == 0 &&
+	       policy.header_hold <= INSPECT_HOLD_MAX && (policy.verbs >> VERB_PERMITTED) == 0 &&
 	       (policy.extensions >> EXTENSION_PERMITTED) == 0 && names_check(&policy) &&
 	       rules_check(&policy) && policy.reserved0 == 0 && policy.reserved1 == 0 &&
 	       policy.reserved4 == 0 && is_zero(policy.reserved2, sizeof(policy.reserved2)) &&

@@ -18,7 +18,8 @@
 #define INSPECT_BANNER_MAX     128
 #define INSPECT_RULES_MAX      48
 #define INSPECT_CRITERIA_MAX   32
-#define INSPECT_REJECT_MAX     80 /* text of a reject action */
+#define INSPECT_REJECT_MAX     80    /* text of a reject action */
+#define INSPECT_HOLD_MAX       65536 /* of header_hold: what a session can keep back */
 
 #define INSPECT_EXTENSION_OTHERS (UINT64_C(1) << 63) /* in a rule's set: what is not known */
 
@@ -114,9 +115,9 @@ struct inspect_policy {
 	uint32_t auth_failures_max; /* 535 and its like before 421; 0 = no limit */
 	uint32_t recipients_max;    /* of one message; more get 452; 0 = no limit */
 	uint32_t data_rate_min;	    /* octets per second of content; 0 = none */
-	uint32_t header_hold;	    /* octets of a header held back at most; 0 = none */
-	uint64_t message_size_max;  /* octets; 0 = no limit */
-	uint8_t compat;		    /* enum inspect_compat */
+	uint32_t header_hold; /* octets of a header held back, at most INSPECT_HOLD_MAX; 0 = none */
+	uint64_t message_size_max; /* octets; 0 = no limit */
+	uint8_t compat;		   /* enum inspect_compat */
 	uint8_t rules;
 	uint16_t reserved4;
 	uint32_t needs;				 /* enum inspect_need */
