@@ -1,5 +1,5 @@
-#include "daemon/policy/cli.h"
 #include "daemon/policy/tree.h"
+#include "tests/unit/language_harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,131 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define TEXT_MAX 131072
-
-struct text {
-	size_t used;
-	char bytes[TEXT_MAX];
-};
-
-static struct config *config;
-static struct cli_place place;
-static struct cli_outcome outcome;
-static struct text printed;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	config = config_create();
-	place = (struct cli_place){.mode = CLI_CONFIG};
-	return config == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	config_free(config);
-	return 0;
-}
-
-static void
-run(const char *line)
-{
-	cli_execute(&place, config, line, &outcome);
-}
-
-static void
-expect_done(const char *line, bool changed)
-{
-	run(line);
-	if (outcome.status != CLI_DONE || outcome.changed != changed)
-		fail_msg("%s: %d %s", line, outcome.status, outcome.message);
-}
-
-static void
-expect_quiet(const char *line)
-{
-	expect_done(line, true);
-	assert_string_equal(outcome.message, "");
-}
-
-static void
-expect_warning(const char *line, const char *part)
-{
-	run(line);
-	assert_int_equal(outcome.status, CLI_DONE);
-	if (strstr(outcome.message, part) == NULL)
-		fail_msg("%s: %s", line, outcome.message);
-}
-
-/* Refused, and nothing changed. */
-static void
-expect_refusal(const char *line, const char *part)
-{
-	struct config *before = config_clone(config);
-
-	run(line);
-	if (outcome.status != CLI_REFUSED || strstr(outcome.message, part) == NULL)
-		fail_msg("%s: %d %s", line, outcome.status, outcome.message);
-	assert_false(outcome.changed);
-	assert_true(config_equal(before, config));
-	config_free(before);
-}
-
-static void
-append(void *context, const char *line)
-{
-	struct text *text = context;
-	size_t length = strlen(line);
-
-	assert_true(length <= CLI_LINE_MAX);
-	assert_true(text->used + length + 2 < TEXT_MAX);
-	memcpy(text->bytes + text->used, line, length);
-	text->used += length;
-	text->bytes[text->used++] = '\n';
-	text->bytes[text->used] = '\0';
-}
-
-static const char *
-print(const char *section, bool all)
-{
-	struct config_writer writer = {append, &printed};
-
-	printed.used = 0;
-	printed.bytes[0] = '\0';
-	config_print(config, section, all, &writer);
-	return printed.bytes;
-}
-
-static void
-enter(void *context, const char *line)
-{
-	static struct cli_place where;
-	struct config *fresh = context;
-	struct cli_outcome result;
-
-	if (strncmp(line, "hostname ", 9) == 0)
-		where = (struct cli_place){.mode = CLI_CONFIG};
-	cli_execute(&where, fresh, line, &result);
-	if (result.status != CLI_DONE)
-		fail_msg("%s: %s", line, result.message);
-}
-
-/* What is printed gives the same configuration when it is entered. */
-static void
-expect_comes_back(void)
-{
-	struct config *fresh = config_create();
-	struct config_writer writer = {enter, fresh};
-
-	config_print(config, NULL, false, &writer);
-	if (!config_equal(config, fresh))
-		fail_msg("%s", print(NULL, false));
-	config_free(fresh);
-}
 
 static void
 test_factory(void **state)
@@ -501,19 +376,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_factory, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_a_whole_configuration, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_sections, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_forms, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_of_parameters, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_what_the_factory_has_can_go, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_treatments, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_statics, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_clones_are_apart, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_what_is_gone_is_told, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_lines_of_operators, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_factory, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_whole_configuration, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_sections, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_no_forms, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_no_of_parameters, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_sets, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_what_the_factory_has_can_go, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_treatments, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_statics, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_limits, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_clones_are_apart, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_what_is_gone_is_told, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_lines_of_operators, language_setup, language_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
