@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define READ_TRIES    8u
-#define FLAGS_KNOWN   0x1fu
+#define FLAGS_KNOWN   0x3fu
 #define SEQUENCE_MAX  (UINT64_MAX >> 1)
 #define KIND_SHIFT    30
 #define CHECKED_WORDS ((sizeof(struct record) - sizeof(uint64_t)) / sizeof(uint64_t))

@@ -53,6 +53,8 @@ enum record_flag {
 	RECORD_DRAINING = 1 << 2, /* ended; what still arrives is discarded until the peer's FIN */
 	RECORD_FINISHED = 1 << 3, /* nothing is left to do: the slot may be given back */
 	RECORD_TO_END = 1 << 4,	  /* poisoned: the core is not called any more */
+	RECORD_SPOKEN = 1 << 5, /* something of the client's goes on to the server: its first valid
+				   * command was there */
 };
 
 struct record {

@@ -8,6 +8,7 @@
 #include "shm/policy_area.h"
 #include "shm/process.h"
 #include "shm/slot.h"
+#include "shm/spoken.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,6 +108,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	end = sizeof(struct shm_header);
 	at->journals = place(&end, SHM_CACHE_LINE, workers, sizeof(struct journal_ring));
 	at->sessions = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_session));
+	at->spoken = place(&end, SHM_CACHE_LINE, SPOKEN_WORDS(slots), sizeof(uint64_t));
 	at->chunk_owners = place(&end, SHM_CACHE_LINE, chunks, sizeof(uint32_t));
 	/* Aligned to the chunk's own size, so to any page size. */
 	at->chunk_data = place(&end, SHM_CHUNK_SIZE, chunks, SHM_CHUNK_SIZE);
@@ -410,6 +412,12 @@ shm_journal(const struct shm *shm, uint32_t worker)
 	if (worker >= shm->workers)
 		return NULL;
 	return item(shm, SHM_SESSIONS, shm->at.journals, worker, sizeof(struct journal_ring));
+}
+
+_Atomic uint64_t *
+shm_spoken(const struct shm *shm)
+{
+	return item(shm, SHM_SESSIONS, shm->at.spoken, 0, 0);
 }
 
 _Atomic uint32_t *

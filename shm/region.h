@@ -29,10 +29,11 @@ struct shm_plan {
 struct shm_offsets {
 	uint64_t clock_floor, chunk_level, failpoint; /* control */
 	uint64_t processes, custody;
-	uint64_t policy;				       /* policy */
-	uint64_t journals, sessions, chunk_owners, chunk_data; /* sessions */
-	uint64_t counters;				       /* counters */
-	uint64_t closed, events;			       /* events */
+	uint64_t policy;		     /* policy */
+	uint64_t journals, sessions, spoken; /* sessions */
+	uint64_t chunk_owners, chunk_data;
+	uint64_t counters;	 /* counters */
+	uint64_t closed, events; /* events */
 };
 
 struct shm {
@@ -75,8 +76,9 @@ _Atomic uint64_t *shm_clock_floor(const struct shm *shm);		   /* control, ms */
 _Atomic uint64_t *shm_chunk_level(const struct shm *shm);		  /* control, shm/chunk.h */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */
 struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker); /* sessions */
-_Atomic uint32_t *shm_chunk_owners(const struct shm *shm);		  /* sessions, [chunks] */
-uint8_t *shm_chunk(const struct shm *shm, uint32_t chunk);		  /* sessions */
+_Atomic uint64_t *shm_spoken(const struct shm *shm);	   /* sessions, shm/spoken.h */
+_Atomic uint32_t *shm_chunk_owners(const struct shm *shm); /* sessions, [chunks] */
+uint8_t *shm_chunk(const struct shm *shm, uint32_t chunk); /* sessions */
 struct counter_block *shm_counters(const struct shm *shm, uint32_t writer);
 struct event_ring *shm_events(const struct shm *shm, uint32_t writer);
 struct closed_ring *shm_closed(const struct shm *shm);

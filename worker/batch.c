@@ -273,6 +273,24 @@ apply_endings(struct batch *batch)
 	}
 }
 
+/* A step of the client's bytes gives something to the server. */
+static bool
+is_spoken(const struct batch *batch, const struct inspect_input *input)
+{
+	const struct inspect_output *output = &batch->worker->output;
+
+	if (batch->draft->flags & RECORD_SPOKEN)
+		return true;
+	if (input->signal != INSPECT_BYTES || input->from != INSPECT_CLIENT)
+		return false;
+	for (unsigned i = 0; i < output->edit_count; i++)
+		if (output->edits[i].to == INSPECT_SERVER && output->edits[i].length > 0 &&
+		    (output->edits[i].kind == INSPECT_KEEP ||
+			output->edits[i].kind == INSPECT_INSERT))
+			return true;
+	return false;
+}
+
 static void
 apply_state(struct batch *batch, const struct inspect_input *input)
 {
@@ -289,6 +307,8 @@ apply_state(struct batch *batch, const struct inspect_input *input)
 			       output->phase != draft->phase);
 	if (output->opaque)
 		draft->flags |= RECORD_OPAQUE;
+	if (is_spoken(batch, input))
+		draft->flags |= RECORD_SPOKEN;
 	batch_mark_secret(batch);
 	draft->phase = output->phase;
 	draft->deadline_ms = output->deadline_ms;

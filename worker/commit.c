@@ -2,6 +2,7 @@
 
 #include "shm/failpoint.h"
 #include "shm/journal.h"
+#include "shm/spoken.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -36,11 +37,22 @@ commit_begin(struct worker *worker, struct session *session)
 	return draft;
 }
 
+/* The supervisor may see the bit too early, but never too late. */
+static void
+note_spoken(const struct worker *worker, const struct session *session, const struct record *draft)
+{
+	const struct record *record = session_record(worker, session);
+
+	if ((draft->flags & RECORD_SPOKEN) && (record == NULL || !(record->flags & RECORD_SPOKEN)))
+		spoken_set(&worker->shm, session->slot);
+}
+
 void
 commit_publish(struct worker *worker, struct session *session, struct record *draft)
 {
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		draft->stored[leg] = draft->position[leg];
+	note_spoken(worker, session, draft);
 	FAILPOINT(before_publish);
 	record_publish(session_shared(worker, session), draft);
 	FAILPOINT(after_publish);

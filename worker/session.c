@@ -1,6 +1,7 @@
 #include "worker/session.h"
 
 #include "shm/failpoint.h"
+#include "shm/spoken.h"
 #include "worker/commit.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
@@ -134,6 +135,7 @@ shared_renew(struct worker *worker, struct session *session)
 		window_rebase(windows[i], 0);
 	}
 	trail_clear(&shared->trail);
+	spoken_clear(&worker->shm, session->slot);
 	atomic_store(&shared->generation, session->generation);
 }
 

@@ -192,7 +192,7 @@ test_everything_is_validated(void **state)
 	REFUSE(r->generation++);
 	REFUSE(r->sequence = 0);
 	REFUSE(r->sequence = UINT64_MAX);
-	REFUSE(r->flags = 1 << 5);
+	REFUSE(r->flags = 1 << 6);
 	REFUSE(r->close_reason = CLOSE_REASON_COUNT);
 	REFUSE(r->inspect_length = RECORD_INSPECT_SIZE + 1);
 	REFUSE(r->end_seen[SHM_SERVER] = ENDING_SILENT + 1);

@@ -7,6 +7,7 @@
 #include "shm/counters.h"
 #include "shm/journal.h"
 #include "shm/process.h"
+#include "shm/spoken.h"
 #include "tests/unit/worker_harness.h"
 
 #include <errno.h>
@@ -277,6 +278,50 @@ test_secrets_are_wiped(void **state)
 	assert_false(chunks_hold(harness, "cmVzcG9uc2Uy"));
 }
 
+static bool
+has_spoken(struct harness *harness)
+{
+	bool noted = spoken_word(&harness->shm, SLOT / SPOKEN_BITS) >> SLOT % SPOKEN_BITS & 1;
+	bool spoken = record_now(harness).flags & RECORD_SPOKEN;
+
+	assert_int_equal(noted, spoken); /* while nothing is under way */
+	return spoken;
+}
+
+/* Embryonic until something of the client's goes on: that is seen before the server has it. */
+static void
+test_first_valid_command_is_seen(void **state)
+{
+	struct harness *harness = *state;
+
+	start(harness, program, 0);
+	harness_session_open(harness, 0, SLOT, SLOT_INSPECT, true);
+	harness_write(harness, SLOT, SHM_SERVER, "220 mx\r\n");
+	harness_expect_line(harness, SLOT, SHM_CLIENT, "220 ");
+	assert_false(has_spoken(harness));
+	harness_write(harness, SLOT, SHM_CLIENT, "XYZZY\r\n");
+	harness_expect_line(harness, SLOT, SHM_CLIENT, "500 ");
+	assert_false(has_spoken(harness));
+	pass(harness, SHM_CLIENT, "HELO client.example.org\r\n");
+	assert_true(has_spoken(harness));
+	/* Another worker's record says so too. */
+	harness_kill(harness, 0, SIGKILL);
+	start(harness, program, 1);
+	harness_adopt_all(harness, 1, 0);
+	harness_write(harness, SLOT, SHM_SERVER, "250 mx\r\n");
+	harness_expect_line(harness, SLOT, SHM_CLIENT, "250 ");
+	assert_true(has_spoken(harness));
+	quit(harness);
+
+	/* The slot's next session begins anew. */
+	harness_session_open(harness, 1, SLOT, SLOT_RAW, true);
+	harness_write(harness, SLOT, SHM_SERVER, "220 mx\r\n");
+	harness_expect(harness, SLOT, SHM_CLIENT, "220 mx\r\n");
+	assert_false(has_spoken(harness));
+	pass(harness, SHM_CLIENT, "?");
+	assert_true(has_spoken(harness));
+}
+
 static void
 test_server_failed(void **state)
 {
@@ -391,6 +436,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_content_before_refusal, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_secret_before_line_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_secrets_are_wiped, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_first_valid_command_is_seen, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_server_failed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
