@@ -1,11 +1,16 @@
 /*
- * process -- one child of the supervisor: its life and when it is started again
+ * process -- one process of the gateway: its life and when it is started again
  *
  * A child that died by a fault, or within PROCESS_EARLY_MS of its start, is started again after a
  * delay that doubles from 100 ms to 10 s; it begins anew after a life of PROCESS_CALM_MS.  A kill
  * from outside is no fault and never slows a restart.
  *
- * The rules are pure (process_judge()); process_reap() looks at the child.  Supervisor only.
+ * A stranger is a worker that an earlier supervisor had started.  It is nobody's child here: that it
+ * has ended its pidfd says, when none of its threads and none of its descriptors is left; how, the
+ * kernel tells while init has not taken it away, or afterwards (Linux 6.15 and later).  Otherwise it
+ * is not known and counts as a kill from outside.
+ *
+ * The rules are pure (process_judge()); process_reap() looks at the process.  Supervisor only.
  */
 #ifndef SUPERVISOR_PROCESS_H
 #define SUPERVISOR_PROCESS_H
@@ -21,20 +26,23 @@
 #define PROCESS_DELAY_MAX_MS 10000u
 
 enum process_end {
-	PROCESS_END_EXIT,   /* it has left by itself */
-	PROCESS_END_FAULT,  /* SIGSEGV SIGBUS SIGILL SIGFPE SIGABRT SIGSYS */
-	PROCESS_END_KILLED, /* any other signal: from outside */
+	PROCESS_END_EXIT,    /* it has left by itself */
+	PROCESS_END_FAULT,   /* SIGSEGV SIGBUS SIGILL SIGFPE SIGABRT SIGSYS */
+	PROCESS_END_KILLED,  /* any other signal: from outside */
+	PROCESS_END_UNKNOWN, /* a stranger's */
 };
 
 struct process_death {
 	enum process_end end;
-	int status; /* exit status, or the signal */
+	int status; /* exit status, or the signal, or 0 */
 };
 
 struct process {
 	pid_t pid; /* 0: not running */
 	int pidfd;
-	uint64_t started_ms;  /* CLOCK_MONOTONIC */
+	bool stranger;
+	uint64_t started;     /* clock ticks, see daemon/supervisor/process_stat.h */
+	uint64_t started_ms;  /* CLOCK_MONOTONIC; 0: a stranger */
 	uint64_t start_at_ms; /* not before; 0: at once */
 	uint32_t delay_ms;    /* the last one */
 };

@@ -1,5 +1,7 @@
 #include "daemon/supervisor/process.h"
 
+#include "daemon/supervisor/process_stat.h"
+
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -105,6 +107,84 @@ test_reap_sees_the_signal(void **state)
 	assert_false(process_reap(&process, 5000, &death));
 }
 
+/* A process that this one is not the parent of: its parent has died, and somebody else reaps it. */
+static void
+become_stranger(struct process *process, int exit_status, int signal_number)
+{
+	int ends[2], status;
+	struct process_stat now;
+	pid_t parent;
+
+	assert_int_equal(pipe(ends), 0);
+	parent = fork();
+	assert_true(parent >= 0);
+	if (parent == 0) {
+		pid_t pid = fork();
+
+		if (pid != 0) {
+			status = write(ends[1], &pid, sizeof(pid)) != sizeof(pid);
+			_exit(status);
+		}
+		if (signal_number == 0)
+			usleep(200000);
+		else
+			pause();
+		_exit(exit_status);
+	}
+	assert_int_equal(read(ends[0], &process->pid, sizeof(process->pid)), sizeof(process->pid));
+	close(ends[0]);
+	close(ends[1]);
+	process->pidfd = pidfd_open(process->pid, 0);
+	assert_true(process->pidfd >= 0);
+	assert_int_equal(process_stat_read(process->pid, &now), 0);
+	process->started = now.started;
+	process->stranger = true;
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	assert_int_equal(status, 0);
+}
+
+static struct process_death
+end_of_stranger(int exit_status, int signal_number)
+{
+	struct process process;
+	struct process_death death;
+	struct pollfd poller = {.events = POLLIN};
+
+	process_init(&process);
+	become_stranger(&process, exit_status, signal_number);
+	assert_false(process_reap(&process, 0, &death));
+	if (signal_number != 0)
+		process_signal(&process, signal_number);
+	poller.fd = process.pidfd;
+	assert_int_equal(poll(&poller, 1, 5000), 1);
+	assert_true(process_reap(&process, 5000, &death));
+	assert_false(process_is_running(&process));
+	assert_false(process_reap(&process, 5000, &death));
+	return death;
+}
+
+/* How is not to be had everywhere; what is said must be right. */
+static void
+test_a_stranger_ends(void **state)
+{
+	struct process_death death;
+	char text[64];
+
+	(void)state;
+	death = end_of_stranger(0, SIGKILL);
+	assert_true(death.end == PROCESS_END_UNKNOWN ||
+		    (death.end == PROCESS_END_KILLED && death.status == SIGKILL));
+	death = end_of_stranger(0, SIGABRT);
+	assert_true(death.end == PROCESS_END_UNKNOWN ||
+		    (death.end == PROCESS_END_FAULT && death.status == SIGABRT));
+	death = end_of_stranger(5, 0);
+	assert_true(death.end == PROCESS_END_UNKNOWN ||
+		    (death.end == PROCESS_END_EXIT && death.status == 5));
+	death = (struct process_death){.end = PROCESS_END_UNKNOWN};
+	process_describe(&death, text, sizeof(text));
+	assert_string_equal(text, "it is not known how");
+}
+
 int
 main(void)
 {
@@ -113,6 +193,7 @@ main(void)
 	    cmocka_unit_test(test_outside_kills_never_slow),
 	    cmocka_unit_test(test_faults_back_off),
 	    cmocka_unit_test(test_reap_sees_the_signal),
+	    cmocka_unit_test(test_a_stranger_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

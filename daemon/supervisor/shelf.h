@@ -1,0 +1,36 @@
+/*
+ * shelf -- where the listeners outlive the supervisor
+ *
+ * A pair of connected local sockets that a worker holds open and does not use.  The supervisor sends
+ * duplicates of its listeners into it and nobody receives them, so their accept queues live on as
+ * long as the worker does; the next supervisor takes the pair from the worker and them from the pair.
+ * What lies there is replaced by the first process that puts something on it: no word of the worker's
+ * is needed, whether it runs, hangs or is stopped.
+ *
+ * Supervisor only.  0 or -errno.
+ */
+#ifndef SUPERVISOR_SHELF_H
+#define SUPERVISOR_SHELF_H
+
+#include <stdbool.h>
+
+#define SHELF_PACKET_FDS 128u
+
+struct shelf {
+	int end[2];	  /* sent into [0], received from [1]; -1 none */
+	unsigned packets; /* that lie on it */
+};
+
+void shelf_init(struct shelf *shelf);
+int shelf_open(struct shelf *shelf);
+/* What lies on it stays where a worker holds the pair. */
+void shelf_close(struct shelf *shelf);
+/* A pair that was found in a worker: shelf_take() comes first. */
+void shelf_found(struct shelf *shelf, const int end[2]);
+
+/* Duplicates of these descriptors in place of what lay there; none: it is emptied. */
+int shelf_put(struct shelf *shelf, const int *fds, unsigned count);
+/* Takes everything off; the descriptors are the caller's. More than `most` are closed. */
+unsigned shelf_take(struct shelf *shelf, int *fds, unsigned most);
+
+#endif
