@@ -27,7 +27,8 @@
 	X(ADMINISTRATOR, "Administrator cleared")                                                  \
 	X(SHUTDOWN, "Gateway shutdown")                                                            \
 	X(POISONED, "Session poisoned")                                                            \
-	X(INVALID_RECORD, "Session state invalid")
+	X(INVALID_RECORD, "Session state invalid")                                                 \
+	X(LOST, "Supervisor and worker died")
 
 enum close_reason {
 #define X(name, text) CLOSE_##name,

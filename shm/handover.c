@@ -28,6 +28,7 @@ handover_item_fds(const struct handover_item *item)
 	switch (item->kind) {
 	case HANDOVER_CLIENT:
 	case HANDOVER_SERVER:
+	case HANDOVER_GREETING:
 		return 1;
 	case HANDOVER_ADOPT:
 		return ((item->legs & HANDOVER_LEG(SHM_CLIENT)) != 0) +

@@ -6,8 +6,12 @@
  * A packet whose length is no whole number of items, or whose descriptor count is not the sum of
  * its items', is refused whole (-EPROTO, descriptors closed).
  *
- * Nothing in these messages is the only place of a truth: after a death the supervisor finds the
- * same in the slots and says it again.
+ * Nothing in these messages is the only place of a truth: after a worker's death the supervisor finds
+ * the same in the slots and says it again, and a worker that is greeted by a new supervisor asks again
+ * for all that is still open before it answers READY.  So each of them may come twice.
+ *
+ * Both ends of the pair are open in the worker, so that it and what waits in it outlive the supervisor;
+ * that one's end is seen by its pidfd.
  */
 #ifndef SHM_HANDOVER_H
 #define SHM_HANDOVER_H
@@ -27,8 +31,10 @@ enum handover_kind {
 	HANDOVER_SWEEP,		/* return the chunks cached by dead owner word `slot` */
 	HANDOVER_CLEAR,		/* an administrator ends this session */
 	HANDOVER_DRAIN,		/* the gateway stops: end every session now with 421 4.3.2 */
+	HANDOVER_GREETING,	/* a new supervisor, number `generation`; fd = its pidfd */
 	/* worker to supervisor */
-	HANDOVER_READY = 64, /* the ring stands, lock-down done; slot = owner word */
+	HANDOVER_READY = 64, /* the ring stands, lock-down done; slot = owner word, generation = the
+				greeting that is answered, 0 after the start */
 	HANDOVER_RESET,	     /* send RST on the legs in `legs`, as the record's ending says */
 	HANDOVER_FINISHED,   /* record flag FINISHED is committed; take the slot back */
 	HANDOVER_TAKEN,	     /* error = items with descriptors received since the last TAKEN */
@@ -38,6 +44,7 @@ enum handover_flag {
 	HANDOVER_TO_END = 1 << 0,	  /* poisoned: do not call the core */
 	HANDOVER_SERVER_PENDING = 1 << 1, /* the server leg is still connecting */
 	HANDOVER_SERVER_DEAD = 1 << 2,	  /* the server leg failed; error says why */
+	HANDOVER_LOST = 1 << 3, /* supervisor and worker have died, the connections with them */
 };
 
 #define HANDOVER_LEG(leg) (1u << (leg))

@@ -30,6 +30,21 @@ struct process_entry {
 };
 _Static_assert(sizeof(struct process_entry) == 64, "one line per process");
 
+/*
+ * What a worker is started with, by number.  It uses the first three; the others are only held open
+ * in it, for the supervisor that comes after the present one's death (pidfd_getfd(2)), as the regions
+ * are.
+ */
+enum inherited {
+	INHERITED_REGIONS = 3, /* in the order of enum shm_region */
+	INHERITED_HANDOVER = INHERITED_REGIONS + SHM_REGIONS,
+	INHERITED_SUPERVISOR,	  /* pidfd of the supervisor */
+	INHERITED_HANDOVER_OTHER, /* the supervisor's end of the hand-over socket */
+	INHERITED_SHELF,	  /* both ends of the shelf: the listeners lie in between */
+	INHERITED_SHELF_OTHER,
+	INHERITED_END,
+};
+
 #define PROCESS_OWNER(index, serial) (((uint32_t)(serial) << 8) | (uint32_t)(index))
 #define PROCESS_OWNER_NONE	     UINT32_MAX
 

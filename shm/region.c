@@ -9,6 +9,7 @@
 #include "shm/process.h"
 #include "shm/slot.h"
 #include "shm/spoken.h"
+#include "shm/succession.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +97,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	end = sizeof(struct shm_header);
 	at->clock_floor = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
 	at->chunk_level = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
+	at->succession = place(&end, SHM_CACHE_LINE, 1, sizeof(struct succession));
 	at->failpoint = place(&end, SHM_CACHE_LINE, 1, sizeof(struct failpoint_plan));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
@@ -254,6 +256,7 @@ create_region(struct shm *shm, unsigned region, const struct shm_plan *plan, uin
 static void
 fill_new(const struct shm *shm)
 {
+	shm_succession(shm)->supervisor = 1;
 	for (uint32_t worker = 0; worker < shm->workers; worker++) {
 		shm_process(shm, worker)->owner = PROCESS_OWNER_NONE;
 		shm_journal(shm, worker)->pulse.step_slot = SHM_NO_SLOT;
@@ -350,10 +353,10 @@ shm_attach(struct shm *shm, const int fd[SHM_REGIONS], enum shm_role role)
 		}
 	}
 	for (unsigned region = 0; region < SHM_REGIONS; region++) {
-		if (role == SHM_ROLE_SUPERVISOR)
-			shm->fd[region] = fd[region];
-		else
+		if (role == SHM_ROLE_MANAGER)
 			close(fd[region]);
+		else
+			shm->fd[region] = fd[region];
 	}
 	return 0;
 }
@@ -396,6 +399,12 @@ _Atomic uint64_t *
 shm_chunk_level(const struct shm *shm)
 {
 	return item(shm, SHM_CONTROL, shm->at.chunk_level, 0, 0);
+}
+
+struct succession *
+shm_succession(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.succession, 0, 0);
 }
 
 struct slot_session *

@@ -27,7 +27,7 @@ struct shm_plan {
 
 /* Where the arrays begin in their regions, bytes. */
 struct shm_offsets {
-	uint64_t clock_floor, chunk_level, failpoint; /* control */
+	uint64_t clock_floor, chunk_level, succession, failpoint; /* control */
 	uint64_t processes, custody;
 	uint64_t policy;		     /* policy */
 	uint64_t journals, sessions, spoken; /* sessions */
@@ -37,7 +37,7 @@ struct shm_offsets {
 };
 
 struct shm {
-	int fd[SHM_REGIONS]; /* -1 after shm_attach() has closed what it was given */
+	int fd[SHM_REGIONS]; /* -1 in the manager: shm_attach() has closed what it was given */
 	uint8_t *base[SHM_REGIONS];
 	uint64_t size[SHM_REGIONS];
 	uint32_t slots;
@@ -55,6 +55,7 @@ struct closed_ring;
 struct journal_ring;
 struct policy_area;
 struct failpoint_plan;
+struct succession;
 
 /* Chooses slots and chunks so that all regions together stay below memory_max bytes. -ENOMEM with
  * *ret_plan untouched when not even one chunk for each four slots fits. */
@@ -64,8 +65,8 @@ uint64_t shm_plan_bytes(const struct shm_plan *plan);
 
 /* -EINVAL: a plan beyond the limits of the layout. */
 int shm_create(struct shm *shm, const struct shm_plan *plan);
-/* On success the descriptors are closed, except for the supervisor, which hands them on; on
- * failure they stay the caller's. */
+/* On success the manager's descriptors are closed.  The supervisor hands them on, and a worker keeps
+ * them for the supervisor that comes after this one's death.  On failure they stay the caller's. */
 int shm_attach(struct shm *shm, const int fd[SHM_REGIONS], enum shm_role role);
 void shm_detach(struct shm *shm);
 
@@ -74,6 +75,7 @@ struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);	   /* co
 struct failpoint_plan *shm_failpoint(const struct shm *shm);		   /* control */
 _Atomic uint64_t *shm_clock_floor(const struct shm *shm);		   /* control, ms */
 _Atomic uint64_t *shm_chunk_level(const struct shm *shm);		  /* control, shm/chunk.h */
+struct succession *shm_succession(const struct shm *shm);		  /* control */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */
 struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker); /* sessions */
 _Atomic uint64_t *shm_spoken(const struct shm *shm);	   /* sessions, shm/spoken.h */

@@ -196,7 +196,7 @@ adopt_broken(struct worker *worker, struct session *session, const struct handov
 			session->leg[leg].received = item->consumed[leg];
 			session->leg[leg].sent = item->written[leg];
 		}
-	commit_discard(worker, session);
+	commit_discard(worker, session, CLOSE_INVALID_RECORD);
 	report_invalid(worker, session);
 	session_act(worker, session);
 }
@@ -244,13 +244,39 @@ adopt_finished(struct worker *worker, struct session *session)
 	if (!window_check_slot(session_shared(worker, session), &worker->shm, session->slot)) {
 		struct record *draft;
 
-		commit_discard(worker, session);
+		commit_discard(worker, session, CLOSE_INVALID_RECORD);
 		draft = commit_begin(worker, session);
 		draft->flags |= RECORD_FINISHED;
 		commit_publish(worker, session, draft);
 	}
 	session->state = SESSION_FINISHING;
 	session_settle(worker, session);
+}
+
+/* Its connections went with supervisor and worker: it is closed, and its chunks are given back. */
+static void
+adopt_lost(struct worker *worker, struct session *session)
+{
+	struct slot_session *shared = session_shared(worker, session);
+	struct record record;
+	bool known = record_read(shared, session->generation, &record) &&
+		     window_check_slot(shared, &worker->shm, session->slot);
+
+	if (known && (record.flags & RECORD_FINISHED)) {
+		adopt_finished(worker, session);
+		return;
+	}
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		session->leg[leg].flags |= LEG_ABSENT;
+		session->leg[leg].received = known ? record.position[leg] : 0;
+		session->leg[leg].sent = known ? record.outlet[leg].written : 0;
+	}
+	if (known)
+		commit_reset(worker, session, CLOSE_LOST);
+	else
+		commit_discard(worker, session, CLOSE_LOST);
+	counter_add(worker->counters, COUNTER_sessions_lost, 1);
+	session_act(worker, session);
 }
 
 static bool
@@ -269,8 +295,12 @@ adopt_session(struct worker *worker, struct session *session, const struct hando
 	struct slot_session *shared = session_shared(worker, session);
 	struct record record;
 
-	counter_add(worker->counters, COUNTER_sessions_adopted, 1);
 	session->adopted = true;
+	if (item->flags & HANDOVER_LOST) {
+		adopt_lost(worker, session);
+		return;
+	}
+	counter_add(worker->counters, COUNTER_sessions_adopted, 1);
 	FAILPOINT(adopt_received);
 	if (atomic_load(&shared->published) == 0 ||
 	    atomic_load(&shared->generation) != session->generation) {

@@ -7,7 +7,8 @@
  * called over committed input: the rest of the committed output is sent, committed endings are
  * carried out again, and what was received but not committed is stepped.
  *
- * A session whose record does not hold is reset and counted; nothing else is lost by it.
+ * A session whose record does not hold is reset and counted; nothing else is lost by it.  One whose
+ * supervisor has died too is lost (HANDOVER_LOST): it is closed, counted, and its chunks given back.
  */
 #ifndef WORKER_ADOPT_H
 #define WORKER_ADOPT_H

@@ -129,7 +129,7 @@ window_forget(struct window *window)
 }
 
 void
-commit_discard(struct worker *worker, struct session *session)
+commit_discard(struct worker *worker, struct session *session, enum close_reason reason)
 {
 	struct slot_session *shared = session_shared(worker, session);
 	struct record *draft;
@@ -147,6 +147,6 @@ commit_discard(struct worker *worker, struct session *session)
 		draft->outlet[!leg].input = session->leg[leg].received;
 		draft->outlet[leg].written = session->leg[leg].sent;
 	}
-	commit_end(draft, ENDING_RESET, CLOSE_INVALID_RECORD);
+	commit_end(draft, ENDING_RESET, reason);
 	commit_publish(worker, session, draft);
 }

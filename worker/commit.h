@@ -26,8 +26,8 @@ int commit_insert(struct worker *worker, struct session *session, struct record 
 void commit_end(struct record *draft, enum ending how, enum close_reason reason);
 /* The same, committed: both legs get RST and unsent output is given up. */
 void commit_reset(struct worker *worker, struct session *session, enum close_reason reason);
-/* For a session whose record does not hold: starts a new one that says only that it is reset.
- * Its windows are emptied without looking at them. */
-void commit_discard(struct worker *worker, struct session *session);
+/* For a session whose record does not hold: starts a new one that says only that it is reset, and
+ * why.  Its windows are emptied without looking at them. */
+void commit_discard(struct worker *worker, struct session *session, enum close_reason reason);
 
 #endif

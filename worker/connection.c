@@ -2,6 +2,7 @@
 
 #include "shm/failpoint.h"
 #include "shm/record.h"
+#include "worker/handover_client.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -206,13 +207,9 @@ static void
 end_by_reset(struct worker *worker, struct session *session, enum shm_leg leg)
 {
 	struct leg *side = &session->leg[leg];
-	struct handover_item item = {.kind = HANDOVER_RESET,
-	    .legs = (uint8_t)HANDOVER_LEG(leg),
-	    .slot = session->slot,
-	    .generation = session->generation};
 
 	FAILPOINT(before_end);
-	request_queue_push(&worker->requests, &item);
+	handover_client_ask_reset(worker, session, leg);
 	side->flags |= LEG_RESET_ASKED;
 	connection_cancel(worker, session, leg);
 	FAILPOINT(after_end);

@@ -14,7 +14,28 @@
 void
 handover_client_ready(struct worker *worker)
 {
-	struct handover_item item = {.kind = HANDOVER_READY, .slot = worker->owner};
+	struct handover_item item = {
+	    .kind = HANDOVER_READY, .slot = worker->owner, .generation = worker->greeting};
+
+	request_queue_push(&worker->requests, &item);
+}
+
+void
+handover_client_ask_reset(struct worker *worker, const struct session *session, enum shm_leg leg)
+{
+	struct handover_item item = {.kind = HANDOVER_RESET,
+	    .legs = (uint8_t)HANDOVER_LEG(leg),
+	    .slot = session->slot,
+	    .generation = session->generation};
+
+	request_queue_push(&worker->requests, &item);
+}
+
+void
+handover_client_ask_finished(struct worker *worker, uint32_t slot, uint32_t generation)
+{
+	struct handover_item item = {
+	    .kind = HANDOVER_FINISHED, .slot = slot, .generation = generation};
 
 	request_queue_push(&worker->requests, &item);
 }
@@ -26,28 +47,46 @@ client_orphan(struct worker *worker)
 		return;
 	worker->orphaned = true;
 	worker->idle_ms = worker->now_ms;
-	request_queue_drop(&worker->requests);
+}
+
+void
+handover_client_orphaned(struct worker *worker, uint32_t greeting)
+{
+	if (greeting == worker->greeting)
+		client_orphan(worker);
+}
+
+static void
+arm(struct worker *worker)
+{
+	const struct completion_tag poll = {.operation = COMPLETION_HANDOVER_POLL};
+	const struct completion_tag end = {
+	    .operation = COMPLETION_SUPERVISOR, .generation = worker->greeting};
+
+	if (!worker->handover_armed)
+		io_uring_prep_poll_add(event_loop_next(&worker->loop, completion_tag_pack(poll)),
+		    worker->handover, POLLIN);
+	if (!worker->supervisor_armed)
+		io_uring_prep_poll_add(event_loop_next(&worker->loop, completion_tag_pack(end)),
+		    worker->supervisor, POLLIN);
+	worker->handover_armed = worker->supervisor_armed = true;
 }
 
 void
 handover_client_turn(struct worker *worker)
 {
-	const uint64_t poll =
-	    completion_tag_pack((struct completion_tag){.operation = COMPLETION_HANDOVER_POLL});
 	const uint64_t send =
 	    completion_tag_pack((struct completion_tag){.operation = COMPLETION_HANDOVER_SEND});
 	const struct handover_item *items;
 	uint32_t count;
 
+	arm(worker);
 	if (worker->orphaned) {
-		request_queue_drop(&worker->requests);
+		/* The next supervisor is told all of it. */
+		request_queue_forget(&worker->requests);
 		return;
 	}
-	if (!worker->handover_armed) {
-		io_uring_prep_poll_add(
-		    event_loop_next(&worker->loop, poll), worker->handover, POLLIN);
-		worker->handover_armed = true;
-	}
+	parting_look(&worker->parting, &worker->shm);
 	count = request_queue_packet(&worker->requests, &items);
 	if (count != 0)
 		io_uring_prep_send(event_loop_next(&worker->loop, send), worker->handover, items,
@@ -61,8 +100,6 @@ handover_client_sent(struct worker *worker, int result)
 	    result == -EAGAIN || result == -EINTR || result == -ENOBUFS || result == -ENOMEM;
 
 	request_queue_sent(&worker->requests, again);
-	if (result < 0 && !again)
-		client_orphan(worker);
 }
 
 /* The slot is this generation's and ours; what a message says is never enough. */
@@ -141,6 +178,38 @@ drain(struct worker *worker)
 	}
 }
 
+/* All that this worker is owed, and then that it has said so: what the old supervisor had read and
+ * not done is in no queue any more. */
+static void
+ask_again(struct worker *worker)
+{
+	request_queue_forget(&worker->requests);
+	for (uint32_t slot = 0; slot < worker->shm.slots; slot++) {
+		const struct session *session = session_table_find(&worker->sessions, slot);
+
+		for (int leg = 0; session != NULL && leg < SHM_LEGS; leg++)
+			if (session->leg[leg].flags & LEG_RESET_ASKED)
+				handover_client_ask_reset(worker, session, leg);
+	}
+	for (uint32_t i = 0; i < worker->parting.count; i++)
+		handover_client_ask_finished(
+		    worker, worker->parting.entry[i].slot, worker->parting.entry[i].generation);
+	handover_client_ready(worker);
+}
+
+static bool
+take_greeting(struct worker *worker, const struct handover_item *item, const int *fds)
+{
+	close(worker->supervisor);
+	worker->supervisor = fds[0];
+	worker->supervisor_armed = false;
+	worker->greeting = item->generation;
+	worker->orphaned = false;
+	worker->draining = false; /* it does not stop, whatever the old one did */
+	ask_again(worker);
+	return true;
+}
+
 /* True: the item's descriptors have found their place. */
 static bool
 item_carry_out(struct worker *worker, const struct handover_item *item, const int *fds)
@@ -154,6 +223,8 @@ item_carry_out(struct worker *worker, const struct handover_item *item, const in
 		return take_server(worker, item, fds);
 	case HANDOVER_ADOPT:
 		return take_adopted(worker, item, fds);
+	case HANDOVER_GREETING:
+		return take_greeting(worker, item, fds);
 	case HANDOVER_SERVER_FAILED:
 		session = session_find(worker, item->slot, item->generation);
 		if (session != NULL)
@@ -182,7 +253,7 @@ packet_carry_out(
 	for (unsigned i = 0; i < count; i++) {
 		unsigned own = handover_item_fds(&items[i]);
 
-		if (own != 0)
+		if (own != 0 && items[i].kind != HANDOVER_GREETING)
 			request_queue_taken(&worker->requests, 1);
 		if (!item_carry_out(worker, &items[i], fds))
 			for (unsigned n = 0; n < own; n++)
@@ -198,6 +269,7 @@ handover_client_receive(struct worker *worker)
 	int fds[HANDOVER_FDS];
 
 	worker->handover_armed = false;
+	parting_look(&worker->parting, &worker->shm);
 	for (unsigned i = 0; i < PACKETS_PER_TURN; i++) {
 		unsigned fd_count;
 		int count = handover_receive(worker->handover, items, fds, &fd_count);
@@ -207,6 +279,8 @@ handover_client_receive(struct worker *worker)
 		if (count == -EPROTO)
 			continue;
 		if (count <= 0) {
+			/* No one else can end it: both ends are open here. */
+			worker->handover_armed = true;
 			client_orphan(worker);
 			return;
 		}

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,7 +65,6 @@ lockdown_landlock(void)
 static const int allowed_calls[] = {
     SCMP_SYS(io_uring_enter),
     SCMP_SYS(recvmsg),
-    SCMP_SYS(shutdown),
     SCMP_SYS(close),
     SCMP_SYS(clock_gettime),
     SCMP_SYS(rt_sigreturn),
@@ -130,6 +130,10 @@ lockdown_seccomp(void)
 		return -ENOMEM;
 	for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]) && error == 0; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+	/* Nothing else: shutdown(2) of the other direction would end a listener too. */
+	if (error == 0)
+		error = seccomp_rule_add(
+		    filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, SCMP_A1(SCMP_CMP_EQ, SHUT_WR));
 	if (error == 0)
 		error = seccomp_load(filter);
 	seccomp_release(filter);

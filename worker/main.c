@@ -1,9 +1,8 @@
 /*
  * smtpguard-worker INDEX OWNER
  *
- * Started by smtpguardd only: descriptors 3..7 are the shared memory regions, 8 the hand-over
- * socket.  Exit status: 0 done, 64 not started by smtpguardd, 70 the ring broke, 71 the system
- * refuses what a worker needs.
+ * Started by smtpguardd only, with the descriptors of enum inherited (shm/process.h).  Exit status: 0
+ * done, 64 not started by smtpguardd, 70 the ring broke, 71 the system refuses what a worker needs.
  */
 #include "worker/lockdown.h"
 #include "worker/worker.h"

@@ -88,9 +88,8 @@ request_queue_sent(struct request_queue *queue, bool again)
 }
 
 void
-request_queue_drop(struct request_queue *queue)
+request_queue_forget(struct request_queue *queue)
 {
-	queue->head = queue->tail;
-	queue->under_way = 0;
+	queue->tail = queue->head + queue->under_way;
 	queue->taken = 0;
 }

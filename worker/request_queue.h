@@ -34,7 +34,7 @@ void request_queue_taken(struct request_queue *queue, uint32_t items);
 uint32_t request_queue_packet(struct request_queue *queue, const struct handover_item **ret_items);
 /* The packet has left (or, with again, is to be sent once more). */
 void request_queue_sent(struct request_queue *queue, bool again);
-/* Nobody listens any more. */
-void request_queue_drop(struct request_queue *queue);
+/* Nobody listens any more, or all is said anew: a packet that is under way stays so. */
+void request_queue_forget(struct request_queue *queue);
 
 #endif

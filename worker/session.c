@@ -5,11 +5,11 @@
 #include "worker/commit.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
+#include "worker/handover_client.h"
 #include "worker/step.h"
 #include "worker/worker.h"
 
 #include <string.h>
-#include <unistd.h>
 
 struct session *
 session_find(struct worker *worker, uint32_t slot, uint32_t generation)
@@ -105,7 +105,6 @@ session_take(struct worker *worker, uint32_t slot, uint32_t generation)
 	session->active_ms = worker->now_ms;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		session->leg[leg].descriptor = -1;
-	worker->had_sessions = true;
 	return session;
 }
 
@@ -145,7 +144,7 @@ session_open(struct worker *worker, struct session *session)
 	FAILPOINT(opened);
 	shared_renew(worker, session);
 	if (step_first(worker, session) != STEP_COMMITTED) {
-		commit_discard(worker, session);
+		commit_discard(worker, session, CLOSE_INVALID_RECORD);
 		report_invalid(worker, session);
 	}
 	report_opened(worker, session);
@@ -276,20 +275,18 @@ session_free(struct worker *worker, struct session *session)
 	struct window *windows[] = {&shared->input[0], &shared->input[1], &shared->text[0],
 	    &shared->text[1], &shared->extension};
 	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
-	struct handover_item item = {
-	    .kind = HANDOVER_FINISHED, .slot = session->slot, .generation = session->generation};
+	struct parting_entry parting = {.slot = session->slot,
+	    .generation = session->generation,
+	    .descriptor = {
+		session->leg[SHM_CLIENT].descriptor, session->leg[SHM_SERVER].descriptor}};
 
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
 		window_release_all(windows[i], &worker->shm, &worker->chunks, wipe);
 	if (session->adopted)
 		chunk_sweep_slot(&worker->shm, session->slot, NULL);
-	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		atomic_store(&shared->descriptor[leg], -1);
-		if (session->leg[leg].descriptor >= 0)
-			close(session->leg[leg].descriptor);
-	}
 	FAILPOINT(finished);
-	request_queue_push(&worker->requests, &item);
+	parting_add(&worker->parting, &parting);
+	handover_client_ask_finished(worker, session->slot, session->generation);
 	session_table_give(&worker->sessions, session);
 }
 

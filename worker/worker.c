@@ -30,7 +30,7 @@ worker_attach(struct worker *worker, const char **ret_step)
 
 	*ret_step = "shared memory";
 	for (int region = 0; region < SHM_REGIONS; region++)
-		fd[region] = WORKER_FD_REGIONS + region;
+		fd[region] = INHERITED_REGIONS + region;
 	error = shm_attach(&worker->shm, fd, SHM_ROLE_WORKER);
 	if (error < 0)
 		return error;
@@ -57,6 +57,8 @@ worker_allocate(struct worker *worker, const char **ret_step)
 		return -ENOMEM;
 	error = request_queue_open(&worker->requests, worker->shm.slots);
 	if (error == 0)
+		error = parting_open(&worker->parting, worker->shm.slots);
+	if (error == 0)
 		error = policy_cache_open(&worker->policies, shm_policy(&worker->shm));
 	return error;
 }
@@ -69,7 +71,8 @@ worker_open(struct worker *worker, uint32_t index, uint32_t owner, const char **
 	memset(worker, 0, sizeof(*worker));
 	worker->index = index;
 	worker->owner = owner;
-	worker->handover = WORKER_FD_HANDOVER;
+	worker->handover = INHERITED_HANDOVER;
+	worker->supervisor = INHERITED_SUPERVISOR;
 	worker->scan = inspect_scan_best();
 	raise_descriptor_limit();
 	error = worker_attach(worker, ret_step);
@@ -95,6 +98,7 @@ worker_close(struct worker *worker)
 	event_loop_close(&worker->loop);
 	policy_cache_close(&worker->policies);
 	request_queue_close(&worker->requests);
+	parting_close(&worker->parting);
 	free(worker->state);
 	session_table_close(&worker->sessions);
 	shm_detach(&worker->shm);
@@ -137,6 +141,9 @@ worker_complete(struct worker *worker, const struct event_loop_completion *compl
 	case COMPLETION_HANDOVER_SEND:
 		handover_client_sent(worker, completion->result);
 		break;
+	case COMPLETION_SUPERVISOR:
+		handover_client_orphaned(worker, tag.generation);
+		break;
 	default:
 		session_complete(worker, &tag, completion->result);
 		break;
@@ -166,9 +173,7 @@ worker_is_done(struct worker *worker)
 		return false;
 	if (worker->sessions.count != 0)
 		worker->idle_ms = worker->now_ms;
-	else if (worker->had_sessions || worker->now_ms - worker->idle_ms >= WORKER_ORPHAN_MS)
-		return true;
-	return false;
+	return worker->now_ms - worker->idle_ms >= WORKER_ORPHAN_MS;
 }
 
 int

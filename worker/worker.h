@@ -13,17 +13,14 @@
 #include "shm/region.h"
 #include "worker/event_loop.h"
 #include "worker/inspect/inspect.h"
+#include "worker/parting.h"
 #include "worker/policy_cache.h"
 #include "worker/report.h"
 #include "worker/request_queue.h"
 #include "worker/session_table.h"
 #include "worker/timer_wheel.h"
 
-/* Inherited descriptors: the regions in the order of enum shm_region, then the hand-over socket. */
-#define WORKER_FD_REGIONS  3
-#define WORKER_FD_HANDOVER (WORKER_FD_REGIONS + SHM_REGIONS)
-
-/* A worker whose supervisor has gone waits this long for nothing. */
+/* A worker without a supervisor that has had no session for so long ends. */
 #define WORKER_ORPHAN_MS 600000u
 /* The heartbeat moves at least this often. */
 #define WORKER_TURN_MS 500u
@@ -41,12 +38,15 @@ struct worker {
 	uint32_t index;
 	uint32_t owner;
 	int handover;
-	bool orphaned;	     /* the supervisor's end is closed */
-	uint64_t idle_ms;    /* orphaned: since when there has been no session */
-	bool handover_armed; /* its poll is under way */
-	bool draining;	     /* every session is being ended */
-	bool had_sessions;
+	int supervisor;	       /* pidfd of the supervisor */
+	uint32_t greeting;     /* its number, 0: the one that has started this worker */
+	bool orphaned;	       /* it has ended */
+	uint64_t idle_ms;      /* orphaned: since when there has been no session */
+	bool handover_armed;   /* its poll is under way */
+	bool supervisor_armed; /* likewise */
+	bool draining;	       /* every session is being ended */
 	struct session_table sessions;
+	struct parting parting;
 	uint32_t receiving; /* legs that wait with a chunk in hand */
 	struct journal_ring *journal;
 	struct counter_block *counters;

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/custody.h"
 
 #include "shm/process.h"
+#include "shm/succession.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -77,6 +78,27 @@ leg_clear(struct slot_leg *leg)
 	atomic_store_explicit(&leg->state, LEG_NONE, memory_order_relaxed);
 }
 
+static uint64_t
+next_id(struct custody *custody)
+{
+	uint64_t id = custody->id_prefix | ++custody->id_counter;
+
+	atomic_store_explicit(&shm_succession(custody->shm)->session_id, id, memory_order_relaxed);
+	return id;
+}
+
+/* A slot is used for the first time only when all before it are in use: as many as were in use at
+ * once have been touched, and exactly the first ones. */
+static void
+note_used(struct custody *custody)
+{
+	if (custody->in_use <= custody->most_used)
+		return;
+	custody->most_used = custody->in_use;
+	atomic_store_explicit(
+	    &shm_succession(custody->shm)->touched, custody->most_used, memory_order_relaxed);
+}
+
 uint32_t
 custody_take(struct custody *custody)
 {
@@ -89,15 +111,14 @@ custody_take(struct custody *custody)
 	custody->slot[slot] = empty_slot;
 	atomic_store_explicit(&public->owner, PROCESS_OWNER_NONE, memory_order_relaxed);
 	atomic_fetch_add_explicit(&public->generation, 1, memory_order_relaxed);
-	public->session_id = custody->id_prefix | ++custody->id_counter;
+	public->session_id = next_id(custody);
 	public->mark_position = 0;
 	public->mark_direction = 0;
 	atomic_store_explicit(&public->marks, 0, memory_order_relaxed);
 	leg_clear(&public->leg[SHM_CLIENT]);
 	leg_clear(&public->leg[SHM_SERVER]);
 	custody->in_use++;
-	if (custody->in_use > custody->most_used)
-		custody->most_used = custody->in_use;
+	note_used(custody);
 	return slot;
 }
 

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #define RESERVE_FIXED	   64u
-#define RESERVE_PER_WORKER 4u
+#define RESERVE_PER_WORKER 6u /* pidfd, socket, its twin, shelf */
 #define FDS_PER_SESSION	   2u
 
 uint64_t

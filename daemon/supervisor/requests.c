@@ -3,6 +3,7 @@
 #include "daemon/supervisor/children.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/ending.h"
+#include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
@@ -43,7 +44,8 @@ worker_item(struct supervisor *supervisor, uint32_t index, const struct handover
 
 	switch (item->kind) {
 	case HANDOVER_READY:
-		if (!worker->ready && item->slot == worker->owner)
+		if (!worker->ready && item->slot == worker->owner &&
+		    item->generation == worker->greeting)
 			children_worker_ready(supervisor, index);
 		break;
 	case HANDOVER_TAKEN:
@@ -106,34 +108,13 @@ requests_from_worker(struct supervisor *supervisor, uint32_t index, uint32_t eve
 }
 
 static int
-watch_listener(void *context, int fd, bool opened)
-{
-	const struct supervisor *supervisor = context;
-
-	if (opened)
-		return watch_add(supervisor->epoll, fd, EPOLLIN,
-		    (struct watch_note){.kind = WATCH_LISTENER, .index = (uint32_t)fd});
-	watch_remove(supervisor->epoll, fd);
-	return 0;
-}
-
-static int
 apply_listeners(struct supervisor *supervisor, uint64_t index, uint32_t *ret_detail)
 {
-	struct listener_table table;
-	int r;
-
 	if (index > 1)
 		return -EINVAL;
 	if (supervisor->phase >= PHASE_WAITING)
 		return -ESHUTDOWN;
-	r = policy_area_listeners(shm_policy(&supervisor->shm), (uint32_t)index, &table);
-	if (r == 0)
-		r = listeners_apply(
-		    &supervisor->listeners, &table, watch_listener, supervisor, ret_detail);
-	if (r == 0)
-		supervisor->listeners_applied = true;
-	return r;
+	return listening_apply(supervisor, (uint32_t)index, ret_detail);
 }
 
 static int

@@ -79,11 +79,25 @@ child_restore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Before anything else: the parent's death is seen by the end of its side of the gate. */
+static void
+child_wait(const struct spawn *spawn, const int gate[2])
+{
+	char byte;
+
+	if (!spawn->held)
+		return;
+	close(gate[1]);
+	if (read(gate[0], &byte, 1) != 1)
+		_exit(SPAWN_FAILED);
+}
+
 static _Noreturn void
-child_run(const struct spawn *spawn)
+child_run(const struct spawn *spawn, const int gate[2])
 {
 	char *const environment[] = {NULL};
 
+	child_wait(spawn, gate);
 	setsid();
 	if (child_place_descriptors(spawn) < 0)
 		child_fail("descriptors", spawn->path);
@@ -95,19 +109,16 @@ child_run(const struct spawn *spawn)
 	_exit(SPAWN_FAILED);
 }
 
-int
-spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
+static int
+start(const struct spawn *spawn, const int gate[2], pid_t *ret_pid, int *ret_pidfd)
 {
-	pid_t pid;
+	pid_t pid = fork();
 	int pidfd;
 
-	if (spawn->count > SPAWN_FDS_MAX)
-		return -E2BIG;
-	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		child_run(spawn);
+		child_run(spawn, gate);
 	/* The child is not reaped before this process waits for it: the pid is still its own. */
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0) {
@@ -120,6 +131,35 @@ spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
 	*ret_pid = pid;
 	*ret_pidfd = pidfd;
 	return 0;
+}
+
+int
+spawn_start(struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
+{
+	int gate[2] = {-1, -1};
+	int r;
+
+	if (spawn->count > SPAWN_FDS_MAX)
+		return -E2BIG;
+	if (spawn->held && pipe2(gate, O_CLOEXEC) < 0)
+		return -errno;
+	r = start(spawn, gate, ret_pid, ret_pidfd);
+	if (gate[0] >= 0)
+		close(gate[0]);
+	if (r < 0 && gate[1] >= 0)
+		close(gate[1]);
+	spawn->gate = gate[1];
+	return r;
+}
+
+void
+spawn_release(struct spawn *spawn)
+{
+	/* The reader may be dead: its end is seen elsewhere. */
+	if (write(spawn->gate, "", 1) < 0)
+		errno = 0;
+	close(spawn->gate);
+	spawn->gate = -1;
 }
 
 int

@@ -7,6 +7,9 @@
  * any (PR_SET_NO_NEW_PRIVS).  It writes no core file: its memory holds mail.  It outlives the
  * supervisor.  A child that fails before exec says why on standard error and exits SPAWN_FAILED.
  *
+ * A child that is `held` does nothing before spawn_release(), and ends if this process ends first: so
+ * it can be noted in time where a later supervisor finds it.
+ *
  * Supervisor only.  0 or -errno.
  */
 #ifndef SUPERVISOR_SPAWN_H
@@ -31,9 +34,12 @@ struct spawn {
 	const struct spawn_account *account;
 	unsigned count;
 	int fd[SPAWN_FDS_MAX]; /* become SPAWN_FIRST_FD, ... */
+	bool held;
+	int gate; /* set by spawn_start() */
 };
 
-int spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd);
+int spawn_start(struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd);
+void spawn_release(struct spawn *spawn);
 
 /* -ENOENT: no such user. */
 int spawn_find_account(const char *name, struct spawn_account *ret_account);

@@ -2,23 +2,13 @@
 
 #include "daemon/supervisor/children.h"
 #include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/notify.h"
-#include "daemon/supervisor/watch.h"
 
 #include <signal.h>
 #include <stdio.h>
 
 #define LEAVE_MS 2000
-
-static int
-forget_listener(void *context, int fd, bool opened)
-{
-	const struct supervisor *supervisor = context;
-
-	(void)opened;
-	watch_remove(supervisor->epoll, fd);
-	return 0;
-}
 
 static void
 enter(struct supervisor *supervisor, enum supervisor_phase phase)
@@ -57,7 +47,7 @@ say_stopping(struct supervisor *supervisor)
 	event_init(&event, 109024, 0);
 	event.number[0] = supervisor->custody.in_use;
 	supervisor_event(supervisor, &event);
-	listeners_close(&supervisor->listeners, forget_listener, supervisor);
+	listening_end(supervisor);
 }
 
 void

@@ -12,6 +12,8 @@
 #include "daemon/supervisor/requests.h"
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/watch.h"
+#include "daemon/supervisor/workers_file.h"
+#include "shm/succession.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -47,6 +50,8 @@ supervisor_look_at_clock(struct supervisor *supervisor)
 	supervisor->gateway_ms = gateway_clock_advance(&supervisor->clock, supervisor->monotonic_ms,
 	    atomic_load_explicit(floor, memory_order_relaxed));
 	atomic_store_explicit(floor, supervisor->gateway_ms, memory_order_relaxed);
+	atomic_store_explicit(&shm_succession(&supervisor->shm)->looked_ms,
+	    supervisor->monotonic_ms, memory_order_relaxed);
 }
 
 void
@@ -135,6 +140,10 @@ make_loop(struct supervisor *supervisor)
 	if (r == 0)
 		r = watch_add(supervisor->epoll, supervisor->signals, EPOLLIN,
 		    (struct watch_note){.kind = WATCH_SIGNAL});
+	if (r == 0)
+		supervisor->self = pidfd_open(getpid(), 0);
+	if (r == 0 && supervisor->self < 0)
+		r = -errno;
 	supervisor->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return r < 0 ? complain("cannot make the event loop", -r, EX_OSERR) : 0;
 }
@@ -153,7 +162,7 @@ static void
 supervisor_clear(struct supervisor *supervisor)
 {
 	supervisor->epoll = supervisor->timer = supervisor->signals = -1;
-	supervisor->spare = supervisor->settings_fd = -1;
+	supervisor->spare = supervisor->settings_fd = supervisor->self = -1;
 	for (int i = 0; i < SHM_REGIONS; i++)
 		supervisor->shm.fd[i] = supervisor->readable[i] = -1;
 	runtime_init(&supervisor->runtime);
@@ -321,6 +330,8 @@ supervisor_run(struct supervisor *supervisor)
 		stopping_tick(supervisor);
 		dispatch_flush(supervisor);
 	}
+	/* Nobody is left to be taken over. */
+	workers_file_remove(supervisor->runtime.directory);
 	return supervisor->status;
 }
 
@@ -340,6 +351,7 @@ supervisor_close(struct supervisor *supervisor)
 	shm_detach(&supervisor->shm);
 	close_if_open(supervisor->settings_fd);
 	close_if_open(supervisor->spare);
+	close_if_open(supervisor->self);
 	close_if_open(supervisor->timer);
 	close_if_open(supervisor->signals);
 	close_if_open(supervisor->epoll);

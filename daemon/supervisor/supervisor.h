@@ -9,7 +9,9 @@
  *   dispatch	       who carries it, and telling that worker
  *   requests	       what workers and manager ask for
  *   ending	       a finished session's legs, until the peer has acknowledged everything
- *   children	       workers and manager: start, death, start again
+ *   listening	       the listener table in force
+ *   launch	       a worker or the manager is started
+ *   children	       their death, their next start
  *   adoption	       a dead worker's sessions
  *   stopping	       the clean stop
  *
@@ -24,6 +26,7 @@
 #include "daemon/supervisor/pool.h"
 #include "daemon/supervisor/process.h"
 #include "daemon/supervisor/runtime.h"
+#include "daemon/supervisor/shelf.h"
 #include "daemon/supervisor/shortage.h"
 #include "daemon/supervisor/spawn.h"
 #include "daemon/supervisor/watchdog.h"
@@ -59,6 +62,9 @@ struct worker {
 	struct watchdog watchdog;
 	uint32_t owner; /* PROCESS_OWNER() of the running one */
 	int socket;	/* -1: none */
+	int twin;	/* the worker's end of it, while it may have to be read for it; -1 */
+	struct shelf shelf;
+	uint32_t greeting; /* READY answers it: 0 the start, else this supervisor's number */
 	bool ready;
 	bool blocked;	    /* the socket is full: EPOLLOUT says when not */
 	bool drain_pending; /* HANDOVER_DRAIN is still to be sent */
@@ -89,6 +95,7 @@ struct supervisor {
 	int epoll;
 	int timer;
 	int signals;
+	int self;	 /* pidfd of this process */
 	int spare;	 /* given up for a moment when no other descriptor is left; -1: gone */
 	int settings_fd; /* the manager's copy of `settings` */
 	bool can_repair; /* CAP_NET_ADMIN */
@@ -96,7 +103,6 @@ struct supervisor {
 	uint32_t workers;
 	struct worker worker[SHM_WORKERS_MAX];
 	struct slot_list unowned;		      /* no worker is ready for them */
-	uint32_t serial;			      /* of the last worker started */
 	struct dead_worker dead[SUPERVISOR_DEAD_MAX]; /* the last ones, a ring */
 	uint32_t deaths;
 

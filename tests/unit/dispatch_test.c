@@ -38,7 +38,8 @@
 struct scene {
 	struct supervisor supervisor;
 	int worker[WORKERS]; /* the workers' ends */
-	int server;	     /* the mail server listens here */
+	uint32_t serial;
+	int server; /* the mail server listens here */
 	int listener;
 	struct shm_endpoint listen;
 	/* What the last packet held. */
@@ -73,7 +74,7 @@ add_worker(struct scene *scene, uint32_t index)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	worker->socket = ends[0];
 	scene->worker[index] = ends[1];
-	worker->owner = PROCESS_OWNER(index, ++scene->supervisor.serial);
+	worker->owner = PROCESS_OWNER(index, ++scene->serial);
 	worker->ready = true;
 	worker->under_way = 0;
 	assert_int_equal(watch_add(scene->supervisor.epoll, ends[0], EPOLLIN,

@@ -92,8 +92,31 @@ test_full_is_said(void **state)
 	for (uint32_t i = 0; i < queue.capacity; i++)
 		assert_true(request_queue_push(&queue, &item));
 	assert_false(request_queue_push(&queue, &item));
-	request_queue_drop(&queue);
+	request_queue_forget(&queue);
 	assert_true(request_queue_push(&queue, &item));
+}
+
+static void
+test_what_is_under_way_is_not_forgotten(void **state)
+{
+	const struct handover_item *items;
+
+	(void)state;
+	push(1);
+	push(2);
+	assert_int_equal(request_queue_packet(&queue, &items), 2);
+	push(3);
+	request_queue_taken(&queue, 5);
+	request_queue_forget(&queue);
+	push(4);
+	assert_int_equal(items[1].slot, 2);
+	request_queue_sent(&queue, true);
+	/* It was to be sent once more; what came after it is gone. */
+	assert_int_equal(request_queue_packet(&queue, &items), 3);
+	assert_int_equal(items[0].slot, 1);
+	assert_int_equal(items[2].slot, 4);
+	request_queue_sent(&queue, false);
+	assert_int_equal(request_queue_packet(&queue, &items), 0);
 }
 
 int
@@ -104,6 +127,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_one_packet_at_a_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_taken_adds_up, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_full_is_said, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_what_is_under_way_is_not_forgotten, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

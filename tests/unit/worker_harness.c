@@ -18,14 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define FIRST_DESCRIPTOR 3
-#define FULL_LOOKS	 10u /* so many in a row at which nothing moves */
+#define FULL_LOOKS 10u /* so many in a row at which nothing moves */
 
 static void
 publish_policy(const struct shm *shm)
@@ -41,6 +41,25 @@ publish_policy(const struct shm *shm)
 	atomic_store(&slot->state, POLICY_READY);
 }
 
+static void
+supervisor_lives(struct harness *harness)
+{
+	harness->supervisor = fork();
+	assert_true(harness->supervisor >= 0);
+	if (harness->supervisor != 0)
+		return;
+	for (;;)
+		pause();
+}
+
+void
+harness_supervisor_dies(struct harness *harness)
+{
+	kill(harness->supervisor, SIGKILL);
+	assert_int_equal(waitpid(harness->supervisor, NULL, 0), harness->supervisor);
+	harness->supervisor = 0;
+}
+
 void
 harness_open(struct harness *harness, const char *program)
 {
@@ -53,6 +72,7 @@ harness_open(struct harness *harness, const char *program)
 	assert_int_equal(shm_create(&harness->shm, &plan), 0);
 	atomic_store(shm_clock_floor(&harness->shm), 100000);
 	publish_policy(&harness->shm);
+	supervisor_lives(harness);
 }
 
 void
@@ -61,6 +81,8 @@ harness_close(struct harness *harness)
 	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
 		if (harness->worker[i].pid != 0)
 			harness_kill(harness, i, SIGKILL);
+	if (harness->supervisor != 0)
+		harness_supervisor_dies(harness);
 	for (uint32_t slot = 0; slot < HARNESS_SLOTS; slot++) {
 		struct harness_session *session = &harness->session[slot];
 
@@ -74,18 +96,23 @@ harness_close(struct harness *harness)
 
 /* In the child: the inherited descriptors by number, then the program. */
 static void
-become_worker(const struct harness *harness, unsigned index, int socket)
+become_worker(const struct harness *harness, unsigned index, const int pair[2])
 {
-	int from[SHM_REGIONS + 1];
+	int from[INHERITED_END];
 	char text[2][16];
 
 	for (int i = 0; i < SHM_REGIONS; i++)
-		from[i] = fcntl(harness->shm.fd[i], F_DUPFD, 100);
-	from[SHM_REGIONS] = fcntl(socket, F_DUPFD, 100);
-	for (int i = 0; i <= SHM_REGIONS; i++)
-		if (dup2(from[i], FIRST_DESCRIPTOR + i) < 0)
+		from[INHERITED_REGIONS + i] = harness->shm.fd[i];
+	from[INHERITED_HANDOVER] = pair[1];
+	from[INHERITED_SUPERVISOR] = pidfd_open(harness->supervisor, 0);
+	from[INHERITED_HANDOVER_OTHER] = pair[0];
+	from[INHERITED_SHELF] = from[INHERITED_SHELF_OTHER] = pair[0];
+	for (int i = INHERITED_REGIONS; i < INHERITED_END; i++)
+		from[i] = fcntl(from[i], F_DUPFD, 100);
+	for (int i = INHERITED_REGIONS; i < INHERITED_END; i++)
+		if (dup2(from[i], i) < 0)
 			_exit(99);
-	for (int i = FIRST_DESCRIPTOR + SHM_REGIONS + 1; i < 1024; i++)
+	for (int i = INHERITED_END; i < 1024; i++)
 		close(i);
 	snprintf(text[0], sizeof(text[0]), "%u", index);
 	snprintf(text[1], sizeof(text[1]), "%u", harness->worker[index].owner);
@@ -106,11 +133,37 @@ harness_start(struct harness *harness, unsigned index)
 	worker->pid = fork();
 	assert_true(worker->pid >= 0);
 	if (worker->pid == 0)
-		become_worker(harness, index, pair[1]);
+		become_worker(harness, index, pair);
 	close(pair[1]);
 	for (unsigned looks = 0; !worker->ready && harness_look(harness, &looks);)
 		continue;
 	assert_true(worker->ready);
+}
+
+static void
+greet(struct harness *harness, struct harness_worker *worker, int supervisor)
+{
+	struct handover_item item = {.kind = HANDOVER_GREETING, .generation = ++worker->greeting};
+
+	worker->ready = false;
+	assert_int_equal(handover_send(worker->socket, &item, 1, &supervisor, 1), 0);
+	for (int i = 0; i < 100 && !worker->ready; i++)
+		harness_listen(harness, 100);
+	assert_true(worker->ready);
+}
+
+void
+harness_supervisor_greets(struct harness *harness)
+{
+	int supervisor;
+
+	supervisor_lives(harness);
+	supervisor = pidfd_open(harness->supervisor, 0);
+	assert_true(supervisor >= 0);
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		if (harness->worker[i].pid != 0)
+			greet(harness, &harness->worker[i], supervisor);
+	close(supervisor);
 }
 
 int
@@ -266,6 +319,15 @@ harness_adopt(struct harness *harness, unsigned index, uint32_t slot, uint8_t fl
 }
 
 void
+harness_lose(struct harness *harness, unsigned index, uint32_t slot)
+{
+	struct handover_item item = {.kind = HANDOVER_ADOPT, .flags = HANDOVER_LOST, .slot = slot};
+
+	atomic_store(&shm_custody(&harness->shm, slot)->owner, harness->worker[index].owner);
+	hand_over(harness, index, item, NULL, 0);
+}
+
+void
 harness_adopt_all(struct harness *harness, unsigned index, uint8_t flags)
 {
 	for (uint32_t slot = 0; slot < HARNESS_SLOTS; slot++)
@@ -291,10 +353,11 @@ take_item(struct harness *harness, struct harness_worker *worker, const struct h
 
 	if (item->kind == HANDOVER_READY) {
 		assert_int_equal(item->slot, worker->owner);
+		assert_int_equal(item->generation, worker->greeting);
 		worker->ready = true;
 		return;
 	}
-	if (item->kind == HANDOVER_TAKEN)
+	if (item->kind == HANDOVER_TAKEN || harness->deaf)
 		return;
 	assert_in_range(item->slot, 0, HARNESS_SLOTS - 1);
 	session = &harness->session[item->slot];

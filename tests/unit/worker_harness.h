@@ -3,7 +3,8 @@
  *
  * Makes shared memory with one policy, starts the worker program on inherited descriptors, hands
  * it sessions over loopback TCP, kills it, computes what the kernel gave it and took from it, and
- * hands its sessions to another.  Every step that fails ends the test (cmocka).
+ * hands its sessions to another.  What the workers see of the supervisor's life is that of a process
+ * that does nothing else.  Every step that fails ends the test (cmocka).
  */
 #ifndef TESTS_UNIT_WORKER_HARNESS_H
 #define TESTS_UNIT_WORKER_HARNESS_H
@@ -25,6 +26,7 @@ struct harness_worker {
 	int socket;
 	uint32_t owner;
 	bool ready;
+	uint32_t greeting; /* READY must answer it */
 };
 
 struct harness_session {
@@ -41,6 +43,8 @@ struct harness {
 	struct shm shm;
 	uint32_t serial;
 	uint64_t session_id;
+	pid_t supervisor; /* 0 dead */
+	bool deaf;	  /* FINISHED and RESET are read and not acted on */
 	struct harness_worker worker[HARNESS_WORKERS];
 	struct harness_session session[HARNESS_SLOTS];
 };
@@ -52,6 +56,10 @@ void harness_start(struct harness *harness, unsigned index);
 /* Kills and reaps. Returns the wait status. */
 int harness_kill(struct harness *harness, unsigned index, int signal);
 
+/* The supervisor dies; another one greets all workers and waits for their answers. */
+void harness_supervisor_dies(struct harness *harness);
+void harness_supervisor_greets(struct harness *harness);
+
 /* Makes the four ends and hands the client leg over; the server leg only with `server`. */
 void harness_session_open(
     struct harness *harness, unsigned index, uint32_t slot, enum slot_mode mode, bool server);
@@ -60,6 +68,8 @@ void harness_say(struct harness *harness, unsigned index, enum handover_kind kin
 /* Every unfinished session to worker `index`, with the kernel's counts. */
 void harness_adopt_all(struct harness *harness, unsigned index, uint8_t flags);
 void harness_adopt(struct harness *harness, unsigned index, uint32_t slot, uint8_t flags);
+/* The session to worker `index`, without its connections. */
+void harness_lose(struct harness *harness, unsigned index, uint32_t slot);
 
 /* Takes in what workers have said: READY, RESET (carried out), FINISHED. Waits at most wait_ms for
  * the first of it. */

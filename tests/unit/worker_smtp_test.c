@@ -408,25 +408,6 @@ test_poisoned(void **state)
 	assert_int_equal(counter_total(&harness->shm, COUNTER_sessions_poisoned), 1);
 }
 
-/* The supervisor's end closes: the session goes on, then the worker ends. */
-static void
-test_orphan_goes_on(void **state)
-{
-	struct harness *harness = *state;
-
-	start(harness, program, 0);
-	greet(harness);
-	shutdown(harness->worker[0].socket, SHUT_RDWR);
-	mail(harness);
-	pass(harness, SHM_CLIENT, "QUIT\r\n");
-	harness_write(harness, SLOT, SHM_SERVER, "221 bye\r\n");
-	shutdown(harness->session[SLOT].peer[SHM_SERVER], SHUT_WR);
-	harness_expect_line(harness, SLOT, SHM_CLIENT, "221 ");
-	assert_int_equal(harness_expect_end(harness, SLOT, SHM_CLIENT), 0);
-	shutdown(harness->session[SLOT].peer[SHM_CLIENT], SHUT_WR);
-	assert_int_equal(harness_kill(harness, 0, 0), 0);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -442,7 +423,6 @@ main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_server_reset, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_poisoned, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_orphan_goes_on, setup, teardown),
 	};
 
 	if (argc < 4) {

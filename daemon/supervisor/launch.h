@@ -1,0 +1,30 @@
+/*
+ * launch -- starts a worker or the manager
+ *
+ * What a process is started with, is noted for a later supervisor (process table, RUNTIME_DIR/workers)
+ * before it does anything, and is watched from then on.  A start that fails is judged as an early
+ * end: it is tried again later.
+ *
+ * Supervisor only.
+ */
+#ifndef SUPERVISOR_LAUNCH_H
+#define SUPERVISOR_LAUNCH_H
+
+#include "daemon/supervisor/supervisor.h"
+
+void launch_worker(struct supervisor *supervisor, uint32_t index);
+void launch_manager(struct supervisor *supervisor);
+
+/* A socket to a process, -1 afterwards; all that leads to a worker. */
+void launch_close(struct supervisor *supervisor, int *fd);
+void launch_close_worker(struct supervisor *supervisor, uint32_t index);
+
+/* The worker's entry in the process table. */
+void launch_publish(struct supervisor *supervisor, uint32_t index, enum process_state state);
+/* Its pidfd and its socket in the loop. */
+void launch_watch_worker(struct supervisor *supervisor, uint32_t index);
+/* RUNTIME_DIR/workers as it is to be now. */
+void launch_note(struct supervisor *supervisor);
+uint64_t launch_heartbeat(const struct supervisor *supervisor, uint32_t index);
+
+#endif
