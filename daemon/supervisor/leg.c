@@ -32,7 +32,6 @@ enum {
 #define STATES_FIN_SENT                                                                            \
 	(STATE_BIT(TCP_FIN_WAIT1) | STATE_BIT(TCP_FIN_WAIT2) | STATE_BIT(TCP_LAST_ACK) |           \
 	    STATE_BIT(TCP_CLOSING) | STATE_BIT(TCP_TIME_WAIT))
-#define STATES_SETTLED (STATE_BIT(TCP_CLOSE) | STATE_BIT(TCP_FIN_WAIT2) | STATE_BIT(TCP_TIME_WAIT))
 
 struct kernel_view {
 	struct tcp_info info;
@@ -229,67 +228,88 @@ queue_sequence(int fd, int queue, uint32_t *ret_sequence)
 	return r < 0 ? r : sequence_get(fd, ret_sequence);
 }
 
+/* The window, then TCP's own view of itself. */
 static int
-dump_parameters(int fd, struct leg_tcp *tcp, const struct tcp_info *info)
+dump_window(int fd, struct leg_tcp *tcp, struct tcp_info *ret_info)
 {
 	struct tcp_repair_window window;
-	uint32_t mss, timestamp;
-	socklen_t length = sizeof(mss);
+	socklen_t length = sizeof(window);
+	int r;
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &length) < 0)
-		return -errno;
-	length = sizeof(timestamp);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &timestamp, &length) < 0)
-		return -errno;
-	length = sizeof(window);
 	if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, &length) < 0)
 		return -errno;
-	tcp->mss = (uint16_t)mss;
-	tcp->timestamp = timestamp;
+	r = tcp_info_get(fd, ret_info);
+	if (r < 0)
+		return r;
+	tcp->receive_sequence = window.rcv_wup; /* that of the first byte, if none has come */
 	tcp->send_window = window.snd_wnd;
 	tcp->max_window = window.max_window;
 	tcp->receive_window = window.rcv_wnd;
-	tcp->rtt_us = info->tcpi_rtt;
-	tcp->send_scale = info->tcpi_snd_wscale;
-	tcp->receive_scale = info->tcpi_rcv_wscale;
-	tcp->options = info->tcpi_options;
+	tcp->rtt_us = ret_info->tcpi_rtt;
+	tcp->send_scale = ret_info->tcpi_snd_wscale;
+	tcp->receive_scale = ret_info->tcpi_rcv_wscale;
+	tcp->options = ret_info->tcpi_options;
 	return 0;
 }
 
-/* The peer may already send: sequence number and count must be of the same instant. */
+/* The peer sends already: sequence number and count must be of the same instant. */
 static int
-dump_sequences(int fd, struct leg_tcp *tcp, struct tcp_info *info)
+dump_received(int fd, struct leg_tcp *tcp)
 {
+	struct tcp_info info;
 	uint32_t before, after;
 	int r;
 
 	for (int try = 0; try < DUMP_TRIES; try++) {
 		if ((r = queue_sequence(fd, TCP_RECV_QUEUE, &before)) < 0 ||
-		    (r = tcp_info_get(fd, info)) < 0 || (r = sequence_get(fd, &after)) < 0)
+		    (r = tcp_info_get(fd, &info)) < 0 || (r = sequence_get(fd, &after)) < 0)
 			return r;
 		if (before != after)
 			continue;
-		tcp->receive_sequence = before - (uint32_t)info->tcpi_bytes_received;
-		return queue_sequence(fd, TCP_SEND_QUEUE, &tcp->send_sequence);
+		tcp->receive_sequence = before - (uint32_t)info.tcpi_bytes_received;
+		return 0;
 	}
 	return -EAGAIN;
 }
 
-int
-leg_dump(int fd, struct slot_leg *leg, uint64_t gateway_ms)
+/* A system call more is paid by every session: what one answer holds is not asked for again. */
+static int
+dump(int fd, struct leg_tcp *tcp)
 {
 	struct tcp_info info;
+	uint32_t mss;
+	socklen_t length = sizeof(mss);
+	int r = dump_window(fd, tcp, &info);
+
+	if (r == 0 && info.tcpi_bytes_received != 0)
+		r = dump_received(fd, tcp);
+	if (r == 0)
+		r = queue_sequence(fd, TCP_SEND_QUEUE, &tcp->send_sequence);
+	if (r < 0)
+		return r;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &length) < 0)
+		return -errno;
+	length = sizeof(tcp->timestamp);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &tcp->timestamp, &length) < 0)
+		return -errno;
+	tcp->mss = (uint16_t)mss;
+	return 0;
+}
+
+int
+leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms)
+{
 	struct leg_tcp tcp = {0};
 	int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
 
 	if (r < 0)
 		return r;
-	r = dump_sequences(fd, &tcp, &info);
-	if (r == 0)
-		r = dump_parameters(fd, &tcp, &info);
-	/* No window probe; then the address must stay free for a listener beside this socket. */
+	r = dump(fd, &tcp);
+	/* No window probe; it takes SO_REUSEADDR away, and without that no listener could be opened
+	 * at the address of a passive one. */
 	option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
-	option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (!active)
+		option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (r < 0)
 		return r;
 	tcp.dumped = 1;
@@ -317,9 +337,10 @@ leg_is_settled(int fd)
 	struct tcp_info info;
 	int unacknowledged;
 
-	if (tcp_info_get(fd, &info) < 0 || STATE_BIT(info.tcpi_state) & STATES_SETTLED)
+	if (ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 || unacknowledged == 0)
 		return true;
-	return ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 || unacknowledged == 0;
+	/* After a reset nobody will acknowledge it any more. */
+	return tcp_info_get(fd, &info) < 0 || info.tcpi_state == TCP_CLOSE;
 }
 
 void

@@ -39,8 +39,9 @@ int leg_set_options(int fd);
  * server's leg needs none, it ends with the client's. */
 int leg_set_keepalive(int fd);
 
-/* Fills leg->tcp. Without CAP_NET_ADMIN (-EPERM) leg->tcp.dumped stays 0. */
-int leg_dump(int fd, struct slot_leg *leg, uint64_t gateway_ms);
+/* Fills leg->tcp; nothing was written to it yet. `active`: the gateway has opened it.  Without
+ * CAP_NET_ADMIN (-EPERM) leg->tcp.dumped stays 0. */
+int leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms);
 
 int leg_end(int fd, bool silently);
 

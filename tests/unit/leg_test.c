@@ -352,7 +352,7 @@ test_dump_leaves_the_connection_alone(void **state)
 	(void)state;
 	peer_send(c.peer, 5, false);
 	wait_settled(c.ours, c.peer, 5);
-	r = leg_dump(c.ours, &leg, 1234);
+	r = leg_dump(c.ours, &leg, true, 1234);
 	if (r == -EPERM)
 		skip();
 	assert_int_equal(r, 0);
@@ -366,6 +366,59 @@ test_dump_leaves_the_connection_alone(void **state)
 	assert_int_equal(leg_measure(c.ours, &leg, true, 5, &measure), 0);
 	assert_int_equal(measure.consumed, 5);
 	assert_int_equal(measure.written, 5);
+	close(c.ours);
+	close(c.peer);
+}
+
+/* The positions at which the streams begin are found whether or not the peer sends already. */
+static void
+check_sequences(bool active)
+{
+	struct connection c = connection_open(AF_INET, active);
+	struct slot_leg fresh = {0}, later = {0}, peer = {0};
+
+	if (leg_dump(c.ours, &fresh, active, 1) == -EPERM)
+		skip();
+	assert_int_equal(leg_dump(c.peer, &peer, !active, 1), 0);
+	assert_int_equal(fresh.tcp.receive_sequence, peer.tcp.send_sequence);
+	assert_int_equal(fresh.tcp.send_sequence, peer.tcp.receive_sequence);
+	for (int i = 0; i < 3; i++)
+		peer_send(c.peer, 100, false);
+	assert_int_equal(send(c.ours, "hello", 5, 0), 5);
+	wait_settled(c.ours, c.peer, 300);
+	assert_int_equal(leg_dump(c.ours, &later, active, 2), 0);
+	assert_int_equal(later.tcp.receive_sequence, fresh.tcp.receive_sequence);
+	assert_int_equal(later.tcp.send_sequence, fresh.tcp.send_sequence + 5);
+	close(c.ours);
+	close(c.peer);
+}
+
+static void
+test_dump_knows_both_ends(void **state)
+{
+	(void)state;
+	check_sequences(true);
+	check_sequences(false);
+}
+
+/* A dumped leg does not keep its address from a listener. */
+static void
+test_dump_leaves_the_address_free(void **state)
+{
+	struct connection c = connection_open(AF_INET, false);
+	struct slot_leg leg = {0};
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	if (leg_dump(c.ours, &leg, false, 1) == -EPERM)
+		skip();
+	assert_int_equal(getsockname(c.ours, (struct sockaddr *)&address, &length), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	close(fd);
 	close(c.ours);
 	close(c.peer);
 }
@@ -396,6 +449,8 @@ main(void)
 	    cmocka_unit_test(test_unacknowledged_output_counts),
 	    cmocka_unit_test(test_end_by_reset_and_silently),
 	    cmocka_unit_test(test_dump_leaves_the_connection_alone),
+	    cmocka_unit_test(test_dump_knows_both_ends),
+	    cmocka_unit_test(test_dump_leaves_the_address_free),
 	    cmocka_unit_test(test_discard_input_avoids_the_reset),
 	};
 
