@@ -9,11 +9,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static size_t
+address_length(const struct shm_endpoint *endpoint)
+{
+	return endpoint->family == 4 ? 4 : 16;
+}
+
 static bool
 endpoint_equals(const struct shm_endpoint *a, const struct shm_endpoint *b)
 {
 	return a->family == b->family && a->port == b->port &&
-	       memcmp(a->address, b->address, a->family == 4 ? 4 : 16) == 0;
+	       memcmp(a->address, b->address, address_length(a)) == 0;
+}
+
+bool
+listener_is_wildcard(const struct listener_entry *entry)
+{
+	static const struct shm_endpoint any;
+
+	return memcmp(entry->listen.address, any.address, address_length(&entry->listen)) == 0;
 }
 
 int

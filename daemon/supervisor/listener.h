@@ -43,6 +43,9 @@ void listeners_close(struct listeners *listeners, listener_watch *watch, void *c
 const struct listener *listeners_find(
     const struct listeners *listeners, int fd, uint32_t *ret_index);
 
+/* It takes connections to any address of the host. */
+bool listener_is_wildcard(const struct listener_entry *entry);
+
 /* bind() to an address that may not be this host's yet. */
 int listener_bind(int fd, const struct shm_endpoint *endpoint);
 

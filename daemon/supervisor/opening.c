@@ -19,30 +19,38 @@ set_leg_state(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, en
 	    &shm_custody(&supervisor->shm, slot)->leg[leg].state, state, memory_order_release);
 }
 
-/* Cookie, own address and TCP's parameters of a connection that stands. */
 static void
-fill_leg(struct supervisor *supervisor, int fd, struct slot_leg *leg)
+fill_local(int fd, struct shm_endpoint *ret_local)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
-		leg_endpoint(&address, &leg->local);
-	length = sizeof(leg->cookie);
+		leg_endpoint(&address, ret_local);
+}
+
+/* Cookie and TCP's parameters of a connection that stands. */
+static void
+fill_leg(const struct supervisor *supervisor, int fd, struct slot_leg *leg, bool active)
+{
+	socklen_t length = sizeof(leg->cookie);
+
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &leg->cookie, &length) < 0)
 		leg->cookie = 0;
 	if (supervisor->can_repair)
-		leg_dump(fd, leg, supervisor->gateway_ms);
+		leg_dump(fd, leg, active, supervisor->gateway_ms);
 }
 
 static void
 server_is_open(struct supervisor *supervisor, uint32_t slot)
 {
 	int fd = supervisor->custody.slot[slot].fd[SHM_SERVER];
+	struct slot_leg *leg = &shm_custody(&supervisor->shm, slot)->leg[SHM_SERVER];
 
 	/* For io_uring it must be a blocking one (custody.h). */
 	fcntl(fd, F_SETFL, 0);
-	fill_leg(supervisor, fd, &shm_custody(&supervisor->shm, slot)->leg[SHM_SERVER]);
+	fill_local(fd, &leg->local);
+	fill_leg(supervisor, fd, leg, true);
 	set_leg_state(supervisor, slot, SHM_SERVER, LEG_OPEN);
 	custody_set_state(&supervisor->custody, slot, SLOT_OPEN);
 	supervisor_count(supervisor, COUNTER_server_connects, 1);
@@ -75,7 +83,14 @@ server_connect(int fd, const struct listener_entry *entry)
 	}
 	if (r < 0)
 		return r;
-	return connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+	if (connect(fd, (struct sockaddr *)&address, length) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -errno;
+	/* A server on this host has answered already: asked again, the socket says what. */
+	if (connect(fd, (struct sockaddr *)&address, length) == 0)
+		return 0;
+	return errno == EALREADY ? -EINPROGRESS : -errno;
 }
 
 /* -errno, or the socket. */
@@ -144,7 +159,11 @@ publish_identity(struct supervisor *supervisor, uint32_t slot, int fd,
 	memcpy(&public->policy_hash, area->slot[decision.policy_slot].generation,
 	    sizeof(public->policy_hash));
 	public->leg[SHM_SERVER].peer = entry->server;
-	fill_leg(supervisor, fd, &public->leg[SHM_CLIENT]);
+	if (listener_is_wildcard(entry))
+		fill_local(fd, &public->leg[SHM_CLIENT].local);
+	else
+	public->leg[SHM_CLIENT].local = entry->listen;
+	fill_leg(supervisor, fd, &public->leg[SHM_CLIENT], false);
 	set_leg_state(supervisor, slot, SHM_CLIENT, LEG_OPEN);
 	custody_set_state(&supervisor->custody, slot, SLOT_OPENING);
 }
@@ -178,7 +197,8 @@ stop_connecting(struct supervisor *supervisor, uint32_t slot)
 }
 
 void
-opening_connected(struct supervisor *supervisor, uint32_t slot, uint32_t generation)
+opening_connected(
+    struct supervisor *supervisor, uint32_t slot, uint32_t generation, uint32_t events)
 {
 	struct custody *custody = &supervisor->custody;
 	int error = 0;
@@ -189,8 +209,8 @@ opening_connected(struct supervisor *supervisor, uint32_t slot, uint32_t generat
 	    (custody_generation(custody, slot) & WATCH_GENERATION_MASK) != generation ||
 	    custody_leg_state(custody, slot, SHM_SERVER) != LEG_CONNECTING)
 		return;
-	if (getsockopt(custody->slot[slot].fd[SHM_SERVER], SOL_SOCKET, SO_ERROR, &error, &length) <
-	    0)
+	if ((events & (EPOLLERR | EPOLLHUP)) && getsockopt(custody->slot[slot].fd[SHM_SERVER],
+						    SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		error = errno;
 	stop_connecting(supervisor, slot);
 	if (error != 0)

@@ -17,8 +17,9 @@ struct sockaddr_storage;
 /* Takes over `fd`, a blocking socket. Anything but SHORTAGE_NONE: `fd` is still the caller's. */
 enum shortage opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
     uint32_t index, const struct sockaddr_storage *peer);
-/* epoll says something about a connecting server leg. */
-void opening_connected(struct supervisor *supervisor, uint32_t slot, uint32_t generation);
+/* epoll says `events` about a connecting server leg. */
+void opening_connected(
+    struct supervisor *supervisor, uint32_t slot, uint32_t generation, uint32_t events);
 /* Connects that took too long. */
 void opening_tick(struct supervisor *supervisor);
 

@@ -278,7 +278,7 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 		accept_ready(supervisor, (int)note.index);
 		break;
 	case WATCH_CONNECT:
-		opening_connected(supervisor, note.index, note.generation);
+		opening_connected(supervisor, note.index, note.generation, event->events);
 		break;
 	case WATCH_WORKER_SOCKET:
 		requests_from_worker(supervisor, note.index, event->events);

@@ -155,7 +155,8 @@ turn(struct scene *scene)
 			struct watch_note note = watch_read(&event[i]);
 
 			if (note.kind == WATCH_CONNECT)
-				opening_connected(&scene->supervisor, note.index, note.generation);
+				opening_connected(&scene->supervisor, note.index, note.generation,
+				    event[i].events);
 			if (note.kind == WATCH_WORKER_SOCKET)
 				requests_from_worker(
 				    &scene->supervisor, note.index, event[i].events);
@@ -297,6 +298,25 @@ test_session_opens_and_finishes(void **state)
 	close_session(&session);
 }
 
+/* A listener at all addresses does not say at which one a client came. */
+static void
+test_wildcard_listener(void **state)
+{
+	static const uint8_t loopback[] = {127, 0, 0, 1};
+	struct scene *scene = *state;
+	struct shm_endpoint *listen = &scene->supervisor.listeners.listener[0].entry.listen;
+	const struct shm_endpoint *local;
+	struct session session;
+
+	memset(listen->address, 0, sizeof(listen->address));
+	open_session(scene, 0, &session);
+	local = &public_of(scene, &session)->leg[SHM_CLIENT].local;
+	assert_int_equal(local->family, 4);
+	assert_int_equal(local->port, scene->listen.port);
+	assert_memory_equal(local->address, loopback, sizeof(loopback));
+	close_session(&session);
+}
+
 /* The class that takes the client gives its mode and policy, and its name stays in the slot. */
 static void
 test_class_takes_the_client(void **state)
@@ -365,6 +385,77 @@ test_failed_server_is_told(void **state)
 	assert_int_equal(scene->item[last].kind, HANDOVER_SERVER_FAILED);
 	assert_int_equal(scene->item[last].error, ECONNREFUSED);
 	close(scene->fd[0]);
+	close(client);
+}
+
+/* A session whose server does not answer yet: somebody else fills its queue. */
+static int
+begin_slow(struct scene *scene, int *ret_filler)
+{
+	const struct slot_custody *public;
+	int client;
+
+	assert_int_equal(listen(scene->server, 0), 0);
+	*ret_filler = connect_to(&scene->supervisor.listeners.listener[0].entry.server);
+	client = connect_to(&scene->listen);
+	accept_ready(&scene->supervisor, scene->listener);
+	turn(scene);
+	receive(scene, 0);
+	assert_int_equal(scene->items, 1);
+	assert_int_equal(scene->item[0].kind, HANDOVER_CLIENT);
+	public = shm_custody(&scene->supervisor.shm, scene->item[0].slot);
+	assert_int_equal(atomic_load(&public->state), SLOT_OPENING);
+	assert_int_equal(atomic_load(&public->leg[SHM_SERVER].state), LEG_CONNECTING);
+	close(scene->fd[0]);
+	return client;
+}
+
+/* TCP asks the server again after a second. */
+static void
+receive_late(struct scene *scene)
+{
+	for (int i = 0; i < 2000; i++) {
+		turn(scene);
+		receive(scene, 0);
+		if (scene->items != -EAGAIN)
+			break;
+		usleep(5000);
+	}
+	assert_int_equal(scene->items, 1);
+	assert_int_equal(scene->supervisor.custody.connecting.count, 0);
+}
+
+static void
+test_server_answers_later(void **state)
+{
+	struct scene *scene = *state;
+	int filler, client = begin_slow(scene, &filler);
+	const struct slot_custody *public =
+	    shm_custody(&scene->supervisor.shm, scene->item[0].slot);
+
+	close(accept4(scene->server, NULL, NULL, SOCK_CLOEXEC));
+	receive_late(scene);
+	assert_int_equal(scene->item[0].kind, HANDOVER_SERVER);
+	assert_int_equal(atomic_load(&public->state), SLOT_OPEN);
+	assert_int_not_equal(public->leg[SHM_SERVER].local.port, 0);
+	assert_int_equal(public->leg[SHM_SERVER].tcp.dumped, scene->supervisor.can_repair);
+	close(scene->fd[0]);
+	close(filler);
+	close(client);
+}
+
+static void
+test_server_refuses_later(void **state)
+{
+	struct scene *scene = *state;
+	int filler, client = begin_slow(scene, &filler);
+
+	close(scene->server);
+	scene->server = -1;
+	receive_late(scene);
+	assert_int_equal(scene->item[0].kind, HANDOVER_SERVER_FAILED);
+	assert_int_equal(scene->item[0].error, ECONNREFUSED);
+	close(filler);
 	close(client);
 }
 
@@ -644,8 +735,11 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_session_opens_and_finishes),
+	    TEST(test_wildcard_listener),
 	    TEST(test_class_takes_the_client),
 	    TEST(test_failed_server_is_told),
+	    TEST(test_server_answers_later),
+	    TEST(test_server_refuses_later),
 	    TEST(test_sessions_go_to_the_least_loaded),
 	    TEST(test_reset_needs_the_record),
 	    TEST(test_too_many_are_refused),
