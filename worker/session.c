@@ -201,6 +201,16 @@ session_leg_is_done(const struct leg *leg)
 	return (leg->flags & LEG_FIN_DONE) && (leg->flags & (LEG_END | LEG_LINGERED));
 }
 
+/* How the peer ended the leg, also after the core was asked for the last time: the supervisor need
+ * not look for unread input then. */
+static enum ending
+leg_end_seen(const struct leg *leg)
+{
+	if (leg->flags & LEG_RESET)
+		return ENDING_RESET;
+	return leg->flags & LEG_END ? ENDING_FIN : ENDING_NONE;
+}
+
 /* Nothing is left to do: says so in the record, then gives everything back. */
 static void
 session_finish(struct worker *worker, struct session *session)
@@ -208,6 +218,9 @@ session_finish(struct worker *worker, struct session *session)
 	struct record *draft = commit_begin(worker, session);
 
 	draft->flags |= RECORD_FINISHED;
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		if (draft->end_seen[leg] == ENDING_NONE)
+			draft->end_seen[leg] = (uint8_t)leg_end_seen(&session->leg[leg]);
 	commit_publish(worker, session, draft);
 	report_closed(worker, session, draft);
 	session->state = SESSION_FINISHING;

@@ -34,9 +34,9 @@ ending_reset_leg(
 	leg_set_ended(supervisor, slot, leg);
 }
 
-/* Closes the leg when nothing is waited for any more. */
+/* Closes the leg when nothing is waited for any more.  `read`: to its end, nothing is unread. */
 static bool
-leg_leave(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, bool late)
+leg_leave(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, bool late, bool read)
 {
 	int fd = supervisor->custody.slot[slot].fd[leg];
 
@@ -44,18 +44,22 @@ leg_leave(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, bool l
 		return true;
 	if (!late && !leg_is_settled(fd))
 		return false;
-	leg_discard_input(fd);
+	if (!read)
+		leg_discard_input(fd);
 	leg_set_ended(supervisor, slot, leg);
 	return true;
 }
 
+/* `record`: NULL when it is not at hand. */
 static bool
-slot_leave(struct supervisor *supervisor, uint32_t slot, bool late)
+slot_leave(struct supervisor *supervisor, uint32_t slot, bool late, const struct record *record)
 {
-	bool client = leg_leave(supervisor, slot, SHM_CLIENT, late);
-	bool server = leg_leave(supervisor, slot, SHM_SERVER, late);
+	bool gone[SHM_LEGS];
 
-	if (!client || !server)
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		gone[leg] = leg_leave(supervisor, slot, (enum shm_leg)leg, late,
+		    record && record->end_seen[leg] == ENDING_FIN);
+	if (!gone[SHM_CLIENT] || !gone[SHM_SERVER])
 		return false;
 	custody_free(&supervisor->custody, slot);
 	return true;
@@ -66,9 +70,12 @@ leg_begin(
     struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, const struct record *record)
 {
 	ending_reset_leg(supervisor, slot, leg, record);
-	/* What the worker was given it has ended by FIN; what it was not, close() does. */
-	if (supervisor->custody.slot[slot].fd[leg] >= 0 &&
-	    custody_leg_state(&supervisor->custody, slot, leg) != LEG_OPEN)
+	if (supervisor->custody.slot[slot].fd[leg] < 0)
+		return;
+	/* What the worker was given it has ended by FIN; what it was not, close() does.  A peer that
+	 * has reset its leg acknowledges nothing any more. */
+	if (custody_leg_state(&supervisor->custody, slot, leg) != LEG_OPEN ||
+	    record->end_seen[leg] == ENDING_RESET)
 		leg_set_ended(supervisor, slot, leg);
 }
 
@@ -82,7 +89,7 @@ ending_begin(struct supervisor *supervisor, uint32_t slot, const struct record *
 	leg_begin(supervisor, slot, SHM_SERVER, record);
 	custody_stop_timer(custody, slot);
 	custody_set_state(custody, slot, SLOT_ENDING);
-	if (slot_leave(supervisor, slot, false))
+	if (slot_leave(supervisor, slot, false, record))
 		return;
 	custody->slot[slot].due_ms = supervisor->monotonic_ms + ENDING_WAIT_MS;
 	slot_list_append(custody->timer_link, &custody->ending, slot);
@@ -110,6 +117,6 @@ ending_tick(struct supervisor *supervisor)
 
 		next = custody->timer_link[slot].next;
 		if (late || is_turn(&custody->slot[slot]))
-			slot_leave(supervisor, slot, late);
+			slot_leave(supervisor, slot, late, NULL);
 	}
 }
