@@ -285,5 +285,8 @@ handover_client_receive(struct worker *worker)
 			return;
 		}
 		packet_carry_out(worker, items, (unsigned)count, fds);
+		/* Most often it was the last one; if not, the next poll says so. */
+		if (count < (int)HANDOVER_BATCH / 2)
+			return;
 	}
 }

@@ -6,6 +6,8 @@
 
 /* RESET for each leg, FINISHED, and one to spare. */
 #define REQUESTS_PER_SLOT 4u
+/* So many TAKEN are worth waking the supervisor for, long before it would have to wait for them. */
+#define TAKEN_MANY (HANDOVER_UNDER_WAY / 4u)
 
 static size_t
 queue_bytes(const struct request_queue *queue)
@@ -59,7 +61,7 @@ request_queue_packet(struct request_queue *queue, const struct handover_item **r
 
 	if (queue->under_way != 0)
 		return 0;
-	if (queue->taken != 0) {
+	if (queue->taken >= TAKEN_MANY || (queue->taken != 0 && queue->tail != queue->head)) {
 		struct handover_item item = {
 		    .kind = HANDOVER_TAKEN, .slot = SHM_NO_SLOT, .error = (int32_t)queue->taken};
 

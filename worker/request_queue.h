@@ -2,7 +2,8 @@
  * request_queue -- what the worker has to say to the supervisor, in order
  *
  * Items wait here until a packet of them is sent through the ring; one packet is under way at a
- * time, and what gathers meanwhile leaves as the next one.  The counts of TAKEN are added up.
+ * time, and what gathers meanwhile leaves as the next one.  The counts of TAKEN are added up and
+ * travel with other requests, or when they are many.
  * The room is fixed at the start: enough for all requests of all slots.  If it should run out,
  * request_queue_push() says false and nothing is lost for good: the slots hold the same truth.
  */

@@ -104,6 +104,9 @@ requests_from_worker(struct supervisor *supervisor, uint32_t index, uint32_t eve
 			close(fd[k]);
 		for (int k = 0; k < count; k++)
 			worker_item(supervisor, index, &item[k]);
+		/* Most often it was the last one; if not, epoll says so. */
+		if (count < (int)HANDOVER_BATCH)
+			return;
 	}
 }
 

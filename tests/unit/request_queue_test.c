@@ -76,11 +76,35 @@ test_taken_adds_up(void **state)
 	(void)state;
 	request_queue_taken(&queue, 3);
 	request_queue_taken(&queue, 4);
-	assert_int_equal(request_queue_packet(&queue, &items), 1);
-	assert_int_equal(items[0].kind, HANDOVER_TAKEN);
-	assert_int_equal(items[0].error, 7);
+	assert_int_equal(request_queue_packet(&queue, &items), 0);
+	push(7);
+	assert_int_equal(request_queue_packet(&queue, &items), 2);
+	assert_int_equal(items[0].slot, 7);
+	assert_int_equal(items[1].kind, HANDOVER_TAKEN);
+	assert_int_equal(items[1].error, 7);
 	request_queue_sent(&queue, false);
 	assert_int_equal(request_queue_packet(&queue, &items), 0);
+}
+
+/* The supervisor, which counts them too, never has to wait for the rest. */
+static void
+test_many_taken_are_said(void **state)
+{
+	const struct handover_item *items;
+	unsigned untold = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 10 * HANDOVER_UNDER_WAY; i++) {
+		request_queue_taken(&queue, 1);
+		untold++;
+		if (request_queue_packet(&queue, &items) == 0)
+			continue;
+		assert_int_equal(items[0].kind, HANDOVER_TAKEN);
+		assert_int_equal(items[0].error, untold);
+		untold = 0;
+		request_queue_sent(&queue, false);
+	}
+	assert_true(untold < HANDOVER_UNDER_WAY / 2);
 }
 
 static void
@@ -126,6 +150,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_keeps_the_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_one_packet_at_a_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_taken_adds_up, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_many_taken_are_said, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_full_is_said, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_what_is_under_way_is_not_forgotten, setup, teardown),
