@@ -157,6 +157,16 @@ add_inspect(struct show *show, const char *map)
 }
 
 static void
+add_relay(struct show *show, bool raw)
+{
+	if (show->policies == NULL)
+		text_printf(show->out, "      no inspect esmtp%s\n", raw ? " raw" : "");
+	else
+		json_array_append_new(
+		    show->classes, json_pack("{s:s, s:b}", "inspect", "none", "raw", raw));
+}
+
+static void
 add_class(struct show *show, const char *name)
 {
 	if (show->policies == NULL)
@@ -186,6 +196,8 @@ add_policy(struct show *show, const char *name)
 			add_class(show, words.word[1]);
 		else if (starts(&words, "inspect", "esmtp"))
 			add_inspect(show, words.count > 2 ? words.word[2] : DEFAULT_MAP);
+		else if (starts(&words, "no", "inspect"))
+			add_relay(show, words.count > 3);
 	}
 }
 
@@ -208,6 +220,20 @@ add_service(struct show *show, const char *name, bool global, const char *interf
 				global ? "global" : interface, "rules", show->classes));
 }
 
+static void
+add_services(struct show *show)
+{
+	for (size_t i = 0; i < show->lines->count; i++) {
+		struct words words;
+
+		split(show->lines->line[i], &words);
+		if (!starts(&words, "service-policy", NULL) || words.count < 3)
+			continue;
+		bool global = strcmp(words.word[2], "global") == 0;
+		add_service(show, words.word[1], global, words.count > 3 ? words.word[3] : "");
+	}
+}
+
 void
 show_service_policy(const struct shm *shm, const struct config *config, bool json, struct text *out)
 {
@@ -216,15 +242,7 @@ show_service_policy(const struct shm *shm, const struct config *config, bool jso
 
 	lines_init(&lines);
 	config_lines(&lines, config, NULL, false);
-	for (size_t i = 0; i < lines.count; i++) {
-		struct words words;
-
-		split(lines.line[i], &words);
-		if (!starts(&words, "service-policy", NULL) || words.count < 3)
-			continue;
-		bool global = strcmp(words.word[2], "global") == 0;
-		add_service(&show, words.word[1], global, words.count > 3 ? words.word[3] : "");
-	}
+	add_services(&show);
 	lines_free(&lines);
 	if (json)
 		show_json_finish(out, json_pack("{s:o}", "policies", show.policies));

@@ -3,6 +3,7 @@
 #include "daemon/policy/assist.h"
 #include "daemon/policy/edit_match.h"
 #include "daemon/policy/edit_mode.h"
+#include "daemon/policy/edit_policy.h"
 #include "daemon/policy/scan.h"
 #include "daemon/policy/tree.h"
 
@@ -91,8 +92,10 @@ run(struct cli_place *place, struct config *config, const struct scan *scan,
 	scan_enter_mode(scan, &next);
 	struct edit edit = {&next, config, match, outcome};
 	match->row->run(&edit);
-	if (outcome->status == CLI_DONE)
+	if (outcome->status == CLI_DONE) {
 		edit_match_left(&edit, place);
+		edit_class_left(&edit, place);
+	}
 	/* A single line typed in EXEC leaves nobody in configuration mode. */
 	bool single =
 	    place->mode == CLI_EXEC && next.mode == CLI_CONFIG && scan->mode == CLI_CONFIG;

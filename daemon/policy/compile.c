@@ -1,6 +1,7 @@
 #include "daemon/policy/compile.h"
 
 #include "daemon/policy/builtin_map.h"
+#include "daemon/policy/class_rules.h"
 #include "daemon/policy/map.h"
 #include "daemon/policy/print.h"
 #include "shm/slot.h"
@@ -9,6 +10,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+_Static_assert(CLASS_NAME_SIZE >= CONFIG_NAME_MAX + 1, "a class has room for its name");
+
+/* Where the classes of each policy begin in the table's class_of. */
+struct class_numbers {
+	uint32_t first[CONFIG_POLICIES_MAX];
+};
 
 static void __attribute__((format(printf, 2, 3)))
 add_error(struct compiled *compiled, const char *format, ...)
@@ -87,26 +95,149 @@ image_for(const struct config *config, struct compiled *compiled, const char *na
 	return compiled->images++;
 }
 
-static void
-add_listener(
-    const struct config *config, struct compiled *compiled, const struct config_static *rule)
+static uint8_t
+mode_of(enum config_treatment treatment)
 {
 	static const uint8_t modes[] = {
 	    [CONFIG_RELAY] = SLOT_RELAY, [CONFIG_RAW] = SLOT_RAW, [CONFIG_INSPECT] = SLOT_INSPECT};
-	const struct config_class *class = tree_class_for(config, rule);
-	enum config_treatment treatment = class != NULL ? class->treatment : CONFIG_RELAY;
-	const char *map = "";
-	if (treatment == CONFIG_INSPECT)
-		map = class->map[0] != '\0' ? class->map : CONFIG_DEFAULT_MAP;
+	return modes[treatment];
+}
+
+/* Appends the rules of a class; *ret_all: no later one will be asked. false: no room. */
+static bool
+add_class(const struct config *config, struct compiled *compiled, const struct config_static *rule,
+    const struct config_class *class, uint32_t index, bool *ret_all)
+{
+	struct class_rule list[CONFIG_ACCESS_LINES_MAX];
+	struct listener_table *table = &compiled->listeners;
+	unsigned count = class_rules_list(config, rule, class->name, list);
+	if (count == 0)
+		return true;
+	if (count > CLASS_RULES_MAX - table->class_rules)
+		return false;
+	uint32_t image = image_for(config, compiled, tree_map_of(class));
+	for (unsigned i = 0; i < count; i++) {
+		list[i].mode = mode_of(class->treatment);
+		list[i].class_index = (uint16_t)index;
+		list[i].policy_slot = (uint16_t)image;
+		table->class_rule[table->class_rules++] = list[i];
+	}
+	*ret_all = class_rules_is_for_all(&list[count - 1]);
+	return true;
+}
+
+/* The rules that an earlier entry has are used again. */
+static void
+share_rules(struct listener_table *table, struct listener_entry *entry)
+{
+	const struct class_rule *own = &table->class_rule[entry->class_first];
+	size_t size = entry->class_count * sizeof(*own);
+	for (const struct listener_entry *other = table->entry; other < entry; other++) {
+		if (other->class_count != entry->class_count ||
+		    memcmp(&table->class_rule[other->class_first], own, size) != 0)
+			continue;
+		memset(&table->class_rule[entry->class_first], 0, size);
+		table->class_rules = entry->class_first;
+		entry->class_first = other->class_first;
+		return;
+	}
+}
+
+static bool
+is_asked(const struct config_class *class)
+{
+	return !tree_is_default_class(class) && class->treatment != CONFIG_UNTREATED;
+}
+
+static void
+add_classes(const struct config *config, struct compiled *compiled,
+    const struct class_numbers *numbers, const struct config_static *rule,
+    struct listener_entry *entry)
+{
+	struct listener_table *table = &compiled->listeners;
+	const struct config_policy *policy = tree_policy_for(config, rule);
+	if (policy == NULL)
+		return;
+	uint32_t number = numbers->first[policy - config->policy];
+	bool room = true, all = false;
+	entry->class_first = table->class_rules;
+	for (unsigned i = 0; room && !all && i < policy->classes; i++) {
+		const struct config_class *class = &policy->class_of[i];
+		if (is_asked(class))
+			room = add_class(config, compiled, rule, class, number++, &all);
+	}
+	if (!room)
+		add_error(compiled,
+		    "policy-map %s: its classes have more than %u lines over all statics",
+		    policy->name, CLASS_RULES_MAX);
+	entry->class_count = table->class_rules - entry->class_first;
+	if (entry->class_count > 0)
+		share_rules(table, entry);
+	else
+		entry->class_first = 0;
+}
+
+static void
+add_listener(const struct config *config, struct compiled *compiled,
+    const struct class_numbers *numbers, const struct config_static *rule)
+{
+	struct config_handling handling = tree_handling_for(config, rule);
 	struct listener_entry *entry = &compiled->listeners.entry[compiled->listeners.count++];
 	entry->listen = rule->listen;
 	entry->server = rule->server;
 	entry->source = rule->source;
-	entry->mode = modes[treatment];
+	entry->mode = mode_of(handling.treatment);
 	entry->client_address = CLIENT_HIDDEN;
 	entry->connections_max = rule->connections_max;
 	entry->embryonic_max = rule->embryonic_max;
-	entry->policy_slot = image_for(config, compiled, map);
+	entry->policy_slot = image_for(config, compiled, handling.map);
+	add_classes(config, compiled, numbers, rule, entry);
+}
+
+/* The classes of all policies, one behind the other. */
+static void
+name_classes(
+    const struct config *config, struct compiled *compiled, struct class_numbers *ret_numbers)
+{
+	struct listener_table *table = &compiled->listeners;
+	for (unsigned i = 0; i < config->policies; i++) {
+		const struct config_policy *policy = &config->policy[i];
+		ret_numbers->first[i] = table->classes;
+		for (unsigned k = 0; k < policy->classes; k++) {
+			const struct config_class *class = &policy->class_of[k];
+			if (!is_asked(class))
+				continue;
+			if (table->classes == CLASSES_MAX) {
+				add_error(compiled,
+				    "policy-map %s: class %s is beyond the %u classes that may be "
+				    "in use",
+				    policy->name, class->name, CLASSES_MAX);
+				return;
+			}
+			memcpy(table->class_of[table->classes++].name, class->name,
+			    sizeof(class->name));
+		}
+	}
+}
+
+static void
+check_policy(
+    const struct config *config, struct compiled *compiled, const struct config_policy *policy)
+{
+	struct config *readable = (struct config *)config;
+	for (unsigned i = 0; i < policy->classes; i++) {
+		const struct config_class *class = &policy->class_of[i];
+		const char *map = class->map;
+		if (map[0] != '\0' && builtin_map_find(map) == NULL &&
+		    tree_find_map(readable, map) == NULL)
+			add_error(compiled,
+			    "policy-map %s: there is no policy-map type inspect esmtp %s",
+			    policy->name, map);
+		if (!tree_is_default_class(class) &&
+		    tree_find_class_map(readable, class->name) == NULL)
+			add_error(compiled, "policy-map %s: there is no class-map %s", policy->name,
+			    class->name);
+	}
 }
 
 static void
@@ -118,25 +249,25 @@ check_references(const struct config *config, struct compiled *compiled)
 			add_error(compiled, "service-policy %s: there is no such policy-map",
 			    config->service[i].policy);
 	}
-	for (unsigned i = 0; i < config->policies; i++) {
-		const struct config_policy *policy = &config->policy[i];
-		for (unsigned j = 0; j < policy->classes; j++) {
-			const char *map = policy->class_of[j].map;
-			if (map[0] != '\0' && builtin_map_find(map) == NULL &&
-			    tree_find_map(readable, map) == NULL)
-				add_error(compiled,
-				    "policy-map %s: there is no policy-map type inspect esmtp %s",
-				    policy->name, map);
-		}
+	for (unsigned i = 0; i < config->policies; i++)
+		check_policy(config, compiled, &config->policy[i]);
+	for (unsigned i = 0; i < config->class_maps; i++) {
+		const struct config_class_map *map = &config->class_map[i];
+		if (map->match == CONFIG_MATCH_ACCESS_LIST &&
+		    tree_find_access_list(readable, map->list) == NULL)
+			add_error(compiled, "class-map %s: there is no access-list %s", map->name,
+			    map->list);
 	}
 }
 
 bool
 config_compile(const struct config *config, struct compiled *ret_compiled)
 {
+	struct class_numbers numbers;
 	memset(ret_compiled, 0, sizeof(*ret_compiled));
 	check_references(config, ret_compiled);
-	for (unsigned i = 0; i < config->statics; i++)
-		add_listener(config, ret_compiled, &config->static_of[i]);
+	name_classes(config, ret_compiled, &numbers);
+	for (unsigned i = 0; ret_compiled->errors == 0 && i < config->statics; i++)
+		add_listener(config, ret_compiled, &numbers, &config->static_of[i]);
 	return ret_compiled->errors == 0;
 }

@@ -2,8 +2,9 @@
  * compile -- from a configuration to what supervisor and workers read
  *
  * Checks the configuration whole and gives one image per map in use (worker/inspect/policy.h) and
- * the listener table (shm/policy_area.h), in which policy_slot is an index into `image` until the
- * manager has placed the images.  A generation is the SHA-256 of the map's canonical text, the
+ * the listener table with its class rules (shm/policy_area.h), in which policy_slot is an index into
+ * `image` until the manager has placed the images.  Statics whose classes ask the same share the
+ * rules.  A generation is the SHA-256 of the map's canonical text, the
  * host name included.
  */
 #ifndef DAEMON_POLICY_COMPILE_H
@@ -13,7 +14,7 @@
 #include "shm/policy_area.h"
 #include "worker/inspect/policy.h"
 
-#define COMPILE_IMAGES_MAX 16u
+#define COMPILE_IMAGES_MAX 21u /* every map of a configuration, the built-in ones, and none */
 #define COMPILE_ERRORS_MAX 32u
 
 struct compiled_image {

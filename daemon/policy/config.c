@@ -50,6 +50,21 @@ statics_equal(const struct config_static *one, const struct config_static *other
 }
 
 static bool
+access_lines_equal(const struct config_access_line *one, const struct config_access_line *other)
+{
+	return strcmp(one->list, other->list) == 0 && strcmp(one->remark, other->remark) == 0 &&
+	       access_entry_equal(&one->entry, &other->entry);
+}
+
+static bool
+class_maps_equal(const struct config_class_map *one, const struct config_class_map *other)
+{
+	return strcmp(one->name, other->name) == 0 &&
+	       strcmp(one->description, other->description) == 0 && one->match == other->match &&
+	       strcmp(one->list, other->list) == 0;
+}
+
+static bool
 rules_equal(const struct match_rule *one, const struct match_rule *other)
 {
 	return one->acts == other->acts && memcmp(&one->rule, &other->rule, sizeof(one->rule)) == 0;
@@ -92,14 +107,24 @@ services_equal(const struct config_service *one, const struct config_service *ot
 	       strcmp(one->interface, other->interface) == 0;
 }
 
+static bool
+counts_equal(const struct config *one, const struct config *other)
+{
+	return one->statics == other->statics && one->access_lines == other->access_lines &&
+	       one->class_maps == other->class_maps && one->maps == other->maps &&
+	       one->policies == other->policies && one->services == other->services;
+}
+
 bool
 config_equal(const struct config *one, const struct config *other)
 {
-	bool equal = strcmp(one->hostname, other->hostname) == 0 &&
-		     one->statics == other->statics && one->maps == other->maps &&
-		     one->policies == other->policies && one->services == other->services;
+	bool equal = strcmp(one->hostname, other->hostname) == 0 && counts_equal(one, other);
 	for (unsigned i = 0; equal && i < one->statics; i++)
 		equal = statics_equal(&one->static_of[i], &other->static_of[i]);
+	for (unsigned i = 0; equal && i < one->access_lines; i++)
+		equal = access_lines_equal(&one->access_line[i], &other->access_line[i]);
+	for (unsigned i = 0; equal && i < one->class_maps; i++)
+		equal = class_maps_equal(&one->class_map[i], &other->class_map[i]);
 	for (unsigned i = 0; equal && i < one->maps; i++)
 		equal = maps_equal(&one->map[i], &other->map[i]);
 	for (unsigned i = 0; equal && i < one->policies; i++)

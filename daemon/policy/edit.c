@@ -42,17 +42,33 @@ edit_warn_uninspected(struct edit *edit)
 	unsigned count = 0;
 	char first[VALUE_ADDRESS_TEXT] = "";
 	for (unsigned i = 0; i < config->statics; i++) {
-		const struct config_class *class = tree_class_for(config, &config->static_of[i]);
-		if (class != NULL && class->treatment == CONFIG_INSPECT)
+		const struct config_static *rule = &config->static_of[i];
+		if (tree_handling_for(config, rule).treatment == CONFIG_INSPECT)
 			continue;
 		if (count++ == 0)
-			value_address_text(&config->static_of[i].listen, first);
+			value_address_text(&rule->listen, first);
 	}
 	if (count == 1)
 		edit_warn(edit, "WARNING: mail to %s is relayed without inspection", first);
 	else if (count > 1)
 		edit_warn(edit, "WARNING: mail to %s and %u more is relayed without inspection",
 		    first, count - 1);
+}
+
+void
+edit_warn_exempt(struct edit *edit, const char *class_map)
+{
+	for (unsigned i = 0; i < edit->config->policies; i++) {
+		struct config_policy *policy = &edit->config->policy[i];
+		const struct config_class *class = tree_find_class(policy, class_map);
+		if (class == NULL ||
+		    (class->treatment != CONFIG_RELAY && class->treatment != CONFIG_RAW))
+			continue;
+		edit_warn(edit,
+		    "WARNING: mail of class %s is relayed without inspection (policy-map %s)",
+		    class_map, policy->name);
+		return;
+	}
 }
 
 void

@@ -25,6 +25,8 @@ void edit_warn(struct edit *edit, const char *format, ...) __attribute__((format
 void edit_changed(struct edit *edit);
 /* For each static that is relayed: one warning that names the first. */
 void edit_warn_uninspected(struct edit *edit);
+/* If a policy exempts the class: one warning. */
+void edit_warn_exempt(struct edit *edit, const char *class_map);
 /* Sets a description, or clears it in the `no` form. */
 void edit_description(struct edit *edit, char *description);
 

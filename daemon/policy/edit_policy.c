@@ -88,6 +88,35 @@ remove_class(struct edit *edit, struct config_policy *policy, const char *name)
 	edit_warn_uninspected(edit);
 }
 
+/* Where a class of that name is asked: before inspection_default. */
+static unsigned
+place_of_class(struct config_policy *policy, const char *name)
+{
+	const struct config_class *last = tree_find_class(policy, CONFIG_DEFAULT_CLASS);
+	bool before = last != NULL && strcmp(name, CONFIG_DEFAULT_CLASS) != 0;
+	return before ? (unsigned)(last - policy->class_of) : policy->classes;
+}
+
+static bool
+add_class(struct edit *edit, struct config_policy *policy, const char *name)
+{
+	bool specific = strcmp(name, CONFIG_DEFAULT_CLASS) != 0;
+	if (specific && tree_find_class_map(edit->config, name) == NULL) {
+		edit_refuse(edit, "there is no class-map %s", name);
+		return false;
+	}
+	if (policy->classes == CONFIG_CLASSES_MAX) {
+		edit_refuse(edit, "at most %d classes in a policy-map", CONFIG_CLASSES_MAX);
+		return false;
+	}
+	struct config_class *class = tree_insert(
+	    policy->class_of, &policy->classes, sizeof(*class), place_of_class(policy, name));
+	memcpy(class->name, name, strlen(name));
+	class->treatment = specific ? CONFIG_UNTREATED : CONFIG_RELAY;
+	edit_changed(edit);
+	return true;
+}
+
 void
 edit_class(struct edit *edit)
 {
@@ -99,22 +128,34 @@ edit_class(struct edit *edit)
 		remove_class(edit, policy, name);
 		return;
 	}
-	if (strcmp(name, CONFIG_DEFAULT_CLASS) != 0) {
-		edit_refuse(edit, "there is no class-map %s", name);
+	if (tree_find_class(policy, name) == NULL && !add_class(edit, policy, name))
 		return;
-	}
-	if (tree_find_class(policy, name) == NULL) {
-		if (policy->classes == CONFIG_CLASSES_MAX) {
-			edit_refuse(edit, "at most %d classes in a policy-map", CONFIG_CLASSES_MAX);
-			return;
-		}
-		struct config_class *class = tree_insert(
-		    policy->class_of, &policy->classes, sizeof(*class), policy->classes);
-		memcpy(class->name, name, strlen(name));
-		edit_changed(edit);
-	}
 	edit->place->mode = CLI_CLASS;
 	snprintf(edit->place->class_name, sizeof(edit->place->class_name), "%s", name);
+}
+
+void
+edit_class_left(struct edit *edit, const struct cli_place *before)
+{
+	if (before->mode != CLI_CLASS || before->esmtp || edit->outcome->message[0] != '\0' ||
+	    (edit->place->mode == CLI_CLASS &&
+		strcmp(edit->place->class_name, before->class_name) == 0))
+		return;
+	struct config_policy *policy = tree_find_policy(edit->config, before->map);
+	const struct config_class *left =
+	    policy != NULL ? tree_find_class(policy, before->class_name) : NULL;
+	if (left != NULL && left->treatment == CONFIG_UNTREATED)
+		edit_warn(
+		    edit, "WARNING: class %s has no inspect line yet and does nothing", left->name);
+}
+
+static void
+warn_of_class(struct edit *edit, const struct config_class *class)
+{
+	if (tree_is_default_class(class))
+		edit_warn_uninspected(edit);
+	else
+		edit_warn_exempt(edit, class->name);
 }
 
 static void
@@ -130,7 +171,7 @@ set_treatment(struct edit *edit, enum config_treatment treatment, const char *ma
 		edit_changed(edit);
 	}
 	if (treatment != CONFIG_INSPECT)
-		edit_warn_uninspected(edit);
+		warn_of_class(edit, class);
 }
 
 void

@@ -165,8 +165,7 @@ refuse_duplicate(struct edit *edit, const struct config_static *old)
 static void
 warn_of_rule(struct edit *edit, const struct config_static *rule)
 {
-	const struct config_class *class = tree_class_for(edit->config, rule);
-	if (class == NULL || class->treatment != CONFIG_INSPECT)
+	if (tree_handling_for(edit->config, rule).treatment != CONFIG_INSPECT)
 		edit_warn(edit,
 		    "WARNING: no service-policy inspects this static: mail is relayed without "
 		    "inspection");

@@ -1,5 +1,7 @@
 #include "daemon/policy/grammar.h"
 
+#include "daemon/policy/edit_access_list.h"
+#include "daemon/policy/edit_class_map.h"
 #include "daemon/policy/edit_esmtp.h"
 #include "daemon/policy/edit_match.h"
 #include "daemon/policy/edit_mode.h"

@@ -30,6 +30,7 @@ enum grammar_level {
 	GRAMMAR_CLASS = 1 << 6,
 	GRAMMAR_INNER = 1 << 7, /* every configuration mode */
 	GRAMMAR_MATCH = 1 << 8,
+	GRAMMAR_CLASS_MAP = 1 << 9,
 };
 
 struct edit;

@@ -18,7 +18,7 @@
 
 #include "daemon/policy/types.h"
 
-#define PATTERN_TOKENS_MAX 24
+#define PATTERN_TOKENS_MAX 32
 
 struct pattern_token {
 	const char *text; /* a keyword; not NUL-terminated */

@@ -104,6 +104,19 @@ print_static(struct printer *printer, const struct config_static *rule)
 }
 
 static void
+print_access_line(struct printer *printer, const struct config_access_line *line)
+{
+	char text[2 * CONFIG_REMARK_MAX + ACCESS_ENTRY_TEXT];
+	if (line->remark[0] != '\0') {
+		lexer_quote_rest(text, sizeof(text), line->remark);
+		top(printer, "access-list %s remark %s", line->list, text);
+		return;
+	}
+	access_entry_text(&line->entry, text, sizeof(text));
+	top(printer, "access-list %s extended %s", line->list, text);
+}
+
+static void
 print_description(struct printer *printer, const char *description)
 {
 	char text[2 * CONFIG_DESCRIPTION_MAX + 8];
@@ -111,6 +124,26 @@ print_description(struct printer *printer, const char *description)
 		return;
 	lexer_quote_rest(text, sizeof(text), description);
 	sub(printer, " ", "description %s", text);
+}
+
+static void
+print_class_map(struct printer *printer, const struct config_class_map *map)
+{
+	begin_block(printer);
+	top(printer, "class-map %s", map->name);
+	print_description(printer, map->description);
+	if (map->match == CONFIG_MATCH_ANY)
+		sub(printer, " ", "match any");
+	else if (map->match == CONFIG_MATCH_ACCESS_LIST)
+		sub(printer, " ", "match access-list %s", map->list);
+}
+
+static void
+print_builtin_class_map(struct printer *printer)
+{
+	begin_block(printer);
+	top(printer, "class-map %s", CONFIG_DEFAULT_CLASS);
+	sub(printer, " ", "match default-inspection-traffic");
 }
 
 struct parameter_lines {
@@ -192,6 +225,8 @@ print_class(struct printer *printer, const struct config_class *class)
 	case CONFIG_INSPECT:
 		sub(printer, "  ", "inspect esmtp%s%s", map[0] != '\0' ? " " : "", map);
 		break;
+	case CONFIG_UNTREATED:
+		break;
 	}
 }
 
@@ -201,11 +236,13 @@ print_policy(struct printer *printer, const struct config_policy *policy)
 	begin_block(printer);
 	top(printer, "policy-map %s", policy->name);
 	print_description(printer, policy->description);
+	bool factory = strcmp(policy->name, CONFIG_DEFAULT_POLICY) == 0;
+	/* First, so that its place is free for the others when the lines are entered. */
+	if (factory &&
+	    tree_find_class((struct config_policy *)policy, CONFIG_DEFAULT_CLASS) == NULL)
+		sub(printer, " ", "no class %s", CONFIG_DEFAULT_CLASS);
 	for (unsigned i = 0; i < policy->classes; i++)
 		print_class(printer, &policy->class_of[i]);
-	bool factory = strcmp(policy->name, CONFIG_DEFAULT_POLICY) == 0;
-	if (factory && policy->classes == 0)
-		sub(printer, " ", "no class %s", CONFIG_DEFAULT_CLASS);
 }
 
 static void
@@ -237,8 +274,15 @@ config_print(
 	struct printer printer = {.writer = writer, .section = section, .all = all};
 	top(&printer, "hostname %s", config->hostname);
 	begin_block(&printer);
+	for (unsigned i = 0; i < config->access_lines; i++)
+		print_access_line(&printer, &config->access_line[i]);
+	begin_block(&printer);
 	for (unsigned i = 0; i < config->statics; i++)
 		print_static(&printer, &config->static_of[i]);
+	for (unsigned i = 0; i < config->class_maps; i++)
+		print_class_map(&printer, &config->class_map[i]);
+	if (all)
+		print_builtin_class_map(&printer);
 	for (unsigned i = 0; all && builtin_map_at(i) != NULL; i++)
 		print_builtin(&printer, config, builtin_map_at(i));
 	for (unsigned i = 0; i < config->maps; i++)

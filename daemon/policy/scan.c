@@ -18,6 +18,7 @@ static const struct tier policy_tier = {GRAMMAR_POLICY, CLI_POLICY_MAP};
 static const struct tier esmtp_tier = {GRAMMAR_ESMTP, CLI_POLICY_MAP};
 static const struct tier parameters_tier = {GRAMMAR_PARAMETERS, CLI_PARAMETERS};
 static const struct tier match_tier = {GRAMMAR_MATCH, CLI_CLASS};
+static const struct tier class_map_tier = {GRAMMAR_CLASS_MAP, CLI_CLASS_MAP};
 static const struct tier class_tier = {GRAMMAR_CLASS, CLI_CLASS};
 
 bool
@@ -51,6 +52,8 @@ list_tiers(const struct cli_place *place, struct tier tiers[TIERS_MAX])
 		tiers[count++] = place->esmtp ? esmtp_tier : policy_tier;
 		break;
 	case CLI_CLASS_MAP:
+		tiers[count++] = class_map_tier;
+		break;
 	case CLI_CONFIG:
 		break;
 	}

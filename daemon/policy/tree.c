@@ -32,6 +32,19 @@ tree_find_class(struct config_policy *policy, const char *name)
 	return find(policy->class_of, policy->classes, sizeof(policy->class_of[0]), name);
 }
 
+struct config_class_map *
+tree_find_class_map(struct config *config, const char *name)
+{
+	return find(config->class_map, config->class_maps, sizeof(config->class_map[0]), name);
+}
+
+struct config_access_line *
+tree_find_access_list(struct config *config, const char *name)
+{
+	return find(
+	    config->access_line, config->access_lines, sizeof(config->access_line[0]), name);
+}
+
 struct config_service *
 tree_find_service(struct config *config, const char *interface)
 {
@@ -70,14 +83,38 @@ service_for(struct config *config, const struct config_static *rule)
 	return service;
 }
 
-const struct config_class *
-tree_class_for(const struct config *config, const struct config_static *rule)
+const struct config_policy *
+tree_policy_for(const struct config *config, const struct config_static *rule)
 {
 	struct config *readable = (struct config *)config;
 	const struct config_service *service = service_for(readable, rule);
-	struct config_policy *policy =
-	    service != NULL ? tree_find_policy(readable, service->policy) : NULL;
-	return policy != NULL ? tree_find_class(policy, CONFIG_DEFAULT_CLASS) : NULL;
+	return service != NULL ? tree_find_policy(readable, service->policy) : NULL;
+}
+
+struct config_handling
+tree_handling_for(const struct config *config, const struct config_static *rule)
+{
+	const struct config_policy *policy = tree_policy_for(config, rule);
+	const struct config_class *class = NULL;
+	if (policy != NULL)
+		class = tree_find_class((struct config_policy *)policy, CONFIG_DEFAULT_CLASS);
+	if (class == NULL)
+		return (struct config_handling){CONFIG_RELAY, ""};
+	return (struct config_handling){class->treatment, tree_map_of(class)};
+}
+
+const char *
+tree_map_of(const struct config_class *class)
+{
+	if (class->treatment != CONFIG_INSPECT)
+		return "";
+	return class->map[0] != '\0' ? class->map : CONFIG_DEFAULT_MAP;
+}
+
+bool
+tree_is_default_class(const struct config_class *class)
+{
+	return strcmp(class->name, CONFIG_DEFAULT_CLASS) == 0;
 }
 
 void *

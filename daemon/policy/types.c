@@ -121,6 +121,40 @@ check_port(const char *text, uint32_t least, uint32_t most)
 	       (parse_number(text, &port) && port >= 1 && port <= UINT16_MAX);
 }
 
+/* An address that stands alone, and so must not be taken for a netmask. */
+static bool
+check_host(const char *text, uint32_t least, uint32_t most)
+{
+	struct shm_endpoint endpoint;
+	if (!check_address(text, least, most))
+		return false;
+	value_address(text, &endpoint);
+	return endpoint.family == 6 || (endpoint.address[0] != 0 && endpoint.address[0] < 224 &&
+					   access_netmask_bits(&endpoint) < 0);
+}
+
+static bool
+split_prefix(const char *text, char address[VALUE_ADDRESS_TEXT], uint32_t *ret_bits)
+{
+	const char *slash = strchr(text, '/');
+	if (slash == NULL || slash - text >= VALUE_ADDRESS_TEXT)
+		return false;
+	snprintf(address, VALUE_ADDRESS_TEXT, "%.*s", (int)(slash - text), text);
+	return parse_number(slash + 1, ret_bits);
+}
+
+static bool
+check_prefix(const char *text, uint32_t least, uint32_t most)
+{
+	(void)least;
+	(void)most;
+	char address[VALUE_ADDRESS_TEXT];
+	struct shm_endpoint endpoint;
+	uint32_t bits;
+	return split_prefix(text, address, &bits) && value_address(address, &endpoint) &&
+	       bits <= (endpoint.family == 6 ? 128 : 32);
+}
+
 static bool
 check_id(const char *text, uint32_t least, uint32_t most)
 {
@@ -209,8 +243,16 @@ list_policies(const struct config *config, unsigned index)
 static const char *
 list_classes(const struct config *config, unsigned index)
 {
-	(void)config;
-	return index == 0 ? CONFIG_DEFAULT_CLASS : NULL;
+	if (index < config->class_maps)
+		return config->class_map[index].name;
+	return index == config->class_maps ? CONFIG_DEFAULT_CLASS : NULL;
+}
+
+/* By their lines, so a name comes several times. */
+static const char *
+list_access_lists(const struct config *config, unsigned index)
+{
+	return index < config->access_lines ? config->access_line[index].list : NULL;
 }
 
 static const char *
@@ -289,6 +331,14 @@ uint16_t
 value_port(const char *text)
 {
 	return strcmp(text, "smtp") == 0 ? SMTP_PORT : (uint16_t)value_number(text);
+}
+
+unsigned
+value_prefix(const char *text, char address[VALUE_ADDRESS_TEXT])
+{
+	uint32_t bits = 0;
+	split_prefix(text, address, &bits);
+	return bits;
 }
 
 bool

@@ -10,6 +10,8 @@
 #include "daemon/policy/config.h"
 #include "shm/layout.h"
 
+#define VALUE_ADDRESS_TEXT 46
+
 enum value_type {
 	VALUE_KEYWORD,
 #define TYPE(name, form, check, list) VALUE_##name,
@@ -28,10 +30,10 @@ const char *value_list(enum value_type type, const struct config *config, unsign
 /* Of texts that value_check() has accepted. */
 uint32_t value_number(const char *text);
 uint16_t value_port(const char *text);
+/* The bits; address: what stands before the slash. */
+unsigned value_prefix(const char *text, char address[VALUE_ADDRESS_TEXT]);
 bool value_address(const char *text, struct shm_endpoint *ret_endpoint);
 void value_interfaces(const char *text, char real[33], char mapped[33]);
-
-#define VALUE_ADDRESS_TEXT 46
 void value_address_text(const struct shm_endpoint *endpoint, char buffer[VALUE_ADDRESS_TEXT]);
 
 #endif

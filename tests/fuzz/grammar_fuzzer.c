@@ -2,8 +2,8 @@
  * grammar_fuzzer -- lines of the command language, from anybody who may speak to the manager
  *
  * What must hold: a line that says it changed nothing has changed nothing, and the other way
- * round; the configuration compiles; and what is printed gives the same configuration when it is
- * entered again.
+ * round; the configuration compiles, or has too many class rules; and what is printed gives the
+ * same configuration when it is entered again.
  */
 #include "daemon/policy/cli.h"
 #include "daemon/policy/compile.h"
@@ -68,6 +68,14 @@ ignore(void *context, const char *text)
 	check(strlen(text) <= CLI_LINE_MAX);
 }
 
+/* How many rules the classes come to is known only when they are compiled. */
+static bool
+compiles(const struct config *config)
+{
+	return config_compile(config, compiled) ||
+	       strstr(compiled->error[0], "over all statics") != NULL;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -90,7 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config_print(first.config, NULL, false, &(struct config_writer){enter, &again});
 	config_print(first.config, NULL, true, &(struct config_writer){ignore, NULL});
 	check(config_equal(first.config, again.config));
-	check(config_compile(first.config, compiled));
+	check(compiles(first.config));
 	config_free(first.config);
 	config_free(again.config);
 	return 0;

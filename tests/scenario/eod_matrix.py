@@ -65,9 +65,9 @@ def cuts(row, octets, full):
 class Client:
     """One session; replies are collected as they come."""
 
-    def __init__(self, listen):
+    def __init__(self, listen, source=None):
         host, port = listen.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), 20)
+        self.socket = socket.create_connection((host.strip("[]"), int(port)), 20, source and (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.text = b""
 
@@ -84,6 +84,15 @@ class Client:
                 more = b""
             if not more:
                 return 0
+            self.text += more
+
+    def octets(self, count):
+        """Waits until that many have come that nobody has taken yet, or the session is over."""
+        while len(self.text) < count and (more := self.socket.recv(65536)):
+            self.text += more
+
+    def lines(self, count):
+        while self.text.count(b"\n") < count and (more := self.socket.recv(65536)):
             self.text += more
 
     def say(self, line):

@@ -136,6 +136,7 @@ class Tool:
 
 class Sink(Tool):
     def __init__(self, build, folder, listeners, ledger=True, save=None, quiet=True):
+        self.listeners = listeners
         self.ledger = os.path.join(folder, "sink.ledger") if ledger else None
         arguments = ["--quiet"] if quiet else []
         arguments += ["--ledger", self.ledger] if ledger else []

@@ -80,7 +80,7 @@ test_every_row_is_a_form(void **state)
 			fail_msg("%s", row->form);
 		assert_true((row->run == NULL) == (row->action != CLI_ACTION_NONE));
 	}
-	for (unsigned level = GRAMMAR_VIEW; level <= GRAMMAR_MATCH; level <<= 1) {
+	for (unsigned level = GRAMMAR_VIEW; level <= GRAMMAR_CLASS_MAP; level <<= 1) {
 		unsigned count = 0;
 		for (unsigned i = 0; (row = grammar_row(i)) != NULL; i++)
 			count += (row->levels & (level | GRAMMAR_INNER | GRAMMAR_VIEW)) != 0;
@@ -119,6 +119,8 @@ test_actions(void **state)
 	expect_action("show conn closed 2001:db8::1", CLI_ACTION_SHOW_CONN_CLOSED, "2001:db8::1");
 	expect_action("show service-policy", CLI_ACTION_SHOW_SERVICE_POLICY, NULL);
 	expect_action("show service-policy inspect esmtp", CLI_ACTION_SHOW_SERVICE_POLICY, NULL);
+	expect_action("show running-config access", CLI_ACTION_SHOW_RUNNING_CONFIG, "access-list");
+	expect_action("show running-config class-map", CLI_ACTION_SHOW_RUNNING_CONFIG, "class-map");
 	expect_action("show counters", CLI_ACTION_SHOW_COUNTERS, NULL);
 	expect_action("show events", CLI_ACTION_SHOW_EVENTS, NULL);
 	expect_action("show events follow", CLI_ACTION_SHOW_EVENTS_FOLLOW, NULL);
@@ -296,12 +298,25 @@ test_help(void **state)
 	assert_string_equal(list(true, "nonsense "), "");
 	assert_string_equal(list(true, "hostname mx "), "<cr>");
 	run("configure terminal");
+	assert_string_equal(list(true, ""),
+	    "exit end hostname static access-list clear class-map policy-map "
+	    "service-policy no do");
 	assert_string_equal(
-	    list(true, ""), "exit end hostname static policy-map service-policy no do");
-	assert_string_equal(list(true, "no "), "hostname static policy-map service-policy");
+	    list(true, "no "), "hostname static access-list class-map policy-map service-policy");
 	assert_string_equal(list(true, "no hostname "), "NAME <cr>");
 	assert_string_equal(list(true, "do cl"), "clear");
+	assert_string_equal(list(true, "access-list a permit ip "),
+	    "any any4 any6 host A.B.C.D | X:X::X X:X::X/<0-128>");
+	run("access-list a permit ip any any");
+	run("access-list a deny ip any any");
+	run("class-map c");
+	assert_string_equal(list(true, ""), "exit end description match no do");
+	assert_string_equal(
+	    list(true, "match "), "access-list address any default-inspection-traffic");
+	assert_string_equal(list(true, "match address "), "a NAME");
+	run("match access-list a");
 	run("policy-map global_policy");
+	assert_string_equal(list(true, "class "), "c inspection_default NAME");
 	run("class inspection_default");
 	assert_string_equal(list(true, "no inspect esmtp "),
 	    "_default_esmtp_map _compat_asa _compat_fixup_5_1 _compat_fixup_4_4 "

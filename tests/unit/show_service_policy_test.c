@@ -153,6 +153,83 @@ test_rules_that_have_moved(void **state)
 }
 
 static void
+make_classes(void)
+{
+	run("access-list a permit ip host 10.0.0.9 any");
+	run("class-map partner");
+	run("match access-list a");
+	run("class-map legacy");
+	run("match any");
+	run("policy-map type inspect esmtp strict");
+	run("parameters");
+	run("no mask-banner");
+	run("policy-map type inspect esmtp own");
+	run("parameters");
+	run("no mask-banner");
+	run("policy-map global_policy");
+	run("class inspection_default");
+	run("inspect esmtp own");
+	run("class partner");
+	run("no inspect esmtp");
+	run("class legacy");
+	run("inspect esmtp strict");
+	run("policy-map late");
+	run("class inspection_default");
+	run("no inspect esmtp raw");
+	run("service-policy late interface dmz");
+}
+
+/* In the order in which they are asked, whatever was entered first. */
+static void
+test_classes(void **state)
+{
+	(void)state;
+	make_classes();
+	run("static (inside,outside) 192.0.2.1 10.0.0.1");
+	install();
+	const struct class_rule *legacy = &compiled->listeners.class_rule[1];
+	assert_string_equal(compiled->listeners.class_of[legacy->class_index].name, "legacy");
+	count(0, legacy->policy_slot, COUNTER_RULE_PACKETS, 12);
+	assert_string_equal(show(false),
+	    "Global policy:\n"
+	    "  Service-policy: global_policy\n"
+	    "    Class-map: partner\n"
+	    "      no inspect esmtp\n"
+	    "    Class-map: legacy\n"
+	    "      Inspect: esmtp strict, packet 12, drop 0, reset-drop 0\n"
+	    "    Class-map: inspection_default\n"
+	    "      Inspect: esmtp own, packet 0, drop 0, reset-drop 0\n"
+	    "Interface dmz:\n"
+	    "  Service-policy: late\n"
+	    "    Class-map: inspection_default\n"
+	    "      no inspect esmtp raw\n");
+}
+
+/* "class", "inspect" and "raw" of a list of rules. */
+static void
+test_classes_in_json(void **state)
+{
+	json_error_t error;
+	const char *class, *inspect;
+	int raw;
+
+	(void)state;
+	make_classes();
+	json_t *value = json_loads(show(true), JSON_REJECT_DUPLICATES, &error);
+	assert_non_null(value);
+	json_t *rules =
+	    json_object_get(json_array_get(json_object_get(value, "policies"), 0), "rules");
+	assert_int_equal(json_unpack(json_array_get(rules, 0), "{s:s}", "class", &class), 0);
+	assert_string_equal(class, "partner");
+	assert_int_equal(
+	    json_unpack(json_array_get(rules, 1), "{s:s,s:b}", "inspect", &inspect, "raw", &raw),
+	    0);
+	assert_string_equal(inspect, "none");
+	assert_false(raw);
+	json_decref(value);
+}
+
+static void
 test_json(void **state)
 {
 	json_error_t error;
@@ -195,6 +272,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_the_block_of_the_asa, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rules_that_have_moved, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_classes_in_json, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_json, setup, teardown),
 	};
 
