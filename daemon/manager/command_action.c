@@ -49,6 +49,12 @@ run_write_terminal(struct command_action *action)
 }
 
 static int
+run_show_fixup(struct command_action *action)
+{
+	return show_fixup(action->manager, action->request->json, action->out);
+}
+
+static int
 run_show_startup(struct command_action *action)
 {
 	return show_startup_config(action->manager, action->request->json, action->out);
@@ -219,6 +225,7 @@ run_quit(struct command_action *action)
 
 static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_SHOW_RUNNING_CONFIG] = run_show_running,
+    [CLI_ACTION_SHOW_FIXUP] = run_show_fixup,
     [CLI_ACTION_SHOW_STARTUP_CONFIG] = run_show_startup,
     [CLI_ACTION_SHOW_VERSION] = run_show_version,
     [CLI_ACTION_SHOW_CONN] = run_show_conn,

@@ -69,6 +69,16 @@ show_running_config(
 		   : fail(out, "running configuration", "it is too long to be shown", EX_SOFTWARE);
 }
 
+int
+show_fixup(const struct manager *manager, bool json, struct text *out)
+{
+	int status = show_running_config(manager, "fixup", false, json, out);
+
+	if (status == EX_OK && out->length == 0)
+		text_add_string(out, "No fixup: service-policies decide about inspection\n");
+	return status;
+}
+
 /* Four groups of eight digits, as the ASA prints it. */
 static void
 add_checksum(struct text *out, const unsigned char digest[LINES_DIGEST_SIZE])

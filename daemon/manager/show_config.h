@@ -1,5 +1,6 @@
 /*
- * show_config -- `show running-config`, `show startup-config`, `write memory`, `write erase`
+ * show_config -- `show running-config`, `show fixup`, `show startup-config`, `write memory`,
+ * `write erase`
  *
  * Return sysexits; on failure *out holds the reason as a line that begins with "%".
  */
@@ -10,6 +11,7 @@
 
 int show_running_config(
     const struct manager *manager, const char *section, bool all, bool json, struct text *out);
+int show_fixup(const struct manager *manager, bool json, struct text *out);
 int show_startup_config(const struct manager *manager, bool json, struct text *out);
 int write_memory(const struct manager *manager, const char *by, struct text *out);
 int write_erase(const struct manager *manager, struct text *out);

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define DEFAULT_MAP "_default_esmtp_map"
-#define WORDS_MAX   4
+#define FIXUP_MAP   "_compat_fixup_5_1"
+#define WORDS_MAX   5
 
 /* What is counted for one map, over all slots that hold an image of it. */
 struct map_counts {
@@ -220,6 +221,22 @@ add_service(struct show *show, const char *name, bool global, const char *interf
 				global ? "global" : interface, "rules", show->classes));
 }
 
+/* [no] fixup protocol smtp PORTS: in the place of inspection_default. */
+static void
+add_fixup(struct show *show, const char *ports, bool on, json_t *fixups)
+{
+	show->classes = fixups != NULL ? json_array() : NULL;
+	if (fixups == NULL)
+		text_printf(show->out, "Fixup protocol smtp %s:\n", ports);
+	if (on)
+		add_inspect(show, FIXUP_MAP);
+	else
+		add_relay(show, false);
+	if (fixups != NULL)
+		json_array_append_new(
+		    fixups, json_pack("{s:s, s:o}", "ports", ports, "rules", show->classes));
+}
+
 static void
 add_services(struct show *show)
 {
@@ -234,6 +251,20 @@ add_services(struct show *show)
 	}
 }
 
+static void
+add_fixups(struct show *show, json_t *fixups)
+{
+	for (size_t i = 0; i < show->lines->count; i++) {
+		struct words words;
+
+		split(show->lines->line[i], &words);
+		if (starts(&words, "fixup", NULL) && words.count > 3)
+			add_fixup(show, words.word[3], true, fixups);
+		else if (starts(&words, "no", "fixup") && words.count > 4)
+			add_fixup(show, words.word[4], false, fixups);
+	}
+}
+
 void
 show_service_policy(const struct shm *shm, const struct config *config, bool json, struct text *out)
 {
@@ -242,8 +273,11 @@ show_service_policy(const struct shm *shm, const struct config *config, bool jso
 
 	lines_init(&lines);
 	config_lines(&lines, config, NULL, false);
+	json_t *fixups = json ? json_array() : NULL;
 	add_services(&show);
+	add_fixups(&show, fixups);
 	lines_free(&lines);
 	if (json)
-		show_json_finish(out, json_pack("{s:o}", "policies", show.policies));
+		show_json_finish(
+		    out, json_pack("{s:o, s:o}", "policies", show.policies, "fixups", fixups));
 }

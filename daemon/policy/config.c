@@ -50,6 +50,12 @@ statics_equal(const struct config_static *one, const struct config_static *other
 }
 
 static bool
+fixups_equal(const struct config_fixup *one, const struct config_fixup *other)
+{
+	return one->first == other->first && one->last == other->last && one->on == other->on;
+}
+
+static bool
 access_lines_equal(const struct config_access_line *one, const struct config_access_line *other)
 {
 	return strcmp(one->list, other->list) == 0 && strcmp(one->remark, other->remark) == 0 &&
@@ -110,9 +116,10 @@ services_equal(const struct config_service *one, const struct config_service *ot
 static bool
 counts_equal(const struct config *one, const struct config *other)
 {
-	return one->statics == other->statics && one->access_lines == other->access_lines &&
-	       one->class_maps == other->class_maps && one->maps == other->maps &&
-	       one->policies == other->policies && one->services == other->services;
+	return one->statics == other->statics && one->fixups == other->fixups &&
+	       one->access_lines == other->access_lines && one->class_maps == other->class_maps &&
+	       one->maps == other->maps && one->policies == other->policies &&
+	       one->services == other->services;
 }
 
 bool
@@ -121,6 +128,8 @@ config_equal(const struct config *one, const struct config *other)
 	bool equal = strcmp(one->hostname, other->hostname) == 0 && counts_equal(one, other);
 	for (unsigned i = 0; equal && i < one->statics; i++)
 		equal = statics_equal(&one->static_of[i], &other->static_of[i]);
+	for (unsigned i = 0; equal && i < one->fixups; i++)
+		equal = fixups_equal(&one->fixup[i], &other->fixup[i]);
 	for (unsigned i = 0; equal && i < one->access_lines; i++)
 		equal = access_lines_equal(&one->access_line[i], &other->access_line[i]);
 	for (unsigned i = 0; equal && i < one->class_maps; i++)

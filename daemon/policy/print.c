@@ -104,6 +104,15 @@ print_static(struct printer *printer, const struct config_static *rule)
 }
 
 static void
+print_fixup(struct printer *printer, const struct config_fixup *fixup)
+{
+	char last[16] = "";
+	if (fixup->last != fixup->first)
+		snprintf(last, sizeof(last), "-%u", fixup->last);
+	top(printer, "%sfixup protocol smtp %u%s", fixup->on ? "" : "no ", fixup->first, last);
+}
+
+static void
 print_access_line(struct printer *printer, const struct config_access_line *line)
 {
 	char text[2 * CONFIG_REMARK_MAX + ACCESS_ENTRY_TEXT];
@@ -273,6 +282,9 @@ config_print(
 {
 	struct printer printer = {.writer = writer, .section = section, .all = all};
 	top(&printer, "hostname %s", config->hostname);
+	begin_block(&printer);
+	for (unsigned i = 0; i < config->fixups; i++)
+		print_fixup(&printer, &config->fixup[i]);
 	begin_block(&printer);
 	for (unsigned i = 0; i < config->access_lines; i++)
 		print_access_line(&printer, &config->access_line[i]);

@@ -1,7 +1,7 @@
 /*
  * print -- the configuration as lines; config_print() of config.h and the canonical text of a map
  *
- * Order: hostname, access-list, static, class-map, policy-map type inspect esmtp, policy-map,
+ * Order: hostname, fixup, access-list, static, class-map, policy-map type inspect esmtp, policy-map,
  * service-policy: what is named stands before what names it; then `no`
  * lines for what the factory configuration has and this one has not, because the lines are entered
  * upon a factory configuration.

@@ -91,12 +91,26 @@ tree_policy_for(const struct config *config, const struct config_static *rule)
 	return service != NULL ? tree_find_policy(readable, service->policy) : NULL;
 }
 
+static const struct config_fixup *
+fixup_of(const struct config *config, uint16_t port)
+{
+	for (unsigned i = config->fixups; i > 0; i--) {
+		const struct config_fixup *fixup = &config->fixup[i - 1];
+		if (fixup->first <= port && port <= fixup->last)
+			return fixup;
+	}
+	return NULL;
+}
+
 struct config_handling
 tree_handling_for(const struct config *config, const struct config_static *rule)
 {
+	const struct config_fixup *fixup = fixup_of(config, rule->listen.port);
 	const struct config_policy *policy = tree_policy_for(config, rule);
 	const struct config_class *class = NULL;
-	if (policy != NULL)
+	if (fixup != NULL && fixup->on)
+		return (struct config_handling){CONFIG_INSPECT, CONFIG_FIXUP_MAP};
+	if (fixup == NULL && policy != NULL)
 		class = tree_find_class((struct config_policy *)policy, CONFIG_DEFAULT_CLASS);
 	if (class == NULL)
 		return (struct config_handling){CONFIG_RELAY, ""};

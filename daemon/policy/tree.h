@@ -24,6 +24,7 @@
 #define CONFIG_REMARK_MAX      100
 
 #define CONFIG_STATICS_MAX	256
+#define CONFIG_FIXUPS_MAX	16
 #define CONFIG_ACCESS_LINES_MAX 1024
 #define CONFIG_CLASS_MAPS_MAX	64
 #define CONFIG_MAPS_MAX		15
@@ -35,6 +36,7 @@
 #define CONFIG_DEFAULT_MAP	"_default_esmtp_map"
 #define CONFIG_DEFAULT_POLICY	"global_policy"
 #define CONFIG_DEFAULT_CLASS	"inspection_default"
+#define CONFIG_FIXUP_MAP	"_compat_fixup_5_1"
 
 struct config_static {
 	char real[CONFIG_INTERFACE_MAX + 1]; /* interface of the server */
@@ -45,6 +47,14 @@ struct config_static {
 	struct shm_endpoint source; /* family 0: none */
 	uint32_t connections_max;
 	uint32_t embryonic_max;
+};
+
+/* fixup protocol smtp, for the statics that listen on one of these ports.  Of several that hold a
+ * port the last one counts; none lies wholly within a later one. */
+struct config_fixup {
+	uint16_t first;
+	uint16_t last;
+	bool on; /* false: `no fixup`, relayed */
 };
 
 /* A line of an access-list; a list is there while it has a line. */
@@ -101,6 +111,8 @@ struct config {
 	char hostname[CONFIG_HOSTNAME_MAX + 1];
 	unsigned statics;
 	struct config_static static_of[CONFIG_STATICS_MAX];
+	unsigned fixups;
+	struct config_fixup fixup[CONFIG_FIXUPS_MAX];
 	unsigned access_lines;
 	struct config_access_line access_line[CONFIG_ACCESS_LINES_MAX];
 	unsigned class_maps;
@@ -135,7 +147,7 @@ struct config_static *tree_find_static(struct config *config, const struct shm_e
  * its real one, else of the global one; or NULL. */
 const struct config_policy *tree_policy_for(
     const struct config *config, const struct config_static *rule);
-/* By the inspection_default of its policy. */
+/* By a fixup of the port on which the static listens, else by the policy's inspection_default. */
 struct config_handling tree_handling_for(
     const struct config *config, const struct config_static *rule);
 /* The map that a class inspects with, by name. */

@@ -156,6 +156,26 @@ check_prefix(const char *text, uint32_t least, uint32_t most)
 }
 
 static bool
+split_ports(const char *text, char first[16], char last[16])
+{
+	size_t length = strcspn(text, "-");
+	const char *behind = text[length] == '-' ? text + length + 1 : text;
+	if (length >= 16 || strlen(behind) >= 16)
+		return false;
+	snprintf(first, 16, "%.*s", (int)length, text);
+	snprintf(last, 16, "%s", behind);
+	return true;
+}
+
+static bool
+check_ports(const char *text, uint32_t least, uint32_t most)
+{
+	char first[16], last[16];
+	return split_ports(text, first, last) && check_port(first, least, most) &&
+	       check_port(last, least, most) && value_port(first) <= value_port(last);
+}
+
+static bool
 check_id(const char *text, uint32_t least, uint32_t most)
 {
 	(void)least;
@@ -331,6 +351,15 @@ uint16_t
 value_port(const char *text)
 {
 	return strcmp(text, "smtp") == 0 ? SMTP_PORT : (uint16_t)value_number(text);
+}
+
+void
+value_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last)
+{
+	char first[16] = "", last[16] = "";
+	split_ports(text, first, last);
+	*ret_first = value_port(first);
+	*ret_last = value_port(last);
 }
 
 unsigned

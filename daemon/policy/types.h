@@ -30,6 +30,7 @@ const char *value_list(enum value_type type, const struct config *config, unsign
 /* Of texts that value_check() has accepted. */
 uint32_t value_number(const char *text);
 uint16_t value_port(const char *text);
+void value_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last);
 /* The bits; address: what stands before the slash. */
 unsigned value_prefix(const char *text, char address[VALUE_ADDRESS_TEXT]);
 bool value_address(const char *text, struct shm_endpoint *ret_endpoint);

@@ -1,5 +1,6 @@
-"""Who is exempt from inspection: by access-list, class-map and class, as people type it."""
+"""Who is exempt from inspection: by access-list, class-map and class, and by fixup, as people type it."""
 
+import os
 import socket
 import threading
 
@@ -174,4 +175,36 @@ def exempt_raw(world):
         check(client.text == b"\x00no\nline\rend", "what came back is %r" % client.text)
         shown = session_from(gateway, "127.0.0.2")
         check((shown["mode"], shown["class"]) == ("raw", "bytes"), "shown as %s" % shown)
+    gateway.check_nothing_left()
+
+
+def own_loopback():
+    """An address that no other test listens on."""
+    return "127.25.%d.%d" % (os.getpid() >> 8 & 0xff, os.getpid() & 0xff or 1)
+
+
+@scenario
+def fixup_recipe(world):
+    """no fixup protocol smtp 25, as the article types it, and what undoes it."""
+    world.sink()
+    gateway = world.gateway()
+    listen = own_loopback() + ":25"
+    gateway.configure(gateway.static(listen, world.server))
+    expect_greeting(listen, "127.0.0.1", INSPECTED)
+    said = gateway.ctl("enable", "configure terminal", "no fixup protocol smtp 25", "write memory")
+    check("relayed without inspection" in said and "[OK]" in said, "said: " + said)
+    expect_greeting(listen, "127.0.0.1", RELAYED)
+    check(gateway.stop() == 0, "the gateway did not end well")
+    gateway.start()
+    check(gateway.ctl("show fixup") == "no fixup protocol smtp 25\n", "another fixup: " + gateway.ctl("show fixup"))
+    expect_greeting(listen, "127.0.0.1", RELAYED)
+    said = gateway.configure("fixup protocol smtp 25")
+    check("harmful" in said, "no warning: " + said)
+    client, text = greeted(listen)
+    with client.socket:
+        check(text.startswith(b"220 **"), "the greeting is %r" % text)
+        check(client.reply() == 220 and ehlo(client).startswith(b"250 "), "ESMTP is offered")
+    gateway.configure("clear configure fixup")
+    check(gateway.ctl("show fixup").startswith("No fixup"), "a fixup is left")
+    expect_greeting(listen, "127.0.0.1", INSPECTED)
     gateway.check_nothing_left()

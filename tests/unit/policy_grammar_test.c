@@ -119,6 +119,7 @@ test_actions(void **state)
 	expect_action("show conn closed 2001:db8::1", CLI_ACTION_SHOW_CONN_CLOSED, "2001:db8::1");
 	expect_action("show service-policy", CLI_ACTION_SHOW_SERVICE_POLICY, NULL);
 	expect_action("show service-policy inspect esmtp", CLI_ACTION_SHOW_SERVICE_POLICY, NULL);
+	expect_action("show fixup", CLI_ACTION_SHOW_FIXUP, NULL);
 	expect_action("show running-config access", CLI_ACTION_SHOW_RUNNING_CONFIG, "access-list");
 	expect_action("show running-config class-map", CLI_ACTION_SHOW_RUNNING_CONFIG, "class-map");
 	expect_action("show counters", CLI_ACTION_SHOW_COUNTERS, NULL);
@@ -299,10 +300,10 @@ test_help(void **state)
 	assert_string_equal(list(true, "hostname mx "), "<cr>");
 	run("configure terminal");
 	assert_string_equal(list(true, ""),
-	    "exit end hostname static access-list clear class-map policy-map "
+	    "exit end hostname static fixup access-list clear class-map policy-map "
 	    "service-policy no do");
-	assert_string_equal(
-	    list(true, "no "), "hostname static access-list class-map policy-map service-policy");
+	assert_string_equal(list(true, "no "),
+	    "hostname static fixup access-list class-map policy-map service-policy");
 	assert_string_equal(list(true, "no hostname "), "NAME <cr>");
 	assert_string_equal(list(true, "do cl"), "clear");
 	assert_string_equal(list(true, "access-list a permit ip "),

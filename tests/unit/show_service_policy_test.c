@@ -205,16 +205,34 @@ test_classes(void **state)
 	    "      no inspect esmtp raw\n");
 }
 
+static void
+test_fixups(void **state)
+{
+	(void)state;
+	run("static (inside,outside) 192.0.2.1 10.0.0.1");
+	run("no service-policy global_policy global");
+	run("fixup protocol smtp 25-26");
+	run("no fixup protocol smtp 2525");
+	count(0, install(), COUNTER_RULE_BANNERS, 5);
+	assert_non_null(strstr(show(false), "        mask-banner, count 5\n"));
+	assert_non_null(strstr(show(false),
+	    "Fixup protocol smtp 25-26:\n"
+	    "      Inspect: esmtp _compat_fixup_5_1, packet 0, drop 0, reset-drop 0\n"));
+	assert_non_null(strstr(show(false), "Fixup protocol smtp 2525:\n"
+					    "      no inspect esmtp\n"));
+}
+
 /* "class", "inspect" and "raw" of a list of rules. */
 static void
 test_classes_in_json(void **state)
 {
 	json_error_t error;
-	const char *class, *inspect;
+	const char *class, *inspect, *ports;
 	int raw;
 
 	(void)state;
 	make_classes();
+	run("no fixup protocol smtp");
 	json_t *value = json_loads(show(true), JSON_REJECT_DUPLICATES, &error);
 	assert_non_null(value);
 	json_t *rules =
@@ -226,6 +244,10 @@ test_classes_in_json(void **state)
 	    0);
 	assert_string_equal(inspect, "none");
 	assert_false(raw);
+	json_t *fixup = json_array_get(json_object_get(value, "fixups"), 0);
+	assert_int_equal(json_unpack(fixup, "{s:s}", "ports", &ports), 0);
+	assert_string_equal(ports, "25");
+	assert_int_equal(json_array_size(json_object_get(fixup, "rules")), 1);
 	json_decref(value);
 }
 
@@ -273,6 +295,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_the_block_of_the_asa, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rules_that_have_moved, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_fixups, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_classes_in_json, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_json, setup, teardown),
 	};
