@@ -2,6 +2,7 @@
 
 #include "worker/inspect/answer.h"
 #include "worker/inspect/compat.h"
+#include "worker/inspect/content.h"
 #include "worker/inspect/ending.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
@@ -86,6 +87,7 @@ refuse_content(struct builder *build, enum own_reply reply, uint8_t rule)
 	bool by_rule = rule != RULE_NONE;
 	uint8_t ordinal = by_rule ? (uint8_t)(rule + 1) : 0;
 
+	content_begin(state); /* nobody asks about what is left of it */
 	if (by_rule && build->policy->rule[rule].action == INSPECT_ACTION_RESET) {
 		ending_both(build, INSPECT_ABORT, INSPECT_REASON_INSPECTION);
 		return;
