@@ -39,7 +39,7 @@ look_plainly(const uint8_t *text, size_t length, uint32_t column, uint32_t limit
 			found.line_start = i;
 			break;
 		}
-		at = text[i] == '\n';
+		at = text[i] == '\n' || text[i] == '\r';
 	}
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] != '\n' && (uint64_t)found.column + (text[i] != '\r') > limit) {

@@ -76,11 +76,31 @@ test_endless_line(void **state)
 	}
 }
 
+/* Content begins anew wherever the one before it has stopped. */
+static void
+test_nothing_stays_behind(void **state)
+{
+	static const char *const begun[] = {"Content-Type: a/b; boundary=b\r", "\r", "Cc: x\r",
+	    "Content-Type: a/b; boundary=b; name=x\r\n\r\n--b\r",
+	    "Content-Type: message/rfc822\r\n "};
+	struct inspect fresh;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(begun) / sizeof(begun[0]); i++) {
+		begin(CRITERION_MIME_FILENAME_LENGTH, 5, INSPECT_ACTION_LOG, 0);
+		memcpy(&fresh, &scene.state, sizeof(fresh));
+		assert_int_equal(take(begun[i]), strlen(begun[i]));
+		content_begin(&scene.state);
+		assert_memory_equal(&scene.state, &fresh, offsetof(struct inspect, extra.boundary));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_endless_line),
+	    cmocka_unit_test(test_nothing_stays_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

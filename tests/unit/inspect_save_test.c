@@ -76,6 +76,58 @@ test_refuses_what_cannot_be(void **state)
 #undef REFUSED
 }
 
+/* The second part, with what the core could not have put there. */
+static void
+test_refuses_extra(void **state)
+{
+	struct inspect session = fresh(INSPECT_MODE_INSPECT), after;
+	uint8_t first[INSPECT_SAVED_SIZE], second[INSPECT_EXTRA_SIZE];
+
+	(void)state;
+#define LOADS(change, good)                                                                        \
+	do {                                                                                       \
+		session = fresh(INSPECT_MODE_INSPECT);                                             \
+		memset(&session.extra, 0, sizeof(session.extra));                                  \
+		session.content_flags = CONTENT_FIELD;                                             \
+		session.extra.field_length = 9;                                                    \
+		session.extra.boundaries = 2;                                                      \
+		session.extra.boundary[1].length = 5;                                              \
+		change;                                                                            \
+		size_t length = inspect_save(&session, first, sizeof(first));                      \
+		size_t more = inspect_save_extra(&session, second, sizeof(second));                \
+		assert_int_equal(inspect_load(&after, first, length, second, more), good);         \
+	} while (0)
+	LOADS(, true);
+	LOADS(session.content_flags = CONTENT_DASHES, true);
+	LOADS(session.content_flags = 0; session.extra.field_length = 0, true);
+	LOADS(session.content_flags = 0, false);
+	LOADS(session.extra.field_length = 0, false);
+	LOADS(session.content_flags |= CONTENT_DASHES, false);
+	LOADS(session.content_flags = CONTENT_FLAGS_ALL + 1, false);
+	LOADS(session.content_part = CONTENT_PARTS, false);
+	LOADS(session.extra.field_length = 1003, true);
+	LOADS(session.content_flags = CONTENT_DASHES; session.extra.field_length = 1003, false);
+	LOADS(session.extra.field_shrunk = 1; session.extra.field_lost = 7, true);
+	LOADS(session.extra.field_lost = 7, false);
+	LOADS(session.extra.field_shrunk = 2, false);
+	LOADS(session.content_flags = CONTENT_DASHES; session.extra.field_shrunk = 1, false);
+	LOADS(session.extra.boundary[0].length = 6, false);
+	LOADS(session.extra.boundary[1].length = CONTENT_BOUNDARY_MAX + 1, false);
+	LOADS(session.extra.boundary[0].digest = 2, false);
+	LOADS(session.extra.boundary[0].spare = 1, false);
+	LOADS(session.extra.boundaries = CONTENT_BOUNDARIES, false);
+	LOADS(session.extra.boundaries = 0, true);
+#undef LOADS
+	session = fresh(INSPECT_MODE_INSPECT);
+	session.content_flags = CONTENT_FIELD;
+	session.extra.field_length = 9;
+	size_t length = inspect_save(&session, first, sizeof(first));
+	size_t more = inspect_save_extra(&session, second, sizeof(second));
+	for (size_t cut = 0; cut < more; cut++)
+		assert_false(inspect_load(&after, first, length, second, cut));
+	assert_int_equal(inspect_save_extra(&session, second, more - 1), 0);
+}
+
 static void
 test_last_words(void **state)
 {
@@ -137,6 +189,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_refuses_what_cannot_be),
+	    cmocka_unit_test(test_refuses_extra),
 	    cmocka_unit_test(test_last_words),
 	    cmocka_unit_test(test_phases),
 	    cmocka_unit_test(test_policy),

@@ -50,7 +50,7 @@ plain_line_start(const uint8_t *text, size_t length, bool line, uint8_t byte)
 	for (size_t i = 0; i < length; i++) {
 		if (line && text[i] == byte)
 			return i;
-		line = text[i] == '\n';
+		line = text[i] == '\n' || text[i] == '\r';
 	}
 	return length;
 }

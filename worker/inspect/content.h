@@ -9,7 +9,12 @@
  * A header block ends at its first empty line; what stands before that is header, lawful or not.
  * Lines of the message's own header are header lines, all others body lines.  `match not` on a
  * length of lines is judged once, at the end of the header or of the content, by its longest
- * line.
+ * line.  The name of a part is judged once, at the end of its header, by the longest that any of its
+ * fields may give.
+ *
+ * Readers differ in where parts begin.  A boundary before the empty line does not end a header, but
+ * begins a part's; a CR alone, which a chunk may hold, ends a line for some readers and not for others:
+ * names are found for both.
  */
 #ifndef INSPECT_CONTENT_H
 #define INSPECT_CONTENT_H

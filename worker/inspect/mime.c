@@ -1,10 +1,16 @@
 #include "worker/inspect/mime.h"
 
 #include "worker/inspect/command_table.h"
-#include "worker/inspect/mime_name.h"
-#include "worker/inspect/rule.h"
+#include "worker/inspect/mime_field.h"
+#include "worker/inspect/mime_value.h"
 
 #include <string.h>
+
+struct reader {
+	struct inspect *state;
+	enum mime_field which;
+	bool message, digest; /* of a Content-Type */
+};
 
 static bool
 is_space(uint8_t c)
@@ -12,157 +18,123 @@ is_space(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The value of a field of that name, behind the colon and white space; NULL: it is another. White
- * space before the colon is obsolete and understood (RFC 5322 4.5). */
-static const uint8_t *
-value_of(const struct content_extra *extra, const char *name, size_t *ret_length)
+/* ---- types ---- */
+
+/* The place behind that word and white space; `length`: it does not stand there. */
+static size_t
+skip_word(const uint8_t *value, size_t length, size_t at, const char *word)
 {
-	size_t length = strlen(name), at = length;
+	size_t word_length = strlen(word);
 
-	if (extra->field_length <= length || !ascii_equal(extra->field, name, length))
-		return NULL;
-	while (at < extra->field_length && is_space(extra->field[at]))
+	if (length - at < word_length || !ascii_equal(value + at, word, word_length))
+		return length;
+	at += word_length;
+	while (at < length && is_space(value[at]))
 		at++;
-	if (at == extra->field_length || extra->field[at] != ':')
-		return NULL;
-	at++;
-	while (at < extra->field_length && is_space(extra->field[at]))
-		at++;
-	*ret_length = (size_t)extra->field_length - at;
-	return extra->field + at;
+	return at;
 }
-
-static bool
-begins(const uint8_t *value, size_t length, const char *word)
-{
-	return length >= strlen(word) && ascii_equal(value, word, strlen(word));
-}
-
-/* ---- structure ---- */
-
-struct boundary_taker {
-	struct inspect *state;
-	unsigned before; /* boundaries that were open when the field began */
-};
 
 static void
-take_boundary(void *context, const uint8_t *text, size_t length)
+read_type(void *context, const uint8_t *value, size_t length)
 {
-	const struct boundary_taker *taker = context;
-	struct content_extra *extra = &taker->state->extra;
+	struct reader *reader = context;
+	size_t at = 0;
 
-	while (length && is_space(text[length - 1])) /* RFC 2046 5.1.1: never its last octet */
-		length--;
-	if (length == 0 || length > CONTENT_BOUNDARY_MAX)
-		return;
-	for (unsigned i = taker->before; i < extra->boundaries; i++)
-		if (extra->boundary[i].length == length &&
-		    memcmp(extra->boundary[i].text, text, length) == 0)
-			return;
-	if (extra->boundaries == CONTENT_BOUNDARIES)
-		return;
-	struct content_boundary *boundary = &extra->boundary[extra->boundaries++];
-	memset(boundary, 0, sizeof(*boundary));
-	boundary->length = (uint8_t)length;
-	memcpy(boundary->text, text, length);
+	while (at < length && (is_space(value[at]) || value[at] == '"'))
+		at++;
+	size_t message = skip_word(value, length, at, "message");
+	size_t multipart = skip_word(value, length, at, "multipart");
+	reader->message |= message < length && value[message] == '/';
+	multipart = skip_word(value, length, multipart, "/");
+	if (length - multipart >= 6 && ascii_equal(value + multipart, "digest", 6))
+		reader->digest = true;
 }
 
-/* A second Content-Type beside the first adds its boundary: readers differ in which they take. */
-static void
-learn_structure(struct inspect *state, const uint8_t *value, size_t length)
-{
-	struct boundary_taker taker = {state, state->extra.boundaries};
+/* ---- parameters ---- */
 
-	if (begins(value, length, "multipart/"))
-		mime_parameter_each(value, length, "boundary", take_boundary, &taker);
-	else if (begins(value, length, "message/rfc822") || begins(value, length, "message/global"))
+static void
+take_name(struct inspect *state, uint64_t characters)
+{
+	if (characters > UINT32_MAX)
+		characters = UINT32_MAX;
+	if (characters > state->name_length)
+		state->name_length = (uint32_t)characters;
+}
+
+/* Without quotes it may end with its first word: what follows is of no weight then
+ * (mime_boundary.h). */
+static void
+take_boundary(struct reader *reader, const struct mime_text *text)
+{
+	struct content_extra *extra = &reader->state->extra;
+	size_t length = text->length, word = 0;
+
+	if (!text->bare) {
+		mime_boundary_add(extra, text->octets, length, reader->digest);
+		return;
+	}
+	while (word < length && !is_space(text->octets[word]) && text->octets[word] != ',' &&
+	       text->octets[word] != ';' && text->octets[word] != '(')
+		word++;
+	mime_boundary_add(extra, text->octets, word, reader->digest);
+	if (word && text->octets[0] == '"')
+		mime_boundary_add(extra, text->octets + 1, word - 1, reader->digest);
+}
+
+static void
+take_text(void *context, const struct mime_text *text)
+{
+	struct reader *reader = context;
+
+	if (text->name == MIME_PARAMETER_BOUNDARY && reader->which == MIME_FIELD_TYPE)
+		take_boundary(reader, text);
+	else if (text->name != MIME_PARAMETER_BOUNDARY && text->shown)
+		take_name(reader->state, text->characters);
+}
+
+/* ---- fields ---- */
+
+static void
+read_field(struct inspect *state, const uint8_t *text, size_t length)
+{
+	struct reader reader = {.state = state};
+	const uint8_t *value;
+
+	reader.which = mime_field_which(text, length, &value, &length);
+	if (reader.which == MIME_FIELD_OTHER)
+		return;
+	/* The type itself may be what was left out. */
+	reader.message = reader.digest = state->extra.field_shrunk != 0;
+	if (reader.which == MIME_FIELD_TYPE)
+		mime_value_readings(value, length, read_type, &reader);
+	mime_value_each(value, length, take_text, &reader);
+	if (reader.which == MIME_FIELD_TYPE && reader.message)
 		state->content_flags |= CONTENT_MESSAGE;
 }
 
-static bool
-matches(const struct content_boundary *boundary, const uint8_t *line, size_t length, bool *closes)
+/* A CR alone may stand in a chunk, and some readers end a line there. */
+static void
+read_lines(struct inspect *state, const uint8_t *text, size_t length)
 {
-	size_t at = 2u + boundary->length;
+	const uint8_t *end = text + length, *cr = text;
 
-	if (length < at || line[0] != '-' || line[1] != '-' ||
-	    memcmp(line + 2, boundary->text, boundary->length) != 0)
-		return false;
-	*closes = length >= at + 2 && line[at] == '-' && line[at + 1] == '-';
-	if (*closes)
-		return true;
-	while (at < length && is_space(line[at]))
-		at++;
-	return at == length;
+	while (length && (cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL) {
+		if (++cr == end)
+			return;
+		const uint8_t *next = memchr(cr, '\r', (size_t)(end - cr));
+		read_field(state, cr, (size_t)((next ? next : end) - cr));
+	}
 }
 
-bool
-mime_take_line(struct inspect *state, bool *ret_closed)
+void
+mime_take_field(struct inspect *state)
 {
 	struct content_extra *extra = &state->extra;
 
-	for (unsigned level = extra->boundaries; level-- > 0;) {
-		if (!matches(
-			&extra->boundary[level], extra->field, extra->field_length, ret_closed))
-			continue;
-		/* Whatever was open within it is over. */
-		extra->boundaries = (uint8_t)(*ret_closed ? level : level + 1);
-		return true;
-	}
-	return false;
-}
-
-/* ---- names ---- */
-
-static void
-take_name(void *context, const uint8_t *name, size_t length)
-{
-	size_t *longest = context;
-
-	(void)name;
-	if (length > *longest)
-		*longest = length;
-}
-
-static uint64_t
-count_hits(const struct inspect_output *out)
-{
-	uint64_t times = 0;
-
-	for (unsigned i = 0; i < out->hit_count; i++)
-		times += out->hits[i].times;
-	return times;
-}
-
-/* A rule about names holds once in a part, though two fields give its name. */
-static bool
-judge_names(struct builder *build, const uint8_t *value, size_t length)
-{
-	struct inspect *state = build->state;
-	uint64_t hits = count_hits(build->out);
-	size_t longest = 0;
-
-	if (!rule_exists(build->policy, CRITERION_MIME_FILENAME_LENGTH) ||
-	    (state->content_flags & CONTENT_NAMED))
-		return true;
-	mime_name_each(value, length, take_name, &longest);
-	if (longest == 0)
-		return true;
-	build->refusal = rule_judge_number(build, CRITERION_MIME_FILENAME_LENGTH, longest);
-	if (count_hits(build->out) != hits)
-		state->content_flags |= CONTENT_NAMED;
-	return build->refusal == RULE_NONE;
-}
-
-bool
-mime_take_field(struct builder *build)
-{
-	struct inspect *state = build->state;
-	size_t length;
-	const uint8_t *value = value_of(&state->extra, "Content-Type", &length);
-
-	if (value)
-		learn_structure(state, value, length);
-	else
-		value = value_of(&state->extra, "Content-Disposition", &length);
-	return !value || judge_names(build, value, length);
+	read_field(state, extra->field, extra->field_length);
+	read_lines(state, extra->field, extra->field_length);
+	if (extra->field_lost == 0)
+		return;
+	take_name(state, (uint64_t)extra->field_length + extra->field_lost - 1);
+	mime_boundary_add_any(extra);
 }

@@ -1,19 +1,16 @@
 /*
- * mime -- what MIME fields and boundary lines mean for the structure of a message (RFC 2045, 2046)
+ * mime -- what MIME fields mean for the structure of a message and the names in it (RFC 2045, 2046)
  *
- * Works on what content.c has collected in extra.field.  Up to CONTENT_BOUNDARIES nested multiparts
- * are followed; deeper ones are body.
+ * Works on what content.c has collected in extra.field.  Where readers differ, what any of them may
+ * find counts: every boundary that a Content-Type names, whatever type it names beside it; parts of
+ * a multipart/digest and all message/ types as messages, behind whose header another follows.
  */
 #ifndef INSPECT_MIME_H
 #define INSPECT_MIME_H
 
-#include "worker/inspect/output.h"
+#include "worker/inspect/mime_boundary.h"
 
-/* A header field is complete: learns of multiparts and messages in it, and asks the rules about its
- * file names.  False: build->refusal refuses it. */
-bool mime_take_field(struct builder *build);
-/* A line that began with '-' is complete.  True: it was a boundary of a multipart that is open, and
- * *ret_closed says whether it has ended it; otherwise a part's header follows. */
-bool mime_take_line(struct inspect *state, bool *ret_closed);
+/* A header field is complete: learns of multiparts and messages in it, and of file names. */
+void mime_take_field(struct inspect *state);
 
 #endif

@@ -94,6 +94,7 @@ struct encoded_word {
 	const uint8_t *text;
 	size_t text_length;
 	uint8_t encoding;
+	enum mime_charset charset;
 };
 
 static const uint8_t *
@@ -114,6 +115,7 @@ read_word(const uint8_t *text, size_t length)
 	const uint8_t *set = find(text + 2, end, '?');
 	if (!set || end - set < 3 || set[2] != '?')
 		return word;
+	word.charset = mime_charset_find(text + 2, (size_t)(set - text) - 2);
 	word.encoding = set[1] | 0x20;
 	if (word.encoding != 'b' && word.encoding != 'q')
 		return word;
@@ -129,20 +131,60 @@ read_word(const uint8_t *text, size_t length)
 	return word;
 }
 
+/* Digits and nothing else, made up to whole groups of four. */
+static bool
+is_base64(const uint8_t *text, size_t length)
+{
+	size_t digits = length;
+
+	while (digits && length - digits < 2 && text[digits - 1] == '=')
+		digits--;
+	for (size_t i = 0; i < digits; i++)
+		if (base64_value(text[i]) == 64 || text[i] == '-' || text[i] == '_')
+			return false;
+	return length > 0 && length % 4 == 0;
+}
+
+static bool
+is_quoted(const uint8_t *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= ' ' || text[i] > '~' || text[i] == '?' ||
+		    (text[i] == '=' && !is_escape(text + i, length - i, '=')))
+			return false;
+	return length > 0;
+}
+
+/* As RFC 2047 2 has it, but for its length, and in a character set that readers know. */
+static bool
+is_sure(const struct encoded_word *word)
+{
+	return word->charset != MIME_CHARSET_UNKNOWN &&
+	       (word->encoding == 'b' ? is_base64(word->text, word->text_length)
+				      : is_quoted(word->text, word->text_length));
+}
+
 static bool
 is_space(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-size_t
-mime_decode_words(uint8_t *to, const uint8_t *text, size_t length, bool *ret_any)
+static size_t
+decode_word(uint8_t *to, const struct encoded_word *word)
 {
-	size_t out = 0, spaces = 0;
+	return word->encoding == 'b' ? decode_b(to, word->text, word->text_length)
+				     : decode_q(to, word->text, word->text_length);
+}
+
+struct mime_words
+mime_decode_words(uint8_t *to, const uint8_t *text, size_t length)
+{
+	struct mime_words words = {.sure = true, .charset = MIME_CHARSET_UTF8};
+	size_t spaces = 0;
 	bool behind = false; /* nothing but white space since an encoded word */
 	bool more = true;
 
-	*ret_any = false;
 	for (size_t i = 0; i < length;) {
 		struct encoded_word word = {0};
 		if (more)
@@ -151,16 +193,18 @@ mime_decode_words(uint8_t *to, const uint8_t *text, size_t length, bool *ret_any
 		if (word.length == 0) {
 			spaces = behind && is_space(text[i]) ? spaces + 1 : 0;
 			behind = behind && is_space(text[i]);
-			to[out++] = text[i++];
+			to[words.length++] = text[i++];
 			continue;
 		}
 		if (behind)
-			out -= spaces;
-		out += word.encoding == 'b' ? decode_b(to + out, word.text, word.text_length)
-					    : decode_q(to + out, word.text, word.text_length);
+			words.length -= spaces;
+		words.length += decode_word(to + words.length, &word);
+		words.sure &= is_sure(&word);
+		if (word.charset != MIME_CHARSET_UTF8)
+			words.charset = MIME_CHARSET_OCTETS;
 		i += word.length;
-		*ret_any = behind = true;
+		words.any = behind = true;
 		spaces = 0;
 	}
-	return out;
+	return words;
 }

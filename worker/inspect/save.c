@@ -4,6 +4,7 @@
 #include "worker/inspect/extension_table.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
+#include "worker/inspect/mime_boundary.h"
 #include "worker/inspect/phase.h"
 
 #include <string.h>
@@ -155,29 +156,21 @@ load_extra(struct content_extra *extra, const uint8_t *buffer, size_t length)
 	return extra->boundaries != 0 || extra->field_length != 0;
 }
 
-static bool
-extra_check(const struct content_extra *extra)
-{
-	for (unsigned i = 0; i < sizeof(extra->spare); i++)
-		if (extra->spare[i])
-			return false;
-	for (unsigned i = 0; i < extra->boundaries; i++)
-		if (extra->boundary[i].length == 0 ||
-		    extra->boundary[i].length > CONTENT_BOUNDARY_MAX || extra->boundary[i].spare)
-			return false;
-	return true;
-}
-
 /* What is collected is there, and nothing else is. */
 static bool
 content_check(const struct inspect *state)
 {
+	const struct content_extra *extra = &state->extra;
 	uint32_t collects = state->content_flags & (CONTENT_FIELD | CONTENT_DASHES);
+	bool dashes = collects == CONTENT_DASHES;
 
 	return (state->content_flags & ~(uint32_t)CONTENT_FLAGS_ALL) == 0 &&
 	       state->content_part < CONTENT_PARTS &&
 	       collects != (CONTENT_FIELD | CONTENT_DASHES) &&
-	       (collects != 0) == (state->extra.field_length != 0) && extra_check(&state->extra);
+	       (collects != 0) == (extra->field_length != 0) &&
+	       (!dashes || extra->field_length <= MIME_BOUNDARY_LINE) &&
+	       extra->field_shrunk <= (collects == CONTENT_FIELD) &&
+	       (extra->field_shrunk || extra->field_lost == 0) && mime_boundary_check(extra);
 }
 
 static bool

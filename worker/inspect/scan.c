@@ -183,7 +183,9 @@ scan_line_start(
 	size_t i = CHOOSE(how, line_start, text, length, &progress, byte);
 	bool line = progress.at_line;
 
-	while (i < length && !(line && text[i] == byte))
-		line = text[i++] == '\n';
+	while (i < length && !(line && text[i] == byte)) {
+		line = text[i] == '\n' || text[i] == '\r';
+		i++;
+	}
 	return i;
 }

@@ -23,8 +23,8 @@ size_t scan_clean(enum inspect_scan how, const uint8_t *text, size_t length, boo
 size_t scan_long_line(
     enum inspect_scan how, const uint8_t *text, size_t length, uint32_t *column, uint32_t limit);
 
-/* The offset of the first `byte` that stands where a line begins (behind LF; with at_line at the
- * start of the text), or `length`. */
+/* The offset of the first `byte` that stands where a line begins for some reader (behind LF or CR; with
+ * at_line at the start of the text), or `length`. */
 size_t scan_line_start(
     enum inspect_scan how, const uint8_t *text, size_t length, bool at_line, uint8_t byte);
 

@@ -10,13 +10,13 @@
 #include "worker/inspect/inspect.h"
 
 #define STATE_MAGIC    0x54534753u /* "SGST" */
-#define STATE_VERSION  2u
+#define STATE_VERSION  3u
 #define LEDGER_ENTRIES 48u
 #define SENDER_MAX     128u
 
-#define CONTENT_BOUNDARIES   8u	   /* nested multiparts that are followed */
-#define CONTENT_BOUNDARY_MAX 70u   /* RFC 2046 5.1.1 */
-#define CONTENT_FIELD_MAX    8192u /* of a header field that is read as a whole */
+#define CONTENT_BOUNDARIES   64u   /* of multiparts that are told apart in one message */
+#define CONTENT_BOUNDARY_MAX 998u  /* octets that count; RFC 2046 5.1.1 allows 70 */
+#define CONTENT_FIELD_MAX    7168u /* of a header field that is read as a whole */
 
 enum inspect_phase {
 	PHASE_GREETING,	   /* the server has not greeted */
@@ -112,14 +112,14 @@ enum content_flag {
 	CONTENT_DASHES = 1 << 1,   /* extra.field takes a line that may be a boundary */
 	CONTENT_CR_FIRST = 1 << 2, /* the line under way began with CR */
 	CONTENT_CR_LAST = 1 << 3,  /* the last octet was CR */
-	CONTENT_NAMED = 1 << 4,	   /* a rule on names has held in this part */
-	CONTENT_MESSAGE = 1 << 5,  /* the part is a message itself: a header follows its header */
-	CONTENT_FLAGS_ALL = (1 << 6) - 1,
+	CONTENT_MESSAGE = 1 << 4,  /* the part is a message itself: a header follows its header */
+	CONTENT_FLAGS_ALL = (1 << 5) - 1,
 };
 
 struct content_boundary {
-	uint8_t length;
-	uint8_t text[CONTENT_BOUNDARY_MAX];
+	uint32_t hash;
+	uint16_t length;
+	uint8_t digest; /* parts of this multipart are messages (RFC 2046 5.1.5) */
 	uint8_t spare;
 };
 
@@ -127,8 +127,9 @@ struct content_boundary {
 struct content_extra {
 	uint16_t field_length; /* octets held of the field under way, unfolded */
 	uint8_t boundaries;
-	uint8_t spare[5];
-	struct content_boundary boundary[CONTENT_BOUNDARIES];
+	uint8_t field_shrunk; /* something of it was left out */
+	uint32_t field_lost;  /* octets of it that had no room and may be anything, and one */
+	struct content_boundary boundary[CONTENT_BOUNDARIES]; /* by length */
 	uint8_t field[CONTENT_FIELD_MAX];
 };
 
@@ -160,6 +161,7 @@ struct inspect {
 	uint32_t line_judged;	/* length of the line under way at which a rule was asked last */
 	uint32_t longest;	/* of the lines of this part of the content, for `match not` */
 	uint32_t content_flags; /* enum content_flag */
+	uint32_t name_length;	/* of the longest file name that this part may have */
 	uint8_t hold;		/* enum state_hold */
 	uint8_t hold_kind;	/* kind of the last edit that is held */
 	uint8_t hold_words;
