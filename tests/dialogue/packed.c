@@ -1,8 +1,14 @@
 #include "tests/dialogue/packed.h"
 
-#include <stdbool.h>
+#include "worker/inspect/criterion_table.h"
 
-#define LONG 63u
+#include <stdbool.h>
+#include <string.h>
+
+#define LONG  63u
+#define RULED 3u /* the mode: inspect, with rules */
+
+static const uint32_t holds[4] = {INSPECT_HOLD_MAX, 0, 20, 300};
 
 /* The acts without bytes, in the order of their number N. */
 static const struct {
@@ -28,6 +34,47 @@ read_settings(struct dialogue *dialogue, const uint8_t *head)
 	policy->flags |= head[0] & 0x40 ? (uint32_t)INSPECT_ALLOW_TLS : 0;
 	policy->flags |= head[0] & 0x80 ? (uint32_t)INSPECT_MONITOR_ONLY : 0;
 	policy->errors_max = head[1];
+}
+
+static bool
+is_number(unsigned criterion)
+{
+	return criterion_table_row(criterion)->operand == CRITERION_NUMBER;
+}
+
+static struct inspect_rule
+read_rule(const uint8_t *bytes)
+{
+	unsigned action = bytes[1] & 7;
+	uint32_t limit = (uint32_t)bytes[2] | (uint32_t)bytes[3] << 8;
+	struct inspect_rule rule = {
+	    .criterion = (uint8_t)(bytes[0] % CRITERION_COUNT), .flags = bytes[1] >> 3 & 3};
+
+	if (action < INSPECT_ACTIONS &&
+	    inspect_criterion_takes(rule.criterion, (enum inspect_action)action))
+		rule.action = (uint8_t)action;
+	if (is_number(rule.criterion))
+		rule.limit = limit;
+	else
+		rule.set = (limit & 0x7fff) | (limit & 0x8000 ? INSPECT_EXTENSION_OTHERS : 0);
+	return rule;
+}
+
+/* The rules from bytes[at]; returns where they end. */
+static size_t
+read_rules(struct inspect_policy *policy, const uint8_t *bytes, size_t length, size_t at)
+{
+	if (length - at < 2)
+		return length;
+	unsigned count = bytes[at] & 63;
+	policy->header_hold = holds[bytes[at] >> 6];
+	policy->message_size_max = bytes[at + 1] * 100u;
+	policy->rules = 0;
+	memset(policy->rule, 0, sizeof(policy->rule));
+	for (at += 2; count && length - at >= 4; count--, at += 4)
+		if (policy->rules < INSPECT_RULES_MAX)
+			policy->rule[policy->rules++] = read_rule(bytes + at);
+	return at;
 }
 
 /* One act from bytes[*at]; false when there is none. */
@@ -68,6 +115,9 @@ packed_read(struct dialogue *dialogue, const uint8_t *bytes, size_t length)
 	if (length < 3)
 		return 0;
 	read_settings(dialogue, bytes);
+	if ((bytes[0] & 3) == RULED)
+		at = read_rules(&dialogue->policy, bytes, length, at);
+	inspect_policy_finish(&dialogue->policy);
 	while (read_act(dialogue, bytes, length, &at))
 		;
 	return bytes[2];
@@ -115,11 +165,53 @@ write_bytes(const struct dialogue_act *act, struct visible *bytes)
 	}
 }
 
+static void
+write_rule(const struct inspect_rule *rule, struct visible *bytes)
+{
+	uint32_t value = rule->limit > 0xffff ? 0xffff : rule->limit;
+
+	if (!is_number(rule->criterion))
+		value = (uint32_t)(rule->set & 0x7fff) |
+			(rule->set & INSPECT_EXTENSION_OTHERS ? 0x8000u : 0);
+	put_byte(bytes, rule->criterion);
+	put_byte(bytes, (size_t)rule->action | (size_t)rule->flags << 3);
+	put_byte(bytes, value);
+	put_byte(bytes, value >> 8);
+}
+
+static void
+write_rules(const struct inspect_policy *policy, struct visible *bytes)
+{
+	size_t size = (size_t)policy->message_size_max / 100;
+	unsigned hold = 0;
+
+	while (hold < 3 && policy->header_hold < holds[hold])
+		hold++;
+	put_byte(bytes, (size_t)policy->rules | (size_t)hold << 6);
+	put_byte(bytes, size > 255 ? 0 : size);
+	for (unsigned i = 0; i < policy->rules; i++)
+		write_rule(&policy->rule[i], bytes);
+}
+
+/* Whether the policy has other rules, or another hold, than the default. */
+static bool
+is_ruled(const struct dialogue *dialogue)
+{
+	const struct inspect_policy *policy = &dialogue->policy;
+	struct inspect_policy usual;
+
+	inspect_policy_default(&usual, "mx", 2);
+	return dialogue->mode == INSPECT_MODE_INSPECT &&
+	       (memcmp(usual.rule, policy->rule, sizeof(usual.rule)) != 0 ||
+		   policy->header_hold != usual.header_hold || policy->message_size_max);
+}
+
 void
 packed_write(const struct dialogue *dialogue, uint8_t cut, struct visible *bytes)
 {
 	const struct inspect_policy *policy = &dialogue->policy;
-	unsigned head = (unsigned)dialogue->mode | (policy->banner & 3u) << 2 |
+	bool ruled = is_ruled(dialogue);
+	unsigned head = (ruled ? RULED : (unsigned)dialogue->mode) | (policy->banner & 3u) << 2 |
 			(policy->line_endings & 1u) << 4 | (policy->nul & 1u) << 5 |
 			(policy->flags & INSPECT_ALLOW_TLS ? 0x40u : 0) |
 			(policy->flags & INSPECT_MONITOR_ONLY ? 0x80u : 0);
@@ -127,6 +219,8 @@ packed_write(const struct dialogue *dialogue, uint8_t cut, struct visible *bytes
 	put_byte(bytes, head);
 	put_byte(bytes, policy->errors_max);
 	put_byte(bytes, cut);
+	if (ruled)
+		write_rules(policy, bytes);
 	for (size_t i = 0; i < dialogue->count; i++) {
 		if (dialogue->acts[i].kind == DIALOGUE_BYTES)
 			write_bytes(&dialogue->acts[i], bytes);
