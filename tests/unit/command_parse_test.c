@@ -85,8 +85,16 @@ test_arguments(void **state)
 	assert_int_equal(parse("EHLO [IPv6:::1]").fault, OWN_NONE);
 	assert_int_equal(parse("NOOP anything at all").fault, OWN_NONE);
 	assert_int_equal(parse("VRFY").fault, OWN_ARGUMENT);
-	assert_true(parse("MAIL FROM:<a@b> smtputf8").smtputf8);
-	assert_false(parse("MAIL FROM:<a@b> SMTPUTF8X").smtputf8);
+	struct command mail = parse("MAIL FROM:<a@b> smtputf8  SIZE=12 ");
+	assert_int_equal(mail.fault, OWN_NONE);
+	assert_true(esmtp_param_given(&mail.params, ESMTP_SMTPUTF8));
+	assert_int_equal(mail.params.size, 12);
+	assert_int_equal(parse("MAIL FROM:<a@b> SMTPUTF8X").fault, OWN_PARAMETER);
+	assert_int_equal(parse("MAIL FROM:<a@b> SIZE= X").fault, OWN_ARGUMENT);
+	assert_int_equal(parse("RCPT TO:<a@b> NOTIFY=NEVER").fault, OWN_NONE);
+	assert_int_equal(parse("RCPT TO:<a@b> SIZE=1").fault, OWN_PARAMETER);
+	assert_int_equal(parse("SAML FROM:<a@b> SIZE=1").fault, OWN_NONE);
+	assert_int_equal(parse("MAIL FROM:<a@b>SIZE=1").fault, OWN_ARGUMENT);
 }
 
 static void

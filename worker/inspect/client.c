@@ -4,6 +4,7 @@
 #include "worker/inspect/bdat.h"
 #include "worker/inspect/body.h"
 #include "worker/inspect/command_line.h"
+#include "worker/inspect/ehlo.h"
 #include "worker/inspect/ending.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/phase.h"
@@ -57,12 +58,34 @@ wait_for_reply(struct builder *build, size_t length)
 	return false;
 }
 
+/* The command's parameters lengthen it by what their extensions say, if they are there (RFC 5321
+ * 4.5.3.1.4): what is longer than the server reads, it may take for two lines. */
 static size_t
-line_limit(const struct inspect *state, const uint8_t *rest, size_t length)
+params_limit(const struct builder *build, enum esmtp_command command)
 {
+	return LINE_LIMIT_DEFAULT +
+	       esmtp_param_room(command, build->state->shown, ehlo_permitted(build->policy));
+}
+
+/* Octets of the longest line, with its end. */
+static size_t
+line_limit(const struct builder *build, const uint8_t *rest, size_t length)
+{
+	const struct inspect *state = build->state;
+	const struct inspect_policy *policy = build->policy;
+
 	if (state->phase == PHASE_AUTH)
 		return LINE_LIMIT_SASL;
-	return command_table_row(command_parse_verb(rest, length))->limit;
+	const struct verb *row = command_table_row(command_parse_verb(rest, length));
+	size_t limit = row->limit;
+	if (length < LINE_LIMIT_DEFAULT || state->mode != INSPECT_MODE_INSPECT ||
+	    policy->compat != INSPECT_COMPAT_NONE || (policy->flags & INSPECT_MONITOR_ONLY) != 0)
+		return limit;
+	if (row->argument == ARGUMENT_FROM && params_limit(build, ESMTP_MAIL) < limit)
+		limit = params_limit(build, ESMTP_MAIL);
+	if (row->argument == ARGUMENT_TO && params_limit(build, ESMTP_RCPT) < limit)
+		limit = params_limit(build, ESMTP_RCPT);
+	return limit;
 }
 
 /* A chunk may take places for what the gateway itself says to the server. */
@@ -89,7 +112,7 @@ take_line(struct builder *build, const uint8_t *rest, size_t length)
 		return false;
 	if (state->phase == PHASE_AUTH || begins_auth(rest, length))
 		build->out->secret = true;
-	size_t limit = line_limit(state, rest, length);
+	size_t limit = line_limit(build, rest, length);
 	const uint8_t *lf = memchr(rest, '\n', length < limit ? length : limit);
 	if (lf) {
 		command_line_take(build, rest, (size_t)(lf - rest) + 1);

@@ -3,6 +3,7 @@
 #include "worker/inspect/answer.h"
 #include "worker/inspect/bdat.h"
 #include "worker/inspect/compat.h"
+#include "worker/inspect/ehlo.h"
 #include "worker/inspect/extension_table.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
@@ -51,7 +52,9 @@ judge_octets(const struct inspect *state, const struct command *command)
 		return OWN_NONE;
 	switch (command->verb) {
 	case VERB_MAIL:
-		return offered && command->smtputf8 ? OWN_NONE : OWN_NON_ASCII;
+		return offered && esmtp_param_given(&command->params, ESMTP_SMTPUTF8)
+			   ? OWN_NONE
+			   : OWN_NON_ASCII;
 	case VERB_RCPT:
 		return offered && (state->flags & STATE_SMTPUTF8) ? OWN_NONE : OWN_NON_ASCII;
 	case VERB_VRFY:
@@ -123,11 +126,11 @@ judge(const struct builder *build, const struct command *command)
 		return OWN_SASL_BAD;
 	if (command->verb == VERB_RCPT && state->mail == MAIL_NONE)
 		return OWN_NEED_MAIL;
-	if (command->binary && !was_shown(state, EXTENSION_BINARYMIME))
-		return OWN_BODY_TYPE;
 	if (command->verb == VERB_DATA && judge_data(state) != OWN_NONE)
 		return judge_data(state);
-	return judge_octets(state, command);
+	if (judge_octets(state, command) != OWN_NONE)
+		return judge_octets(state, command);
+	return esmtp_param_judge(&command->params, state->shown, ehlo_permitted(policy));
 }
 
 /* What the session may still do, whatever the command says. */
@@ -156,8 +159,8 @@ judge_limits(const struct builder *build, const struct command *command)
 
 	if (command->fault)
 		return OWN_NONE;
-	if (command->has_size && policy->message_size_max &&
-	    command->size > policy->message_size_max) /* RFC 1870 6.1 */
+	if (policy->message_size_max && command->params.size > policy->message_size_max)
+		/* RFC 1870 6.1 */
 		return OWN_TOO_BIG;
 	if (command->verb == VERB_RCPT && policy->recipients_max &&
 	    state->recipients_asked > policy->recipients_max) /* RFC 5321 4.5.3.1.10 */

@@ -116,73 +116,35 @@ scan_path(struct command *command, const uint8_t *text, size_t length, size_t *t
 	return false;
 }
 
-/* RFC 1870 4: 1*20DIGIT; what does not fit is not a size either. */
-static bool
-scan_size(struct command *command, const uint8_t *text, size_t length)
+/* The words behind the path; the first that is wrong says what is. */
+static enum own_reply
+scan_parameters(
+    struct command *command, enum esmtp_command kind, const uint8_t *text, size_t length)
 {
-	uint64_t size = 0;
-
-	if (length == 0 || length > 20)
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		unsigned digit = (unsigned)text[i] - '0';
-		if (digit > 9 || size > (UINT64_MAX - digit) / 10)
-			return false;
-		size = size * 10 + digit;
-	}
-	command->size = size;
-	command->has_size = true;
-	return true;
-}
-
-/* One esmtp-param (RFC 5321 4.1.2). */
-static bool
-scan_parameter(struct command *command, const uint8_t *text, size_t length)
-{
-	size_t name = 0;
-
-	while (name < length && is_word(text[name]))
-		name++;
-	if (name == 0 || text[0] == '-' || (name < length && text[name] != '='))
-		return false;
-	if (name < length && name + 1 == length)
-		return false;
-	if (name == 4 && ascii_equal(text, "SIZE", 4))
-		return scan_size(command, text + 5, length > 5 ? length - 5 : 0);
-	if (name == 8 && ascii_equal(text, "SMTPUTF8", 8))
-		command->smtputf8 = true;
-	if (length == 15 && ascii_equal(text, "BODY=BINARYMIME", 15))
-		command->binary = true;
-	return true;
-}
-
-static bool
-scan_parameters(struct command *command, const uint8_t *text, size_t length)
-{
+	enum own_reply fault = OWN_NONE;
 	size_t at = 0;
 
-	while (at < length) {
+	while (at < length && fault == OWN_NONE) {
 		if (text[at] != ' ')
-			return false;
+			return OWN_ARGUMENT;
 		while (at < length && text[at] == ' ')
 			at++;
 		size_t word = word_length(text + at, length - at);
-		if (word && !scan_parameter(command, text + at, word))
-			return false;
+		fault = esmtp_param_add(&command->params, kind, text + at, word);
 		at += word;
 	}
-	return true;
+	return fault;
 }
 
 /* "FROM:<path> parameters"; a space behind the colon is a known fault of clients and harmless. */
-static bool
-scan_mail(struct command *command, const char *lead, size_t lead_length)
+static enum own_reply
+scan_mail(struct command *command, enum esmtp_command kind, const char *lead, size_t lead_length)
 {
 	const uint8_t *text = command->argument;
 	size_t length = command->argument_length, taken;
 
 	if (length < lead_length || !ascii_equal(text, lead, lead_length))
-		return false;
+		return OWN_ARGUMENT;
 	text += lead_length;
 	length -= lead_length;
 	if (length && *text == ' ') {
@@ -190,8 +152,8 @@ scan_mail(struct command *command, const char *lead, size_t lead_length)
 		length--;
 	}
 	if (length == 0 || *text != '<' || !scan_path(command, text + 1, length - 1, &taken))
-		return false;
-	return scan_parameters(command, text + 1 + taken, length - 1 - taken);
+		return OWN_ARGUMENT;
+	return scan_parameters(command, kind, text + 1 + taken, length - 1 - taken);
 }
 
 static void
@@ -213,11 +175,11 @@ check_argument(struct command *command)
 		good = length > 0 && !memchr(text, ' ', length) && !command->non_ascii;
 		break;
 	case ARGUMENT_FROM:
-		good = scan_mail(command, "FROM:", 5);
-		break;
+		command->fault = (uint8_t)scan_mail(command, ESMTP_MAIL, "FROM:", 5);
+		return;
 	case ARGUMENT_TO:
-		good = scan_mail(command, "TO:", 3);
-		break;
+		command->fault = (uint8_t)scan_mail(command, ESMTP_RCPT, "TO:", 3);
+		return;
 	default:
 		break;
 	}

@@ -7,6 +7,7 @@
 #define INSPECT_COMMAND_PARSE_H
 
 #include "worker/inspect/command_table.h"
+#include "worker/inspect/esmtp_param.h"
 #include "worker/inspect/own_reply.h"
 
 struct command {
@@ -14,11 +15,8 @@ struct command {
 	uint8_t fault;	/* enum own_reply: what is wrong with the form, OWN_NONE if nothing */
 	bool unframed;	/* ... so wrong that a server may read the line as something else */
 	bool non_ascii; /* the argument holds octets above 127, valid as UTF-8 */
-	bool smtputf8;	/* MAIL with that parameter */
-	bool has_size;	/* MAIL with SIZE= */
-	uint64_t size;
-	bool binary;		 /* MAIL with BODY=BINARYMIME */
-	const uint8_t *argument; /* behind the spaces, without trailing ones */
+	struct esmtp_params params; /* of MAIL and RCPT */
+	const uint8_t *argument;    /* behind the spaces, without trailing ones */
 	size_t argument_length;
 	const uint8_t *path; /* of MAIL and RCPT, within < and > */
 	size_t path_length;

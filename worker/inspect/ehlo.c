@@ -50,8 +50,8 @@ keyword_length(const struct reply_line *line)
 	return length;
 }
 
-static uint64_t
-permitted(const struct inspect_policy *policy)
+uint64_t
+ehlo_permitted(const struct inspect_policy *policy)
 {
 	uint64_t bits = policy->extensions & ((UINT64_C(1) << EXTENSION_PERMITTED) - 1);
 
@@ -115,7 +115,7 @@ judge_lines(
     struct builder *build, const struct reply *reply, const uint8_t *bytes, uint8_t *ret_rule)
 {
 	const uint8_t *end = bytes + reply->length;
-	uint64_t may = permitted(build->policy), shown = 0;
+	uint64_t may = ehlo_permitted(build->policy), shown = 0;
 	struct reply_line line;
 
 	*ret_rule = RULE_NONE;

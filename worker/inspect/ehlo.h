@@ -15,6 +15,8 @@ void ehlo_rewrite(struct builder *build, const struct reply *reply, const uint8_
 void ehlo_remember(struct inspect *state, const struct reply *reply, const uint8_t *bytes);
 /* The 2yz answer to HELO, with the gateway's name in place of the server's. */
 void ehlo_rewrite_helo(struct builder *build, const struct reply *reply);
+/* The extensions that the policy lets be shown: bit = enum inspect_extension. */
+uint64_t ehlo_permitted(const struct inspect_policy *policy);
 /* Whether the policy hides the server's name. */
 bool ehlo_hides_name(const struct inspect_policy *policy);
 

@@ -17,12 +17,12 @@ message_begin(struct inspect *state, const struct command *command)
 	message_clear(state);
 	state->mail = MAIL_SENT;
 	state->rule = 0;
-	if (command->smtputf8)
+	if (esmtp_param_given(&command->params, ESMTP_SMTPUTF8))
 		state->flags |= STATE_SMTPUTF8;
-	if (command->has_size)
+	if (esmtp_param_given(&command->params, ESMTP_SIZE))
 		state->flags |= STATE_SIZE_SAID;
-	state->declared_size = command->size;
-	if (command->binary)
+	state->declared_size = command->params.size;
+	if (esmtp_param_given(&command->params, ESMTP_BINARY))
 		state->flags |= STATE_BINARY;
 	if (length)
 		memcpy(state->sender, command->path, length);

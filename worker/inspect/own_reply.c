@@ -11,14 +11,14 @@
 #undef OWN
 
 static const struct own_reply_row rows[OWN_COUNT] = {
-    [OWN_NONE] = {500, false, false, "5.0.0", 0, 0, "", ""},
+    [OWN_NONE] = {500, false, false, "5.0.0", 5, 0, 0, "", ""},
 #define ERROR true
 #define MILD  false
 #define CLOSE true
 #define STAY  false
 #define OWN(name, code, enhanced, weight, after, rule, text)                                       \
-	[OWN_##name] = {                                                                           \
-	    code, weight, after, enhanced, sizeof(rule) - 1, sizeof(text) - 1, rule, text},
+	[OWN_##name] = {code, weight, after, enhanced, sizeof(enhanced) - 1, sizeof(rule) - 1,     \
+	    sizeof(text) - 1, rule, text},
 #include "worker/inspect/own_reply.def"
 #undef OWN
 #undef ERROR
@@ -51,8 +51,8 @@ own_reply_line(const struct builder *build, enum own_reply reply, uint8_t rule,
 		return;
 	}
 	ret_line->code = row->code;
-	ret_line->enhanced_length = 5;
-	memcpy(ret_line->enhanced, row->enhanced, 5);
+	ret_line->enhanced_length = row->enhanced_length;
+	memcpy(ret_line->enhanced, row->enhanced, row->enhanced_length);
 	ret_line->length = row->text_length;
 	memcpy(ret_line->text, row->text, row->text_length);
 }

@@ -22,7 +22,8 @@ struct own_reply_row {
 	uint16_t code;
 	bool error; /* counts against errors-max */
 	bool close; /* ends the session */
-	char enhanced[6];
+	char enhanced[8];
+	uint8_t enhanced_length;
 	uint8_t rule_length;
 	uint8_t text_length;
 	const char *rule; /* that it stands for, for the log */
