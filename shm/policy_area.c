@@ -45,7 +45,9 @@ entry_is_valid(const struct listener_entry *entry)
 static bool
 class_is_valid(const struct class_entry *class)
 {
-	return memchr(class->name, '\0', sizeof(class->name)) != NULL;
+	return memchr(class->policy, '\0', sizeof(class->policy)) != NULL &&
+	       memchr(class->name, '\0', sizeof(class->name)) != NULL && class->limits_given <= 1 &&
+	       class->limits_only <= 1;
 }
 
 static bool
@@ -60,12 +62,14 @@ rule_is_valid(const struct listener_table *table, const struct class_rule *rule)
 	       rule->class_index < table->classes;
 }
 
-/* They lie in the table, and the classes are asked in order. */
+/* Its rules lie in the table, and the classes are asked in order. */
 static bool
-entry_rules_are_valid(const struct listener_table *table, const struct listener_entry *entry)
+entry_classes_are_valid(const struct listener_table *table, const struct listener_entry *entry)
 {
 	const struct class_rule *rule;
 
+	if (entry->class_own != CLASS_NONE && entry->class_own >= table->classes)
+		return false;
 	if (entry->class_count == 0)
 		return true;
 	if (entry->class_first >= table->class_rules ||
@@ -92,7 +96,7 @@ table_is_valid(const struct listener_table *table)
 			return false;
 	for (uint32_t i = 0; i < table->count; i++)
 		if (!entry_is_valid(&table->entry[i]) ||
-		    !entry_rules_are_valid(table, &table->entry[i]))
+		    !entry_classes_are_valid(table, &table->entry[i]))
 			return false;
 	return true;
 }

@@ -52,24 +52,40 @@ struct listener_entry {
 	uint32_t embryonic_max;
 	uint32_t class_first; /* its rules in the table's class_rule, in order */
 	uint32_t class_count;
-	uint8_t reserved1[20];
+	uint16_t class_own; /* in class_of: asked last, has no rules, takes everybody; CLASS_NONE */
+	uint8_t reserved1[18];
 };
 _Static_assert(sizeof(struct listener_entry) == 104, "listener is part of the ABI");
 
-/* A class of a policy-map that listeners of the table have.  The same class-map in two policy-maps
- * is two of them. */
-struct class_entry {
-	char name[CLASS_NAME_SIZE];
-	uint8_t reserved[20];
+/* `set connection`; 0: no limit. */
+struct class_limits {
+	uint32_t connections_max; /* to each server */
+	uint32_t embryonic_max;
+	uint32_t client_max; /* of each client */
+	uint32_t client_embryonic_max;
 };
-_Static_assert(sizeof(struct class_entry) == 64, "class is part of the ABI");
+
+/*
+ * A class of a policy-map that listeners of the table have.  The same class-map in two policy-maps
+ * is two of them.  How a session is treated and how many there may be are two questions: the first
+ * class that takes the client and has a say answers each.
+ */
+struct class_entry {
+	char policy[CLASS_NAME_SIZE];
+	char name[CLASS_NAME_SIZE];
+	struct class_limits limits;
+	uint8_t limits_given; /* it has a say about limits, be they none */
+	uint8_t limits_only;  /* it has none about mode and policy */
+	uint8_t reserved[22];
+};
+_Static_assert(sizeof(struct class_entry) == 128, "class is part of the ABI");
 
 /*
  * One entry of an access-list, of a class that a listener's policy names, as far as the client's
  * address is left to be asked (the server's is known when the table is made).  The rules of a
- * class stand together; the first that fits decides over its class: PERMIT gives the session
- * the class's mode and policy, otherwise the next class is asked.  When no class takes the session
- * the listener's own mode and policy hold.
+ * class stand together; the first that fits decides over its class: PERMIT takes the client,
+ * otherwise the next class is asked.  The class that has taken it gives the session its mode and
+ * policy, which stand in each of its rules.  When none does the listener's own mode and policy hold.
  */
 struct class_rule {
 	struct shm_endpoint client; /* port 0 */

@@ -1,5 +1,6 @@
 #include "shm/region.h"
 
+#include "shm/class_usage.h"
 #include "shm/closed.h"
 #include "shm/counters.h"
 #include "shm/event_ring.h"
@@ -99,6 +100,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	at->chunk_level = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
 	at->succession = place(&end, SHM_CACHE_LINE, 1, sizeof(struct succession));
 	at->failpoint = place(&end, SHM_CACHE_LINE, 1, sizeof(struct failpoint_plan));
+	at->class_usage = place(&end, SHM_CACHE_LINE, CLASSES_MAX, sizeof(struct class_usage));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
 	layout->size[SHM_CONTROL] = end;
@@ -381,6 +383,14 @@ shm_custody(const struct shm *shm, uint32_t slot)
 	if (slot >= shm->slots)
 		return NULL;
 	return item(shm, SHM_CONTROL, shm->at.custody, slot, sizeof(struct slot_custody));
+}
+
+struct class_usage *
+shm_class_usage(const struct shm *shm, uint32_t class_index)
+{
+	if (class_index >= CLASSES_MAX)
+		return NULL;
+	return item(shm, SHM_CONTROL, shm->at.class_usage, class_index, sizeof(struct class_usage));
 }
 
 struct failpoint_plan *

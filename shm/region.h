@@ -28,7 +28,7 @@ struct shm_plan {
 /* Where the arrays begin in their regions, bytes. */
 struct shm_offsets {
 	uint64_t clock_floor, chunk_level, succession, failpoint; /* control */
-	uint64_t processes, custody;
+	uint64_t class_usage, processes, custody;
 	uint64_t policy;		     /* policy */
 	uint64_t journals, sessions, spoken; /* sessions */
 	uint64_t chunk_owners, chunk_data;
@@ -56,6 +56,7 @@ struct journal_ring;
 struct policy_area;
 struct failpoint_plan;
 struct succession;
+struct class_usage;
 
 /* Chooses slots and chunks so that all regions together stay below memory_max bytes. -ENOMEM with
  * *ret_plan untouched when not even one chunk for each four slots fits. */
@@ -70,10 +71,11 @@ int shm_create(struct shm *shm, const struct shm_plan *plan);
 int shm_attach(struct shm *shm, const int fd[SHM_REGIONS], enum shm_role role);
 void shm_detach(struct shm *shm);
 
-struct process_entry *shm_process(const struct shm *shm, uint32_t worker); /* control */
-struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);	   /* control */
-struct failpoint_plan *shm_failpoint(const struct shm *shm);		   /* control */
-_Atomic uint64_t *shm_clock_floor(const struct shm *shm);		   /* control, ms */
+struct process_entry *shm_process(const struct shm *shm, uint32_t worker);	  /* control */
+struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);		  /* control */
+struct class_usage *shm_class_usage(const struct shm *shm, uint32_t class_index); /* control */
+struct failpoint_plan *shm_failpoint(const struct shm *shm);			  /* control */
+_Atomic uint64_t *shm_clock_floor(const struct shm *shm);			  /* control, ms */
 _Atomic uint64_t *shm_chunk_level(const struct shm *shm);		  /* control, shm/chunk.h */
 struct succession *shm_succession(const struct shm *shm);		  /* control */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */

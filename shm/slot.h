@@ -30,6 +30,8 @@ enum slot_mode {
 	SLOT_RAW,   /* `no inspect esmtp raw`: bytes */
 };
 
+#define SLOT_NO_LISTENER UINT32_MAX
+
 enum leg_state { LEG_NONE, LEG_CONNECTING, LEG_OPEN, LEG_FAILED, LEG_ENDED };
 
 /* What TCP_REPAIR needs to make this leg again on another host; dumped once, at open. */
@@ -73,7 +75,7 @@ struct slot_custody {
 	_Atomic uint32_t state; /* enum slot_state */
 	_Atomic uint32_t generation;
 	_Atomic uint32_t owner; /* PROCESS_OWNER() of the worker that holds it */
-	uint32_t listener;	/* index in the listener table at accept */
+	uint32_t listener; /* index in the table in force; SLOT_NO_LISTENER: it is gone from that */
 	uint64_t session_id;
 	uint64_t opened_ms;   /* gateway time */
 	uint64_t opened_us;   /* CLOCK_REALTIME */

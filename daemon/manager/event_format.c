@@ -21,12 +21,19 @@ add_client(struct text *text, const struct event *event, unsigned index)
 }
 
 static void
-add_interface(struct text *text, const struct event *event, unsigned index)
+add_slash(struct text *text, const struct event *event, unsigned index)
 {
 	char endpoint[PRESENT_ENDPOINT_MAX];
 
 	present_endpoint_slash(index == SHM_CLIENT ? &event->client : &event->server, endpoint);
-	text_printf(text, "%s:%s", index == SHM_CLIENT ? "outside" : "inside", endpoint);
+	text_add_string(text, endpoint);
+}
+
+static void
+add_interface(struct text *text, const struct event *event, unsigned index)
+{
+	text_add_string(text, index == SHM_CLIENT ? "outside:" : "inside:");
+	add_slash(text, event, index);
 }
 
 static void
@@ -113,6 +120,8 @@ add_match(struct text *text, const struct event *event, unsigned index)
 static const struct word words[] = {
     {"client", add_client, SHM_CLIENT},
     {"server", add_client, SHM_SERVER},
+    {"client_slash", add_slash, SHM_CLIENT},
+    {"server_slash", add_slash, SHM_SERVER},
     {"outside", add_interface, SHM_CLIENT},
     {"inside", add_interface, SHM_SERVER},
     {"classification", add_classification, 0},

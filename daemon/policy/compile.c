@@ -190,6 +190,7 @@ add_listener(const struct config *config, struct compiled *compiled,
 	entry->client_address = CLIENT_HIDDEN;
 	entry->connections_max = rule->connections_max;
 	entry->embryonic_max = rule->embryonic_max;
+	entry->class_own = CLASS_NONE;
 	entry->policy_slot = image_for(config, compiled, handling.map);
 	add_classes(config, compiled, numbers, rule, entry);
 }

@@ -161,7 +161,6 @@ refuse_duplicate(struct edit *edit, const struct config_static *old)
 	    listen, old->listen.port, old->real, old->mapped, server, old->server.port);
 }
 
-/* One warning, the graver one. */
 static void
 warn_of_rule(struct edit *edit, const struct config_static *rule)
 {
@@ -169,8 +168,6 @@ warn_of_rule(struct edit *edit, const struct config_static *rule)
 		edit_warn(edit,
 		    "WARNING: no service-policy inspects this static: mail is relayed without "
 		    "inspection");
-	else if (rule->connections_max != 0 || rule->embryonic_max != 0)
-		edit_warn(edit, "WARNING: this version keeps the limits but does not enforce them");
 }
 
 void

@@ -6,40 +6,45 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char refusal[] = "421 4.3.2 Too many connections, try again later\r\n";
+static const char no_room[] = "421 4.3.2 Too many connections, try again later\r\n";
 
 /* One write; whoever does not take it at once gets the close alone. */
 static void
-refuse(int fd)
+refuse(int fd, const char *reply)
 {
-	send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	leg_discard_input(fd);
 	close(fd);
 }
 
 static void
-refuse_peer(struct supervisor *supervisor, int fd, enum shortage what,
-    const struct listener *listener, const struct sockaddr_storage *peer)
+refuse_for(struct supervisor *supervisor, const struct arrival *arrival, enum shortage what)
 {
-	struct shm_endpoint client;
-
-	leg_endpoint(peer, &client);
-	shortage_refused(supervisor, what, &client, &listener->entry.server);
-	refuse(fd);
+	shortage_refused(supervisor, what, &arrival->client,
+	    &supervisor->listeners.listener[arrival->listener].entry.server);
+	refuse(arrival->fd, no_room);
 }
 
+/* 0 or an errno. */
 static int
-accept_peer(int listener, struct sockaddr_storage *ret_peer)
+accept_client(const struct supervisor *supervisor, uint32_t listener, struct arrival *ret_arrival)
 {
-	socklen_t length = sizeof(*ret_peer);
+	struct sockaddr_storage peer = {0};
+	socklen_t length = sizeof(peer);
 
-	*ret_peer = (struct sockaddr_storage){0};
-	return accept4(listener, (struct sockaddr *)ret_peer, &length, SOCK_CLOEXEC);
+	*ret_arrival = (struct arrival){.listener = listener};
+	ret_arrival->fd = accept4(supervisor->listeners.listener[listener].fd,
+	    (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+	if (ret_arrival->fd < 0)
+		return errno;
+	leg_endpoint(&peer, &ret_arrival->client);
+	return 0;
 }
 
 static void
@@ -51,18 +56,17 @@ open_spare(struct supervisor *supervisor)
 /* No descriptor is left: the spare one makes room to say so.  0, or why that did not help; EAGAIN:
  * nobody is there, accept4(2) asks for a descriptor first. */
 static int
-refuse_by_spare(struct supervisor *supervisor, const struct listener *listener)
+refuse_by_spare(struct supervisor *supervisor, uint32_t listener)
 {
-	struct sockaddr_storage peer;
-	int fd, error;
+	struct arrival arrival;
+	int error;
 
 	if (supervisor->spare < 0)
 		return EMFILE;
 	close(supervisor->spare);
-	fd = accept_peer(listener->fd, &peer);
-	error = fd < 0 ? errno : 0;
-	if (fd >= 0)
-		refuse_peer(supervisor, fd, SHORTAGE_DESCRIPTORS, listener, &peer);
+	error = accept_client(supervisor, listener, &arrival);
+	if (error == 0)
+		refuse_for(supervisor, &arrival, SHORTAGE_DESCRIPTORS);
 	open_spare(supervisor);
 	return error;
 }
@@ -89,7 +93,7 @@ put_off(struct supervisor *supervisor, enum shortage what, int error)
 
 /* False: there is nothing more to accept now. */
 static bool
-accept_failed(struct supervisor *supervisor, const struct listener *listener, int error)
+accept_failed(struct supervisor *supervisor, uint32_t listener, int error)
 {
 	if (shortage_of(error) == SHORTAGE_DESCRIPTORS)
 		error = refuse_by_spare(supervisor, listener);
@@ -99,21 +103,37 @@ accept_failed(struct supervisor *supervisor, const struct listener *listener, in
 	return false;
 }
 
-static bool
-accept_one(struct supervisor *supervisor, const struct listener *listener, uint32_t index)
+static void
+admit(struct supervisor *supervisor, struct arrival *arrival)
 {
-	struct sockaddr_storage peer;
-	int fd = accept_peer(listener->fd, &peer);
-	enum shortage what;
+	const struct listeners *listeners = &supervisor->listeners;
+	enum admission admission;
+	enum shortage what = SHORTAGE_CHUNKS;
 
-	if (fd < 0)
-		return accept_failed(supervisor, listener, errno);
-	supervisor_count(supervisor, COUNTER_sessions_accepted, 1);
-	what = pool_is_full(&supervisor->pool, &supervisor->shm)
-		   ? SHORTAGE_CHUNKS
-		   : opening_begin(supervisor, fd, listener, index, &peer);
+	arrival->decision = classify(
+	    &listeners->classes, &listeners->listener[arrival->listener].entry, &arrival->client);
+	admission = admission_ask(
+	    supervisor, arrival->listener, arrival->decision.limits_class, &arrival->client);
+	if (admission != ADMISSION_GRANTED) {
+		refuse(arrival->fd, admission_reply(admission));
+		return;
+	}
+	if (!pool_is_full(&supervisor->pool, &supervisor->shm))
+		what = opening_begin(supervisor, arrival);
 	if (what != SHORTAGE_NONE)
-		refuse_peer(supervisor, fd, what, listener, &peer);
+		refuse_for(supervisor, arrival, what);
+}
+
+static bool
+accept_one(struct supervisor *supervisor, uint32_t listener)
+{
+	struct arrival arrival;
+	int error = accept_client(supervisor, listener, &arrival);
+
+	if (error != 0)
+		return accept_failed(supervisor, listener, error);
+	supervisor_count(supervisor, COUNTER_sessions_accepted, 1);
+	admit(supervisor, &arrival);
 	return true;
 }
 
@@ -125,7 +145,7 @@ accept_ready(struct supervisor *supervisor, int fd)
 	const struct listener *listener = listeners_find(&supervisor->listeners, fd, &index);
 
 	for (int i = 0; listener && i < ACCEPT_BATCH; i++)
-		if (!accept_one(supervisor, listener, index))
+		if (!accept_one(supervisor, index))
 			return;
 }
 

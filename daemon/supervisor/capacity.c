@@ -102,6 +102,9 @@ capacity_make(struct supervisor *supervisor)
 	r = shm_create(&supervisor->shm, &capacity.plan);
 	if (r == 0)
 		r = custody_init(&supervisor->custody, &supervisor->shm, capacity.plan.slots);
+	if (r == 0)
+		r = tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners,
+		    capacity.plan.slots);
 	if (r < 0)
 		return complain(-r, &capacity.plan);
 	if (capacity.reason[0] != '\0')

@@ -1,35 +1,11 @@
 #include "daemon/supervisor/classify.h"
 
-#include <endian.h>
+#include "daemon/supervisor/address.h"
+
 #include <string.h>
 
-#define MAPPED_LOW    0x0000ffff00000000ull /* ::ffff:0:0 */
-#define MAPPED_PREFIX 96u
-
-/* An address as 128 bits, and of which family it is once IPv4-mapped ones are told. */
-struct canonical {
-	uint64_t half[2];
-	uint8_t family;
-};
-
-static struct canonical
-canonical_of(const struct shm_endpoint *endpoint)
-{
-	struct canonical address = {.family = endpoint->family};
-	uint32_t low;
-
-	if (endpoint->family == 4) {
-		memcpy(&low, endpoint->address, sizeof(low));
-		address.half[1] = MAPPED_LOW | be32toh(low);
-		return address;
-	}
-	memcpy(address.half, endpoint->address, sizeof(address.half));
-	address.half[0] = be64toh(address.half[0]);
-	address.half[1] = be64toh(address.half[1]);
-	if (address.half[0] == 0 && (address.half[1] & 0xffffffff00000000ull) == MAPPED_LOW)
-		address.family = 4;
-	return address;
-}
+/* The two questions. */
+enum question { ASKED_TREATMENT = 1 << 0, ASKED_LIMITS = 1 << 1 };
 
 /* The first `bits` of 64. */
 static uint64_t
@@ -38,14 +14,14 @@ mask_of(unsigned bits)
 	return bits == 0 ? 0 : bits >= 64 ? UINT64_MAX : ~(UINT64_MAX >> bits);
 }
 
-void
-classify_prepare(const struct class_rule *rule, struct classify_rule *ret_rule)
+static void
+prepare_rule(const struct class_rule *rule, struct classify_rule *ret_rule)
 {
-	struct canonical address = canonical_of(&rule->client);
-	unsigned prefix = rule->prefix + (rule->client.family == 4 ? MAPPED_PREFIX : 0);
+	struct address address = address_of(&rule->client);
+	unsigned prefix = rule->prefix + (rule->client.family == 4 ? ADDRESS_MAPPED_PREFIX : 0);
 
 	*ret_rule = (struct classify_rule){
-	    .family = prefix < MAPPED_PREFIX ? rule->client.family : address.family,
+	    .family = prefix < ADDRESS_MAPPED_PREFIX ? rule->client.family : address.family,
 	    .permit = rule->permit != 0,
 	    .mode = rule->mode,
 	    .class_index = rule->class_index,
@@ -59,8 +35,27 @@ classify_prepare(const struct class_rule *rule, struct classify_rule *ret_rule)
 		ret_rule->value[i] = address.half[i] & ret_rule->mask[i];
 }
 
+void
+classify_prepare(struct classify_table *table, const struct listener_table *listeners)
+{
+	memcpy(table->class_of, listeners->class_of, sizeof(table->class_of));
+	table->rules_limit = false;
+	for (uint32_t i = 0; i < listeners->class_rules; i++) {
+		struct classify_rule *rule = &table->rule[i];
+		const struct class_entry *class;
+
+		prepare_rule(&listeners->class_rule[i], rule);
+		class = &table->class_of[rule->class_index];
+		if (!class->limits_only)
+			rule->answers |= ASKED_TREATMENT;
+		if (class->limits_given)
+			rule->answers |= ASKED_LIMITS;
+		table->rules_limit |= class->limits_given;
+	}
+}
+
 static bool
-fits(const struct classify_rule *rule, const struct canonical *client)
+fits(const struct classify_rule *rule, const struct address *client)
 {
 	uint64_t differs = ((client->half[0] & rule->mask[0]) ^ rule->value[0]) |
 			   ((client->half[1] & rule->mask[1]) ^ rule->value[1]);
@@ -68,43 +63,78 @@ fits(const struct classify_rule *rule, const struct canonical *client)
 	return differs == 0 && (rule->family == 0 || rule->family == client->family);
 }
 
-/* The rule that takes the client, NULL when no class does. */
-static const struct classify_rule *
-taken_by(const struct classify_rule *rule, uint32_t count, const struct canonical *client)
+static void
+answer(struct classify_decision *decision, const struct classify_rule *rule, uint8_t questions)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		uint16_t denied = rule[i].class_index;
-
-		if (!fits(&rule[i], client))
-			continue;
-		if (rule[i].permit)
-			return &rule[i];
-		while (i + 1 < count && rule[i + 1].class_index == denied)
-			i++;
+	if (questions & ASKED_TREATMENT) {
+		decision->policy_slot = rule->policy_slot;
+		decision->mode = rule->mode;
+		decision->class_index = rule->class_index;
 	}
-	return NULL;
+	if (questions & ASKED_LIMITS)
+		decision->limits_class = rule->class_index;
 }
 
-struct classify_decision
-classify(const struct listener_entry *entry, const struct classify_rule *rules,
-    const struct shm_endpoint *client)
+/* Asks until every question is answered or the rules are at their end. */
+static void
+ask(const struct classify_rule *rule, uint32_t count, const struct address *client,
+    uint8_t questions, struct classify_decision *decision)
 {
-	struct classify_decision decision = {
+	for (uint32_t i = 0; i < count && questions; i++) {
+		uint16_t done = rule[i].class_index;
+
+		if (!(rule[i].answers & questions) || !fits(&rule[i], client))
+			continue;
+		if (rule[i].permit) {
+			answer(decision, &rule[i], rule[i].answers & questions);
+			questions &= (uint8_t)~rule[i].answers;
+		}
+		while (i + 1 < count && rule[i + 1].class_index == done)
+			i++;
+	}
+}
+
+/* What holds when no class with rules takes the client. */
+static struct classify_decision
+decision_of(const struct classify_table *table, const struct listener_entry *entry)
+{
+	uint16_t own = entry->class_own;
+
+	return (struct classify_decision){
 	    .policy_slot = entry->policy_slot,
 	    .mode = entry->mode,
 	    .class_index = CLASS_NONE,
+	    .limits_class =
+		own != CLASS_NONE && table->class_of[own].limits_given ? own : CLASS_NONE,
 	};
-	const struct classify_rule *taken;
-	struct canonical address;
+}
+
+struct classify_decision
+classify(const struct classify_table *table, const struct listener_entry *entry,
+    const struct shm_endpoint *client)
+{
+	struct classify_decision decision = decision_of(table, entry);
+	uint8_t questions = ASKED_TREATMENT | (table->rules_limit ? ASKED_LIMITS : 0);
+	struct address address;
 
 	if (entry->class_count == 0)
 		return decision;
-	address = canonical_of(client);
-	taken = taken_by(&rules[entry->class_first], entry->class_count, &address);
-	if (taken) {
-		decision.policy_slot = taken->policy_slot;
-		decision.mode = taken->mode;
-		decision.class_index = taken->class_index;
-	}
+	address = address_of(client);
+	ask(&table->rule[entry->class_first], entry->class_count, &address, questions, &decision);
 	return decision;
+}
+
+uint16_t
+classify_limits(const struct classify_table *table, const struct listener_entry *entry,
+    const struct shm_endpoint *client)
+{
+	struct classify_decision decision = decision_of(table, entry);
+	struct address address;
+
+	if (entry->class_count == 0 || !table->rules_limit)
+		return decision.limits_class;
+	address = address_of(client);
+	ask(&table->rule[entry->class_first], entry->class_count, &address, ASKED_LIMITS,
+	    &decision);
+	return decision.limits_class;
 }

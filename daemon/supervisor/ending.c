@@ -61,6 +61,7 @@ slot_leave(struct supervisor *supervisor, uint32_t slot, bool late, const struct
 		    record && record->end_seen[leg] == ENDING_FIN);
 	if (!gone[SHM_CLIENT] || !gone[SHM_SERVER])
 		return false;
+	tally_leave(&supervisor->tally, slot);
 	custody_free(&supervisor->custody, slot);
 	return true;
 }
@@ -89,6 +90,7 @@ ending_begin(struct supervisor *supervisor, uint32_t slot, const struct record *
 	leg_begin(supervisor, slot, SHM_SERVER, record);
 	custody_stop_timer(custody, slot);
 	custody_set_state(custody, slot, SLOT_ENDING);
+	tally_settle(&supervisor->tally, slot);
 	if (slot_leave(supervisor, slot, false, record))
 		return;
 	custody->slot[slot].due_ms = supervisor->monotonic_ms + ENDING_WAIT_MS;

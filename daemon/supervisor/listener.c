@@ -30,6 +30,16 @@ listener_is_wildcard(const struct listener_entry *entry)
 	return memcmp(entry->listen.address, any.address, address_length(&entry->listen)) == 0;
 }
 
+bool
+listener_takes(const struct listener *listener, const struct shm_endpoint *local)
+{
+	const struct shm_endpoint *listen = &listener->entry.listen;
+
+	return endpoint_equals(listen, local) ||
+	       (listen->family == local->family && listen->port == local->port &&
+		   listener_is_wildcard(&listener->entry));
+}
+
 int
 listener_bind(int fd, const struct shm_endpoint *endpoint)
 {
@@ -133,9 +143,7 @@ listeners_build(const struct listeners *old, const struct listener_table *table,
 			return fd;
 		new->listener[new->count++] = (struct listener){.fd = fd, .entry = *entry};
 	}
-	memcpy(new->class_of, table->class_of, sizeof(new->class_of));
-	for (uint32_t i = 0; i < table->class_rules; i++)
-		classify_prepare(&table->class_rule[i], &new->class_rule[i]);
+	classify_prepare(&new->classes, table);
 	return 0;
 }
 

@@ -18,6 +18,8 @@
 #include "daemon/supervisor/classify.h"
 #include "shm/policy_area.h"
 
+#include <stdbool.h>
+
 #define LISTENER_BACKLOG 1024
 
 struct listener {
@@ -28,8 +30,7 @@ struct listener {
 struct listeners {
 	uint32_t count;
 	struct listener listener[LISTENERS_MAX];
-	struct class_entry class_of[CLASSES_MAX];
-	struct classify_rule class_rule[CLASS_RULES_MAX]; /* entry.class_first counts in these */
+	struct classify_table classes;
 };
 
 /* Called for a socket that was opened (true) or is about to be closed (false). */
@@ -45,6 +46,8 @@ const struct listener *listeners_find(
 
 /* It takes connections to any address of the host. */
 bool listener_is_wildcard(const struct listener_entry *entry);
+/* A connection whose own address and port are these has come by it. */
+bool listener_takes(const struct listener *listener, const struct shm_endpoint *local);
 
 /* bind() to an address that may not be this host's yet. */
 int listener_bind(int fd, const struct shm_endpoint *endpoint);

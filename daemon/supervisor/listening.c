@@ -65,6 +65,7 @@ listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_det
 	if (r < 0)
 		return r;
 	supervisor->listeners_applied = true;
+	tally_rebuild(&supervisor->tally, supervisor->custody.most_used);
 	note_table(supervisor, index, table.sequence);
 	shelve_all(supervisor);
 	return 0;

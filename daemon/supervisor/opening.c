@@ -137,55 +137,64 @@ server_begin(
 }
 
 static void
-publish_identity(struct supervisor *supervisor, uint32_t slot, int fd,
-    const struct listener_entry *entry, uint32_t index, const struct sockaddr_storage *peer)
+publish_treatment(const struct supervisor *supervisor, struct slot_custody *public,
+    const struct classify_decision *decision)
 {
-	struct slot_custody *public = shm_custody(&supervisor->shm, slot);
-	const struct policy_area *area = shm_policy(&supervisor->shm);
-	struct classify_decision decision;
+	const struct class_entry *class_of = supervisor->listeners.classes.class_of;
+	const struct policy_slot *policy =
+	    &shm_policy(&supervisor->shm)->slot[decision->policy_slot];
 
-	public->listener = index;
+	public->policy_slot = decision->policy_slot;
+	public->mode = decision->mode;
+	memcpy(&public->policy_hash, policy->generation, sizeof(public->policy_hash));
+	memset(public->class_name, 0, sizeof(public->class_name));
+	if (decision->class_index != CLASS_NONE)
+		memcpy(public->class_name, class_of[decision->class_index].name,
+		    sizeof(public->class_name));
+}
+
+static void
+publish_identity(struct supervisor *supervisor, uint32_t slot, const struct arrival *arrival)
+{
+	const struct listener_entry *entry =
+	    &supervisor->listeners.listener[arrival->listener].entry;
+	struct slot_custody *public = shm_custody(&supervisor->shm, slot);
+
+	public->listener = arrival->listener;
 	public->opened_ms = supervisor->gateway_ms;
 	public->opened_us = realtime_now_us();
-	leg_endpoint(peer, &public->leg[SHM_CLIENT].peer);
-	decision = classify(entry, supervisor->listeners.class_rule, &public->leg[SHM_CLIENT].peer);
-	public->policy_slot = decision.policy_slot;
-	public->mode = decision.mode;
-	memset(public->class_name, 0, sizeof(public->class_name));
-	if (decision.class_index != CLASS_NONE)
-		memcpy(public->class_name,
-		    supervisor->listeners.class_of[decision.class_index].name,
-		    sizeof(public->class_name));
-	memcpy(&public->policy_hash, area->slot[decision.policy_slot].generation,
-	    sizeof(public->policy_hash));
+	publish_treatment(supervisor, public, &arrival->decision);
+	public->leg[SHM_CLIENT].peer = arrival->client;
 	public->leg[SHM_SERVER].peer = entry->server;
 	if (listener_is_wildcard(entry))
-		fill_local(fd, &public->leg[SHM_CLIENT].local);
+		fill_local(arrival->fd, &public->leg[SHM_CLIENT].local);
 	else
 	public->leg[SHM_CLIENT].local = entry->listen;
-	fill_leg(supervisor, fd, &public->leg[SHM_CLIENT], false);
+	fill_leg(supervisor, arrival->fd, &public->leg[SHM_CLIENT], false);
 	set_leg_state(supervisor, slot, SHM_CLIENT, LEG_OPEN);
 	custody_set_state(&supervisor->custody, slot, SLOT_OPENING);
 }
 
 enum shortage
-opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
-    uint32_t index, const struct sockaddr_storage *peer)
+opening_begin(struct supervisor *supervisor, const struct arrival *arrival)
 {
+	const struct listener_entry *entry =
+	    &supervisor->listeners.listener[arrival->listener].entry;
 	uint32_t slot;
 	int server;
 
 	if (supervisor->custody.free.count == 0)
 		return SHORTAGE_SLOTS;
 	/* Before the slot: a session that has begun without it could only be told 421 4.4.1. */
-	server = server_socket(&listener->entry);
+	server = server_socket(entry);
 	if (server < 0 && shortage_of(-server) != SHORTAGE_NONE)
 		return shortage_of(-server);
 	slot = custody_take(&supervisor->custody);
-	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, fd);
-	publish_identity(supervisor, slot, fd, &listener->entry, index, peer);
+	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, arrival->fd);
+	publish_identity(supervisor, slot, arrival);
+	tally_enter(&supervisor->tally, slot, arrival->decision.limits_class);
 	dispatch_assign(supervisor, slot, PENDING_CLIENT);
-	server_begin(supervisor, slot, &listener->entry, server);
+	server_begin(supervisor, slot, entry, server);
 	return SHORTAGE_NONE;
 }
 

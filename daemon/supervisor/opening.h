@@ -12,11 +12,16 @@
 
 #define OPENING_CONNECT_MS 30000u
 
-struct sockaddr_storage;
+/* A connection that was accepted, and what the listener table says of its client. */
+struct arrival {
+	int fd; /* a blocking socket */
+	uint32_t listener;
+	struct shm_endpoint client;
+	struct classify_decision decision;
+};
 
-/* Takes over `fd`, a blocking socket. Anything but SHORTAGE_NONE: `fd` is still the caller's. */
-enum shortage opening_begin(struct supervisor *supervisor, int fd, const struct listener *listener,
-    uint32_t index, const struct sockaddr_storage *peer);
+/* Takes over arrival->fd. Anything but SHORTAGE_NONE: it is still the caller's. */
+enum shortage opening_begin(struct supervisor *supervisor, const struct arrival *arrival);
 /* epoll says `events` about a connecting server leg. */
 void opening_connected(
     struct supervisor *supervisor, uint32_t slot, uint32_t generation, uint32_t events);

@@ -38,15 +38,10 @@ static bool
 note(struct supervisor *supervisor, enum shortage what)
 {
 	struct shortage_state *state = &supervisor->shortage[what];
-	uint64_t now_ms = supervisor->monotonic_ms;
-	bool due = !state->lasts || now_ms - state->told_ms >= SHORTAGE_EVENT_MS;
 
-	if (!state->lasts)
-		*state = (struct shortage_state){.lasts = true};
-	if (due)
-		state->told_ms = now_ms;
-	state->last_ms = now_ms;
-	return due;
+	if (!state->spell.lasts)
+		state->refused = 0;
+	return spell_note(&state->spell, supervisor->monotonic_ms, SHORTAGE_EVENT_MS, NULL);
 }
 
 static void
@@ -125,9 +120,8 @@ shortage_tick(struct supervisor *supervisor)
 		struct shortage_state *state = &supervisor->shortage[what];
 		struct event event;
 
-		if (!state->lasts || supervisor->monotonic_ms - state->last_ms < SHORTAGE_OVER_MS)
+		if (!spell_is_over(&state->spell, supervisor->monotonic_ms, SHORTAGE_OVER_MS))
 			continue;
-		state->lasts = false;
 		event_init(&event, 109031, 0);
 		add_name(&event, what);
 		event.number[0] = state->refused;

@@ -10,8 +10,7 @@
 #ifndef SUPERVISOR_SHORTAGE_H
 #define SUPERVISOR_SHORTAGE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "daemon/supervisor/spell.h"
 
 #define SHORTAGE_EVENT_MS 1000u
 #define SHORTAGE_OVER_MS  5000u
@@ -26,9 +25,7 @@ enum shortage {
 };
 
 struct shortage_state {
-	bool lasts;
-	uint64_t told_ms; /* monotonic: the last event */
-	uint64_t last_ms; /* when it was last missed */
+	struct spell spell;
 	uint64_t refused; /* connections since it began */
 };
 

@@ -247,6 +247,8 @@ tick(struct supervisor *supervisor)
 		return;
 	pool_tick(&supervisor->pool, &supervisor->shm);
 	shortage_tick(supervisor);
+	admission_tick(supervisor);
+	tally_refresh(&supervisor->tally);
 	accept_tick(supervisor);
 	opening_tick(supervisor);
 	ending_tick(supervisor);
@@ -346,6 +348,7 @@ void
 supervisor_close(struct supervisor *supervisor)
 {
 	custody_fini(&supervisor->custody);
+	tally_fini(&supervisor->tally);
 	for (int i = 0; i < SHM_REGIONS; i++)
 		close_if_open(supervisor->readable[i]);
 	shm_detach(&supervisor->shm);

@@ -5,6 +5,7 @@
  * came of it to the workers in batches.  The modules around this struct:
  *
  *   accept, opening   a connection becomes a session
+ *   admission	       unless a configured limit is against it
  *   pool, shortage    whether there is room for it, and what is said when there is none
  *   dispatch	       who carries it, and telling that worker
  *   requests	       what workers and manager ask for
@@ -21,6 +22,7 @@
 #define SUPERVISOR_SUPERVISOR_H
 
 #include "daemon/settings.h"
+#include "daemon/supervisor/admission.h"
 #include "daemon/supervisor/custody.h"
 #include "daemon/supervisor/listener.h"
 #include "daemon/supervisor/pool.h"
@@ -29,6 +31,7 @@
 #include "daemon/supervisor/shelf.h"
 #include "daemon/supervisor/shortage.h"
 #include "daemon/supervisor/spawn.h"
+#include "daemon/supervisor/tally.h"
 #include "daemon/supervisor/watchdog.h"
 #include "shm/counters.h"
 #include "shm/event_ring.h"
@@ -89,6 +92,8 @@ struct supervisor {
 	struct shortage_state shortage[SHORTAGES];
 	bool accepts_put_off; /* listeners are not watched until the next tick */
 	struct listeners listeners;
+	struct tally tally;
+	struct spell refusals[ADMISSIONS]; /* by configured limits */
 	struct gateway_clock clock;
 	uint64_t gateway_ms;
 	uint64_t monotonic_ms;

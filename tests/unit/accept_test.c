@@ -67,6 +67,8 @@ set_up(void **state)
 	dispatch_init(supervisor);
 	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
 	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
+	assert_int_equal(
+	    tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners, SLOTS), 0);
 	supervisor_look_at_clock(supervisor);
 	scene->server = listen_any(&listener->entry.server);
 	listener->fd = listen_any(&scene->listen);
@@ -115,6 +117,7 @@ tear_down(void **state)
 	limit_descriptors(scene->descriptors);
 	close(supervisor->listeners.listener[0].fd);
 	custody_fini(&supervisor->custody);
+	tally_fini(&supervisor->tally);
 	shm_detach(&supervisor->shm);
 	close(supervisor->epoll);
 	if (supervisor->spare >= 0)
@@ -153,17 +156,22 @@ accept_all(struct scene *scene)
 	accept_ready(&scene->supervisor, scene->supervisor.listeners.listener[0].fd);
 }
 
-/* Told 421 4.3.2 and closed. */
+/* Told so and closed. */
+static void
+expect_answer(int client, const char *words)
+{
+	char said[128];
+
+	assert_true(recv(client, said, sizeof(said), 0) > (ssize_t)strlen(words));
+	assert_memory_equal(said, words, strlen(words));
+	assert_int_equal(recv(client, said, sizeof(said), 0), 0);
+	close(client);
+}
+
 static void
 expect_refusal(int client)
 {
-	static const char words[] = "421 4.3.2 ";
-	char said[128];
-
-	assert_true(recv(client, said, sizeof(said), 0) > (ssize_t)sizeof(words));
-	assert_memory_equal(said, words, sizeof(words) - 1);
-	assert_int_equal(recv(client, said, sizeof(said), 0), 0);
-	close(client);
+	expect_answer(client, "421 4.3.2 ");
 }
 
 static void
@@ -283,6 +291,31 @@ test_reserve_is_one_part(void **state)
 	close(client);
 }
 
+/* What the configuration forbids is told apart from what has run out; the rest is untouched. */
+static void
+test_limit_refuses(void **state)
+{
+	struct scene *scene = *state;
+	struct listener_entry *entry = &scene->supervisor.listeners.listener[0].entry;
+	int client[3];
+
+	entry->class_own = CLASS_NONE;
+	entry->connections_max = 2;
+	for (int i = 0; i < 3; i++)
+		client[i] = connect_one(scene);
+	accept_all(scene);
+	expect_answer(client[2], "421 4.7.0 ");
+	assert_int_equal(scene->supervisor.custody.in_use, 2);
+	assert_int_equal(count(scene, COUNTER_sessions_accepted), 3);
+	assert_int_equal(count(scene, COUNTER_sessions_refused_conn_max), 1);
+	assert_int_equal(next_event(scene), 201011);
+	assert_int_equal(scene->event.number[1], 2);
+	for (int i = 0; i < 2; i++) {
+		expect_no_word(client[i]);
+		close(client[i]);
+	}
+}
+
 static void
 test_slots_are_named_as_ever(void **state)
 {
@@ -379,6 +412,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_full_pool_refuses),
 	    TEST(test_reserve_is_one_part),
+	    TEST(test_limit_refuses),
 	    TEST(test_slots_are_named_as_ever),
 	    TEST(test_no_descriptor_is_refused),
 	    TEST(test_no_spare_puts_off),

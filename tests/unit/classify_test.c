@@ -1,6 +1,7 @@
 /* classify: the class that takes a client; against a bit by bit reading of the same rules too. */
 #include "daemon/supervisor/classify.h"
 
+#include "daemon/supervisor/address.h"
 #include "shm/slot.h"
 
 #include <arpa/inet.h>
@@ -13,14 +14,14 @@
 
 #include <cmocka.h>
 
-#define ROUNDS 20000u
-#define RULES  12u
+#define ROUNDS	5000u
+#define RULES	12u
+#define CLASSES RULES
 
 struct scene {
 	struct listener_entry entry;
-	uint32_t count;
-	struct class_rule rule[RULES];
-	struct classify_rule prepared[RULES];
+	struct listener_table table;
+	struct classify_table prepared;
 };
 
 static struct shm_endpoint
@@ -41,7 +42,7 @@ set_up(void **state)
 	static struct scene scene;
 
 	scene = (struct scene){
-	    .entry = {.policy_slot = 9, .mode = SLOT_INSPECT},
+	    .entry = {.policy_slot = 9, .mode = SLOT_INSPECT, .class_own = CLASS_NONE},
 	};
 	*state = &scene;
 	return 0;
@@ -51,28 +52,47 @@ set_up(void **state)
 static void
 add(struct scene *scene, uint16_t class_index, bool permit, const char *address, uint8_t prefix)
 {
-	struct class_rule *rule = &scene->rule[scene->count];
+	uint32_t count = scene->table.class_rules++;
+	struct class_rule *rule = &scene->table.class_rule[count];
 
 	*rule = (struct class_rule){
 	    .prefix = prefix,
 	    .permit = permit,
 	    .mode = SLOT_RELAY,
 	    .class_index = class_index,
-	    .policy_slot = (uint16_t)(10 + scene->count),
+	    .policy_slot = (uint16_t)(10 + count),
 	};
 	if (address)
 		rule->client = endpoint(address);
-	classify_prepare(rule, &scene->prepared[scene->count]);
-	scene->count++;
-	scene->entry.class_count = scene->count;
+	scene->entry.class_count = count + 1;
+}
+
+static struct classify_decision
+decide(struct scene *scene, const struct shm_endpoint *client)
+{
+	struct classify_decision decision;
+
+	classify_prepare(&scene->prepared, &scene->table);
+	decision = classify(&scene->prepared, &scene->entry, client);
+	assert_int_equal(
+	    classify_limits(&scene->prepared, &scene->entry, client), decision.limits_class);
+	return decision;
 }
 
 static uint16_t
-class_of(const struct scene *scene, const char *client)
+class_of(struct scene *scene, const char *client)
 {
 	struct shm_endpoint address = endpoint(client);
 
-	return classify(&scene->entry, scene->prepared, &address).class_index;
+	return decide(scene, &address).class_index;
+}
+
+static uint16_t
+limits_of(struct scene *scene, const char *client)
+{
+	struct shm_endpoint address = endpoint(client);
+
+	return decide(scene, &address).limits_class;
 }
 
 static void
@@ -80,10 +100,10 @@ test_without_rules_the_listener_decides(void **state)
 {
 	struct scene *scene = *state;
 	struct shm_endpoint client = endpoint("192.0.2.1");
-	/* No rule is looked at. */
-	struct classify_decision decision = classify(&scene->entry, NULL, &client);
+	struct classify_decision decision = decide(scene, &client);
 
 	assert_int_equal(decision.class_index, CLASS_NONE);
+	assert_int_equal(decision.limits_class, CLASS_NONE);
 	assert_int_equal(decision.policy_slot, 9);
 	assert_int_equal(decision.mode, SLOT_INSPECT);
 }
@@ -105,7 +125,7 @@ test_the_first_that_fits_decides_over_its_class(void **state)
 	assert_int_equal(class_of(scene, "10.1.2.3"), 5); /* 2 denies: the next is asked */
 	assert_int_equal(class_of(scene, "10.1.2.4"), 7); /* 2 and 5 deny */
 	assert_int_equal(class_of(scene, "192.0.2.1"), 7);
-	decision = classify(&scene->entry, scene->prepared, &client);
+	decision = decide(scene, &client);
 	assert_int_equal(decision.policy_slot, 13);
 	assert_int_equal(decision.mode, SLOT_RELAY);
 	/* Only what is this listener's is asked. */
@@ -157,6 +177,66 @@ test_mapped_addresses_are_ipv4(void **state)
 	assert_int_equal(class_of(scene, "::fffe:192.0.2.7"), 2);
 }
 
+/* Treatment and limits are two questions; each goes to the first class that has a say. */
+static void
+test_limits_are_asked_apart(void **state)
+{
+	struct scene *scene = *state;
+	struct class_entry *class_of_table = scene->table.class_of;
+
+	add(scene, 0, true, "10.0.0.0", 8);   /* treatment */
+	add(scene, 1, false, "10.1.0.0", 16); /* limits */
+	add(scene, 1, true, "10.0.0.0", 8);
+	add(scene, 2, true, "10.0.0.0", 8); /* both */
+	add(scene, 2, true, "192.0.2.0", 24);
+	class_of_table[1].limits_given = class_of_table[1].limits_only = 1;
+	class_of_table[2].limits_given = 1;
+	scene->entry.class_own = 3;
+
+	assert_int_equal(class_of(scene, "10.2.0.1"), 0);
+	assert_int_equal(limits_of(scene, "10.2.0.1"), 1);
+	assert_int_equal(class_of(scene, "10.1.0.1"), 0);
+	assert_int_equal(limits_of(scene, "10.1.0.1"), 2); /* 1 denies */
+	assert_int_equal(class_of(scene, "192.0.2.1"), 2);
+	assert_int_equal(limits_of(scene, "192.0.2.1"), 2);
+	/* The listener's own class takes the rest, if it has any. */
+	assert_int_equal(class_of(scene, "203.0.113.1"), CLASS_NONE);
+	assert_int_equal(limits_of(scene, "203.0.113.1"), CLASS_NONE);
+	class_of_table[3].limits_given = 1;
+	assert_int_equal(class_of(scene, "203.0.113.1"), CLASS_NONE);
+	assert_int_equal(limits_of(scene, "203.0.113.1"), 3);
+	class_of_table[1].limits_given = class_of_table[2].limits_given = 0;
+	assert_int_equal(limits_of(scene, "10.2.0.1"), 3);
+	scene->entry.class_count = 0;
+	assert_int_equal(limits_of(scene, "10.2.0.1"), 3);
+}
+
+static void
+test_a_client_is_a_host_or_its_network(void **state)
+{
+	static const struct {
+		const char *one, *other;
+		bool same;
+	} pairs[] = {
+	    {"192.0.2.1", "192.0.2.2", false},
+	    {"192.0.2.1", "::ffff:192.0.2.1", true},
+	    {"::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+	    {"::ffff:192.0.2.1", "::1", false},
+	    {"2001:db8::1", "2001:db8::ffff:2:3:4", true},
+	    {"2001:db8::1", "2001:db8:0:1::1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct shm_endpoint one = endpoint(pairs[i].one), other = endpoint(pairs[i].other);
+		struct address first = address_of_client(&one), second = address_of_client(&other);
+
+		one.port = 25; /* does not count */
+		assert_int_equal(first.half[0] == second.half[0] && first.half[1] == second.half[1],
+		    pairs[i].same);
+	}
+}
+
 /* A second reading of struct class_rule, bit by bit, for addresses of one family. */
 static bool
 fits(const struct class_rule *rule, const struct shm_endpoint *client)
@@ -174,19 +254,22 @@ fits(const struct class_rule *rule, const struct shm_endpoint *client)
 	return true;
 }
 
+/* The class that a client of that question is taken by. */
 static uint16_t
-read_again(const struct scene *scene, const struct shm_endpoint *client)
+read_again(const struct scene *scene, const struct shm_endpoint *client, bool limits)
 {
-	int denied = -1;
+	int done = -1;
 
-	for (uint32_t i = 0; i < scene->count; i++) {
-		const struct class_rule *rule = &scene->rule[i];
+	for (uint32_t i = 0; i < scene->table.class_rules; i++) {
+		const struct class_rule *rule = &scene->table.class_rule[i];
+		const struct class_entry *class = &scene->table.class_of[rule->class_index];
+		bool has_say = limits ? class->limits_given : !class->limits_only;
 
-		if (rule->class_index == denied || !fits(rule, client))
+		if (!has_say || rule->class_index == done || !fits(rule, client))
 			continue;
 		if (rule->permit)
 			return rule->class_index;
-		denied = rule->class_index;
+		done = rule->class_index;
 	}
 	return CLASS_NONE;
 }
@@ -205,35 +288,47 @@ random_address(void)
 }
 
 static void
+add_random(struct scene *scene)
+{
+	uint16_t class_index = 0;
+
+	for (unsigned i = 0; i < CLASSES; i++) {
+		scene->table.class_of[i].limits_given = random() % 2;
+		scene->table.class_of[i].limits_only = random() % 2;
+	}
+	for (unsigned n = (unsigned)random() % (RULES + 1); n > 0; n--) {
+		struct class_rule *rule = &scene->table.class_rule[scene->table.class_rules];
+
+		add(scene, class_index, random() % 2, NULL, 0);
+		if (random() % 16 != 0) {
+			rule->client = random_address();
+			rule->prefix = (uint8_t)(random() % (rule->client.family == 4 ? 33 : 129));
+		}
+		class_index = (uint16_t)(class_index + random() % 2);
+	}
+}
+
+static void
 test_random_rules_read_twice(void **state)
 {
 	struct scene *scene = *state;
-	unsigned taken = 0;
+	unsigned taken = 0, limited = 0;
 
 	srandom(4096);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		struct shm_endpoint client = random_address();
-		uint16_t class_index = 0, found;
+		struct classify_decision decision;
 
 		set_up(state);
-		for (unsigned n = (unsigned)random() % (RULES + 1); n > 0; n--) {
-			uint32_t i = scene->count;
-
-			add(scene, class_index, random() % 2, NULL, 0);
-			scene->rule[i].client =
-			    random() % 16 ? random_address() : (struct shm_endpoint){0};
-			if (scene->rule[i].client.family != 0)
-				scene->rule[i].prefix =
-				    (uint8_t)(random() %
-					      (scene->rule[i].client.family == 4 ? 33 : 129));
-			classify_prepare(&scene->rule[i], &scene->prepared[i]);
-			class_index = (uint16_t)(class_index + random() % 2);
-		}
-		found = classify(&scene->entry, scene->prepared, &client).class_index;
-		assert_int_equal(found, read_again(scene, &client));
-		taken += found != CLASS_NONE;
+		add_random(scene);
+		decision = decide(scene, &client);
+		assert_int_equal(decision.class_index, read_again(scene, &client, false));
+		assert_int_equal(decision.limits_class, read_again(scene, &client, true));
+		taken += decision.class_index != CLASS_NONE;
+		limited += decision.limits_class != CLASS_NONE;
 	}
 	assert_in_range(taken, ROUNDS / 10, ROUNDS * 9 / 10);
+	assert_in_range(limited, ROUNDS / 10, ROUNDS * 9 / 10);
 }
 
 int
@@ -244,6 +339,8 @@ main(void)
 	    cmocka_unit_test_setup(test_the_first_that_fits_decides_over_its_class, set_up),
 	    cmocka_unit_test_setup(test_prefixes, set_up),
 	    cmocka_unit_test_setup(test_mapped_addresses_are_ipv4, set_up),
+	    cmocka_unit_test_setup(test_limits_are_asked_apart, set_up),
+	    cmocka_unit_test_setup(test_a_client_is_a_host_or_its_network, set_up),
 	    cmocka_unit_test_setup(test_random_rules_read_twice, set_up),
 	};
 

@@ -100,6 +100,8 @@ set_up(void **state)
 	dispatch_init(supervisor);
 	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
 	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
+	assert_int_equal(
+	    tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners, SLOTS), 0);
 	supervisor_look_at_clock(supervisor);
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		process_init(&supervisor->worker[i].process);
@@ -123,6 +125,7 @@ tear_down(void **state)
 		close(scene->worker[i]);
 	}
 	custody_fini(&scene->supervisor.custody);
+	tally_fini(&scene->supervisor.tally);
 	shm_detach(&scene->supervisor.shm);
 	close(scene->supervisor.epoll);
 	close(scene->server);
@@ -325,20 +328,24 @@ test_class_takes_the_client(void **state)
 	struct listeners *listeners = &scene->supervisor.listeners;
 	struct listener_entry *entry = &listeners->listener[0].entry;
 	struct policy_area *area = shm_policy(&scene->supervisor.shm);
-	struct class_rule rule = {
-	    .client = {.family = 4, .address = {127, 0, 0, 0}},
-	    .prefix = 8,
-	    .permit = 1,
-	    .mode = SLOT_RAW,
-	    .class_index = 4,
-	    .policy_slot = 3,
+	struct listener_table table = {
+	    .class_rules = 1,
+	    .class_rule[0] =
+		{
+		    .client = {.family = 4, .address = {127, 0, 0, 0}},
+		    .prefix = 8,
+		    .permit = 1,
+		    .mode = SLOT_RAW,
+		    .class_index = 4,
+		    .policy_slot = 3,
+		},
+	    .class_of[4].name = "ironport_esa",
 	};
 	const struct slot_custody *public;
 	struct session session;
 
 	area->slot[3].generation[0] = 0x77;
-	classify_prepare(&rule, &listeners->class_rule[0]);
-	memcpy(listeners->class_of[4].name, "ironport_esa", sizeof("ironport_esa"));
+	classify_prepare(&listeners->classes, &table);
 	entry->class_count = 1;
 	open_session(scene, 0, &session);
 	public = public_of(scene, &session);
@@ -350,9 +357,10 @@ test_class_takes_the_client(void **state)
 	close_session(&session);
 
 	/* Another client; the same slot does not keep the name. */
+	tally_leave(&scene->supervisor.tally, session.item.slot);
 	custody_free(&scene->supervisor.custody, session.item.slot);
-	rule.client.address[0] = 128;
-	classify_prepare(&rule, &listeners->class_rule[0]);
+	table.class_rule[0].client.address[0] = 128;
+	classify_prepare(&listeners->classes, &table);
 	scene->supervisor.worker[1].ready = false;
 	open_session(scene, 0, &session);
 	public = public_of(scene, &session);

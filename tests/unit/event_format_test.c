@@ -54,6 +54,35 @@ test_teardown(void **state)
 	    "outside:192.0.2.5/35314 to inside:2001:db8::1/25 duration 1:02:03 bytes 99 TCP FINs");
 }
 
+/* To the letter. */
+static void
+test_limits(void **state)
+{
+#define PACKET                                                                                     \
+	" exceeded 20/10 for input packet from 192.0.2.5/35314 to 2001:db8::1/25 on interface "    \
+	"outside"
+	static const struct {
+		uint32_t id;
+		const char *text;
+	} limits[] = {
+	    {201010, "%SMTPGUARD-6-201010: Embryonic connection limit" PACKET},
+	    {201011, "%SMTPGUARD-3-201011: Connection limit" PACKET},
+	    {201012, "%SMTPGUARD-6-201012: Per-client embryonic connection limit" PACKET},
+	    {201013, "%SMTPGUARD-3-201013: Per-client connection limit" PACKET},
+	    {109033, "%SMTPGUARD-5-109033: 20 more connections were refused as in 10"},
+	};
+#undef PACKET
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct event event = sample(limits[i].id);
+
+		event.number[0] = 20;
+		event.number[1] = 10;
+		expect(&event, limits[i].text);
+	}
+}
+
 /* A match line of a map, and a parameter, as the ASA writes them. */
 static void
 test_rule_acted(void **state)
@@ -176,6 +205,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_built),
 	    cmocka_unit_test(test_teardown),
+	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_rule_acted),
 	    cmocka_unit_test(test_rule_logged),
 	    cmocka_unit_test(test_terminated),

@@ -192,20 +192,20 @@ test_class_rules_go_with_the_table(void **state)
 	table->entry[0].class_count = 1;
 	assert_int_equal(apply(scene, &index), 0);
 	assert_int_equal(
-	    classify(&listeners->listener[0].entry, listeners->class_rule, &client).policy_slot, 7);
-	assert_string_equal(listeners->class_of[0].name, "one");
+	    classify(&listeners->classes, &listeners->listener[0].entry, &client).policy_slot, 7);
+	assert_string_equal(listeners->classes.class_of[0].name, "one");
 
 	/* A table that is refused takes no rule away, and gives none. */
 	table->class_rule[1].policy_slot = 8;
 	memcpy(table->class_of[0].name, "two", sizeof("two"));
 	add(scene, a, 1);
 	assert_int_equal(apply(scene, &index), -EADDRINUSE);
-	assert_int_equal(listeners->class_rule[1].policy_slot, 7);
-	assert_string_equal(listeners->class_of[0].name, "one");
+	assert_int_equal(listeners->classes.rule[1].policy_slot, 7);
+	assert_string_equal(listeners->classes.class_of[0].name, "one");
 	table->count = 1;
 	assert_int_equal(apply(scene, &index), 0);
-	assert_int_equal(listeners->class_rule[1].policy_slot, 8);
-	assert_string_equal(listeners->class_of[0].name, "two");
+	assert_int_equal(listeners->classes.rule[1].policy_slot, 8);
+	assert_string_equal(listeners->classes.class_of[0].name, "two");
 }
 
 static void

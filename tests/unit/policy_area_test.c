@@ -21,6 +21,7 @@ good_entry(uint16_t port)
 	    .server = {.family = 6, .port = 25},
 	    .policy_slot = POLICY_SLOTS - 1,
 	    .mode = SLOT_RAW,
+	    .class_own = CLASS_NONE,
 	};
 }
 
@@ -119,6 +120,7 @@ fill_rules(void)
 	full->count = 2;
 	full->classes = 2;
 	full->class_rules = 5;
+	memset(full->class_of, 0, sizeof(full->class_of));
 	for (uint16_t i = 0; i < 2; i++) {
 		full->entry[i] = good_entry((uint16_t)(25 + i));
 		memcpy(full->class_of[i].name, "exempt", sizeof("exempt"));
@@ -138,6 +140,7 @@ fill_rules(void)
 	full->class_rule[3].prefix = 0;
 	full->entry[1].class_first = 2;
 	full->entry[1].class_count = 3;
+	full->entry[1].class_own = 1;
 }
 
 static void
@@ -189,6 +192,11 @@ test_bad_class_rules(void **state)
 	REFUSE(full->classes = 1);
 	REFUSE(full->classes = CLASSES_MAX + 1);
 	REFUSE(memset(full->class_of[1].name, 'x', CLASS_NAME_SIZE));
+	REFUSE(memset(full->class_of[1].policy, 'x', CLASS_NAME_SIZE));
+	REFUSE(full->class_of[1].limits_given = 2);
+	REFUSE(full->class_of[1].limits_only = 255);
+	REFUSE(full->entry[1].class_own = 2);
+	REFUSE(full->entry[1].class_own = CLASS_NONE - 1);
 	REFUSE(full->entry[1].class_count = 4);
 	REFUSE(full->entry[1].class_count = UINT32_MAX);
 	/* first + count overflows */
