@@ -26,6 +26,7 @@
 	X(INSPECTION, "Flow closed by inspection")                                                 \
 	X(ADMINISTRATOR, "Administrator cleared")                                                  \
 	X(SHUTDOWN, "Gateway shutdown")                                                            \
+	X(SHORTAGE, "Gateway short of memory")                                                     \
 	X(POISONED, "Session poisoned")                                                            \
 	X(INVALID_RECORD, "Session state invalid")                                                 \
 	X(LOST, "Supervisor and worker died")

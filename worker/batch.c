@@ -26,7 +26,7 @@ _Static_assert((int)INSPECT_ABORT == (int)ENDING_RESET, "endings are the same");
 _Static_assert((int)INSPECT_KEEP == (int)OUTLET_KEEP, "edits are outlet words");
 _Static_assert((int)INSPECT_DROP == (int)OUTLET_DROP, "edits are outlet words");
 _Static_assert((int)INSPECT_REASON_FINS == (int)CLOSE_FINS, "reasons are the same");
-_Static_assert((int)INSPECT_REASON_SHUTDOWN == (int)CLOSE_SHUTDOWN, "reasons are the same");
+_Static_assert((int)INSPECT_REASON_SHORTAGE == (int)CLOSE_SHORTAGE, "reasons are the same");
 
 /* The position is the committed one: an adopter begins there again, however the input was cut when
  * its forerunner died. */

@@ -438,6 +438,23 @@ read_leg(struct reader *reader, enum inspect_leg leg, const char *line)
 }
 
 static bool
+read_signal(struct reader *reader, char *line)
+{
+	static const struct {
+		const char *name;
+		enum dialogue_kind kind;
+	} signals[] = {{"shutdown", DIALOGUE_SHUTDOWN}, {"clear", DIALOGUE_CLEAR},
+	    {"shortage", DIALOGUE_SHORTAGE}};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (strcmp(line + 7, signals[i].name) == 0) {
+			dialogue_add(reader->dialogue, signals[i].kind, INSPECT_CLIENT, 0, NULL, 0);
+			return true;
+		}
+	return fail(reader, "unknown signal", line);
+}
+
+static bool
 read_line(struct reader *reader, char *line)
 {
 	struct dialogue *dialogue = reader->dialogue;
@@ -453,11 +470,8 @@ read_line(struct reader *reader, char *line)
 		dialogue_add(dialogue, DIALOGUE_TIME, INSPECT_CLIENT, ms, NULL, 0);
 		return true;
 	}
-	if (strcmp(line, "signal shutdown") == 0 || strcmp(line, "signal clear") == 0) {
-		dialogue_add(dialogue, line[7] == 's' ? DIALOGUE_SHUTDOWN : DIALOGUE_CLEAR,
-		    INSPECT_CLIENT, 0, NULL, 0);
-		return true;
-	}
+	if (strncmp(line, "signal ", 7) == 0)
+		return read_signal(reader, line);
 	if (line[0] == 'C' || line[0] == 'S')
 		return read_leg(reader, line[0] == 'C' ? INSPECT_CLIENT : INSPECT_SERVER, line + 1);
 	return fail(reader, "unknown line", line);

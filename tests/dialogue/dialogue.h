@@ -32,7 +32,7 @@
  *   C reset       RST                             S reset
  *   S failed      the server could not be reached
  *   time +MS      that many milliseconds pass
- *   signal shutdown | clear
+ *   signal shutdown | clear | shortage
  *
  * In TEXT: \r \n \t \0 \\ \xNN, and \{N}X for N times the character (or escape) X.
  *
@@ -54,6 +54,7 @@ enum dialogue_kind {
 	DIALOGUE_TIME,
 	DIALOGUE_SHUTDOWN,
 	DIALOGUE_CLEAR,
+	DIALOGUE_SHORTAGE,
 };
 
 struct dialogue_act {

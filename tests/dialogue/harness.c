@@ -627,5 +627,8 @@ harness_act(struct harness *harness, const struct dialogue_act *act)
 	case DIALOGUE_CLEAR:
 		signal_core(harness, INSPECT_CLEAR, INSPECT_CLIENT);
 		break;
+	case DIALOGUE_SHORTAGE:
+		signal_core(harness, INSPECT_SHORTAGE, INSPECT_CLIENT);
+		break;
 	}
 }

@@ -30,6 +30,9 @@ put_act(struct visible *text, const struct dialogue_act *act)
 	case DIALOGUE_CLEAR:
 		visible_format(text, "signal clear\n");
 		break;
+	case DIALOGUE_SHORTAGE:
+		visible_format(text, "signal shortage\n");
+		break;
 	default:
 		visible_format(text, "%c  %s\n", letter, words[act->kind]);
 	}
@@ -111,11 +114,11 @@ static void
 put_end(struct visible *text, const struct harness *harness)
 {
 	static const char *const reasons[] = {"none", "fins", "reset-client", "reset-server",
-	    "connect-failed", "timeout", "inspection", "administrator", "shutdown"};
+	    "connect-failed", "timeout", "inspection", "administrator", "shutdown", "shortage"};
 
 	if (harness_over(harness))
 		visible_format(text, "over %s",
-		    harness->reason <= INSPECT_REASON_SHUTDOWN ? reasons[harness->reason] : "?");
+		    harness->reason <= INSPECT_REASON_SHORTAGE ? reasons[harness->reason] : "?");
 	else
 		visible_format(text, "open");
 	if (harness->rule)

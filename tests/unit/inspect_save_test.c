@@ -61,7 +61,7 @@ test_refuses_what_cannot_be(void **state)
 	REFUSED(session.phase = PHASE_OPAQUE);
 	REFUSED(session.phase = PHASE_ENDED);
 	REFUSED(session.flags = STATE_OPAQUE);
-	REFUSED(session.reason = INSPECT_REASON_SHUTDOWN + 1);
+	REFUSED(session.reason = INSPECT_REASON_SHORTAGE + 1);
 	REFUSED(session.mail = MAIL_STATES);
 	REFUSED(session.body = BODY_AT_COUNT);
 	REFUSED(session.drain_reply = OWN_COUNT);

@@ -291,6 +291,9 @@ ending_signal(struct builder *build)
 	case INSPECT_CLEAR:
 		ending_with(build, OWN_CLEARED, INSPECT_REASON_ADMINISTRATOR);
 		break;
+	case INSPECT_SHORTAGE:
+		ending_with(build, OWN_SHORTAGE, INSPECT_REASON_SHORTAGE);
+		break;
 	default:
 		break;
 	}

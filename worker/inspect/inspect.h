@@ -62,6 +62,7 @@ enum inspect_signal {
 	INSPECT_RESET,	       /* leg input->from was reset by its peer */
 	INSPECT_SHUTDOWN,      /* the gateway stops: 421 4.3.2 */
 	INSPECT_CLEAR,	       /* an administrator ends the session: 421 4.3.2 */
+	INSPECT_SHORTAGE,      /* memory is short and this session has stood still: 421 4.3.2 */
 	INSPECT_POISONED,      /* not for the core: never passed */
 };
 
@@ -128,6 +129,7 @@ enum inspect_reason {
 	INSPECT_REASON_INSPECTION,
 	INSPECT_REASON_ADMINISTRATOR,
 	INSPECT_REASON_SHUTDOWN,
+	INSPECT_REASON_SHORTAGE,
 };
 
 /* What happened in this step, for the counters. */

@@ -95,7 +95,7 @@ save_check(const struct inspect *state)
 	return state->magic == STATE_MAGIC && state->version == STATE_VERSION &&
 	       state->size == sizeof(*state) && (state->flags & ~(uint32_t)STATE_FLAGS_ALL) == 0 &&
 	       state->mode <= INSPECT_MODE_RAW && state->phase < PHASE_COUNT &&
-	       state->reason <= INSPECT_REASON_SHUTDOWN && state->mail < MAIL_STATES &&
+	       state->reason <= INSPECT_REASON_SHORTAGE && state->mail < MAIL_STATES &&
 	       state->body < BODY_AT_COUNT && state->drain_reply < OWN_COUNT &&
 	       state->sender_length <= SENDER_MAX && state->rule <= INSPECT_RULES_MAX &&
 	       state->rules_told >> INSPECT_RULES_MAX == 0 &&
