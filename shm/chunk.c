@@ -6,6 +6,10 @@
 
 #define REFILL 16u
 
+/* While chunks are short. */
+#define SHORT_MOST    4u
+#define SHORT_RESERVE 2u
+
 /* All that the windows of one session can name. */
 #define HELD_MAX (5u * SHM_WINDOW_CHUNKS)
 
@@ -14,6 +18,7 @@ chunk_cache_init(struct chunk_cache *cache, uint32_t owner)
 {
 	memset(cache, 0, sizeof(*cache));
 	cache->owner = owner;
+	cache->most = CHUNK_CACHE_SIZE;
 	/* Workers begin their scans apart; hint is taken modulo the pool. */
 	cache->hint = (owner & 0xffu) * 4096u;
 }
@@ -40,13 +45,31 @@ refill(const struct shm *shm, struct chunk_cache *cache)
 {
 	_Atomic uint32_t *owners = shm_chunk_owners(shm);
 	uint32_t chunk = shm->chunks > 0 ? cache->hint % shm->chunks : 0;
+	uint32_t wanted = cache->most < REFILL ? cache->most : REFILL;
 
-	for (uint32_t looked = 0; looked < shm->chunks && cache->count < REFILL; looked++) {
+	/* Even a cache that keeps nothing has one on its way to a session. */
+	wanted = wanted > cache->reserve ? wanted : cache->reserve + 1;
+	for (uint32_t looked = 0; looked < shm->chunks && cache->count < wanted; looked++) {
 		if (take_free(&owners[chunk], cache->owner))
 			cache->chunk[cache->count++] = chunk;
 		chunk = chunk + 1 < shm->chunks ? chunk + 1 : 0;
 	}
 	cache->hint = chunk;
+	cache->dry = cache->count < wanted;
+}
+
+void
+chunk_cache_look_again(struct chunk_cache *cache)
+{
+	cache->dry = false;
+}
+
+bool
+chunk_is_there(const struct shm *shm, struct chunk_cache *cache, uint32_t kept)
+{
+	if (cache->count <= kept && !cache->dry)
+		refill(shm, cache);
+	return cache->count > kept;
 }
 
 uint32_t
@@ -54,30 +77,40 @@ chunk_take(const struct shm *shm, struct chunk_cache *cache, uint32_t slot)
 {
 	uint32_t chunk;
 
-	if (cache->count == 0)
-		refill(shm, cache);
-	if (cache->count == 0)
+	if (!chunk_is_there(shm, cache, 0))
 		return SHM_NO_CHUNK;
 	chunk = cache->chunk[--cache->count];
 	atomic_store_explicit(&shm_chunk_owners(shm)[chunk], slot + 1, memory_order_release);
 	return chunk;
 }
 
-/* The colder half goes back to the pool; the next scan begins there, so that memory once bound
+/* The colder ones go back to the pool; the next scan begins there, so that memory once bound
  * is used again before fresh pages are. */
 static void
-give_back_half(const struct shm *shm, struct chunk_cache *cache)
+give_back(const struct shm *shm, struct chunk_cache *cache, uint32_t number)
 {
 	_Atomic uint32_t *owners = shm_chunk_owners(shm);
-	const uint32_t half = CHUNK_CACHE_SIZE / 2;
 
-	for (uint32_t i = 0; i < half; i++) {
+	for (uint32_t i = 0; i < number; i++) {
 		if (cache->chunk[i] < cache->hint)
 			cache->hint = cache->chunk[i];
 		atomic_store_explicit(&owners[cache->chunk[i]], CHUNK_FREE, memory_order_release);
 	}
-	cache->count -= half;
-	memmove(cache->chunk, cache->chunk + half, cache->count * sizeof(cache->chunk[0]));
+	cache->count -= number;
+	memmove(cache->chunk, cache->chunk + number, cache->count * sizeof(cache->chunk[0]));
+}
+
+/* The share is small enough that what others have in their caches is no shortage by itself. */
+void
+chunk_cache_bound(const struct shm *shm, struct chunk_cache *cache, bool is_short)
+{
+	uint32_t share = shm->chunks / (shm->workers * 4 * CHUNK_SHED);
+	uint32_t most = is_short ? SHORT_MOST : CHUNK_CACHE_SIZE;
+
+	cache->most = most < share ? most : share;
+	cache->reserve = is_short && cache->most > SHORT_RESERVE ? SHORT_RESERVE : 0;
+	if (cache->count > cache->most)
+		give_back(shm, cache, cache->count - cache->most);
 }
 
 void
@@ -95,8 +128,13 @@ chunk_give(const struct shm *shm, struct chunk_cache *cache, uint32_t chunk, boo
 		return;
 	if (wipe)
 		explicit_bzero(shm_chunk(shm, chunk), SHM_CHUNK_SIZE);
-	if (cache->count == CHUNK_CACHE_SIZE)
-		give_back_half(shm, cache);
+	cache->dry = false;
+	if (cache->count >= cache->most)
+		give_back(shm, cache, (cache->count + 1) / 2);
+	if (cache->most == 0) {
+		atomic_store_explicit(word, CHUNK_FREE, memory_order_release);
+		return;
+	}
 	atomic_store_explicit(word, cached_by(cache->owner), memory_order_release);
 	cache->chunk[cache->count++] = chunk;
 }

@@ -6,6 +6,9 @@
  * need no lock and a worker that dies anywhere leaves nothing worse than chunks marked as its
  * own: chunk_sweep() returns those of a dead worker, chunk_sweep_slot() those of a slot that no
  * window names.  The cache is worker-private and last-in-first-out: hot pages are used again.
+ *
+ * A cache that has found the pool empty does not look again before it is told to, or gets a chunk
+ * back: so many may ask in vain at no cost.
  */
 #ifndef SHM_CHUNK_H
 #define SHM_CHUNK_H
@@ -22,10 +25,20 @@ struct chunk_cache {
 	uint32_t owner; /* PROCESS_OWNER() of this worker */
 	uint32_t count;
 	uint32_t hint; /* where the next scan begins */
+	uint32_t most; /* holds no more than that */
+	uint32_t
+	    reserve; /* the last ones, not for input: what is held leaves by the help of these */
+	bool dry;    /* the pool was empty */
 	uint32_t chunk[CHUNK_CACHE_SIZE];
 };
 
 void chunk_cache_init(struct chunk_cache *cache, uint32_t owner);
+/* Bounds the cache by its share of the pool, to next to nothing while chunks are short; gives back what is
+ * above. */
+void chunk_cache_bound(const struct shm *shm, struct chunk_cache *cache, bool is_short);
+void chunk_cache_look_again(struct chunk_cache *cache);
+/* There are more than `kept` chunks for this cache. */
+bool chunk_is_there(const struct shm *shm, struct chunk_cache *cache, uint32_t kept);
 uint32_t chunk_take(const struct shm *shm, struct chunk_cache *cache, uint32_t slot);
 void chunk_give(const struct shm *shm, struct chunk_cache *cache, uint32_t chunk, bool wipe);
 

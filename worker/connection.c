@@ -78,7 +78,8 @@ read_room(struct worker *worker, struct session *session, enum shm_leg leg, size
 	if (window_is_empty(window))
 		window_rebase(window, side->received);
 	if (window_end(window) == side->received &&
-	    window_append(window, &worker->shm, &worker->chunks, session->slot) < 0)
+	    (!waiting_may_take(worker) ||
+		window_append(window, &worker->shm, &worker->chunks, session->slot) < 0))
 		return NULL;
 	return window_span(window, &worker->shm, side->received, SHM_CHUNK_SIZE, ret_length);
 }
@@ -93,6 +94,7 @@ read_receive(struct worker *worker, struct session *session, enum shm_leg leg)
 	if (room == NULL) {
 		side->flags |= LEG_STARVED;
 		counter_add(worker->counters, COUNTER_chunks_waited, 1);
+		waiting_for_memory(worker, session);
 		return;
 	}
 	io_uring_prep_recv(
@@ -117,6 +119,9 @@ connection_want_read(struct worker *worker, struct session *session, enum shm_le
 	}
 	held = side->received - session_needed(worker, session, leg);
 	if (held >= SESSION_HELD_MAX)
+		return;
+	/* When chunks are short, what can leave does so before more is taken. */
+	if (worker->shedding.is_short && session_sendable(worker, session, !leg) != 0)
 		return;
 	if (!(side->flags & LEG_PARKED) || held > 0) {
 		side->flags &= (uint16_t)~LEG_PARKED;
@@ -171,7 +176,8 @@ connection_want_send(struct worker *worker, struct session *session, enum shm_le
 	struct io_uring_sqe *entry;
 	unsigned count;
 
-	if (side->descriptor < 0 || (side->flags & (LEG_SENDING | LEG_FIN_DONE)) ||
+	if (side->descriptor < 0 ||
+	    (side->flags & (LEG_SENDING | LEG_SEND_STARVED | LEG_FIN_DONE)) ||
 	    session_sendable(worker, session, leg) == 0)
 		return;
 	message = event_loop_message(&worker->loop);
@@ -241,6 +247,18 @@ connection_want_end(struct worker *worker, struct session *session, enum shm_leg
 }
 
 void
+connection_stop_receiving(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct leg *side = &session->leg[leg];
+
+	if (side->read != READ_RECEIVE || (side->flags & LEG_CANCELLED))
+		return;
+	side->flags |= LEG_CANCELLED;
+	io_uring_prep_cancel64(leg_submit(worker, session, leg, COMPLETION_CANCEL),
+	    leg_tag(session, leg, COMPLETION_READ), 0);
+}
+
+void
 connection_park(struct worker *worker, struct session *session, enum shm_leg leg)
 {
 	struct leg *side = &session->leg[leg];
@@ -248,9 +266,8 @@ connection_park(struct worker *worker, struct session *session, enum shm_leg leg
 	if (side->read != READ_RECEIVE || (side->flags & LEG_CANCELLED) ||
 	    session_needed(worker, session, leg) != side->received)
 		return;
-	side->flags |= LEG_PARKED | LEG_CANCELLED;
-	io_uring_prep_cancel64(leg_submit(worker, session, leg, COMPLETION_CANCEL),
-	    leg_tag(session, leg, COMPLETION_READ), 0);
+	side->flags |= LEG_PARKED;
+	connection_stop_receiving(worker, session, leg);
 }
 
 void
@@ -283,6 +300,13 @@ is_passing(int result)
 	return result == -ECANCELED || result == -EINTR || result == -EAGAIN;
 }
 
+/* The kernel is short of memory: later. */
+static bool
+is_shortage(int result)
+{
+	return result == -ENOMEM || result == -ENOBUFS;
+}
+
 static void
 note_received(struct worker *worker, struct session *session, enum shm_leg leg, unsigned length)
 {
@@ -312,15 +336,17 @@ complete_read(struct worker *worker, struct session *session, enum shm_leg leg, 
 	worker->receiving -= was == READ_RECEIVE;
 	if (is_passing(result))
 		return NEWS_OUTPUT;
-	if (result == -ENOMEM || result == -ENOBUFS) {
+	if (is_shortage(result)) {
 		side->flags |= LEG_STARVED;
+		waiting_for_memory(worker, session);
 		return NEWS_OUTPUT;
 	}
 	if (result < 0 || (result == 0 && (side->flags & LEG_DEAD)))
 		return leg_broken(session, leg);
 	/* A stream keeps its chunk for the next bytes.  What comes in small pieces may have to wait
 	 * without one: what thousands of quiet sessions held at once would stay resident afterwards. */
-	if (result < READ_STREAM_MIN && worker->receiving >= RECEIVES_MAX)
+	if (result < READ_STREAM_MIN &&
+	    (worker->receiving >= RECEIVES_MAX || worker->shedding.is_short))
 		side->flags |= LEG_PARKED;
 	else
 		side->flags &= (uint16_t)~LEG_PARKED;
@@ -344,8 +370,13 @@ complete_send(struct worker *worker, struct session *session, enum shm_leg leg, 
 	struct leg *side = &session->leg[leg];
 
 	side->flags &= (uint16_t)~LEG_SENDING;
-	if (is_passing(result) || result == -ENOMEM || result == -ENOBUFS)
+	if (is_passing(result))
 		return NEWS_OUTPUT;
+	if (is_shortage(result)) {
+		side->flags |= LEG_SEND_STARVED;
+		waiting_for_memory(worker, session);
+		return NEWS_OUTPUT;
+	}
 	if (result < 0)
 		return leg_broken(session, leg);
 	FAILPOINT(after_send);

@@ -27,6 +27,8 @@ void connection_want_end(struct worker *worker, struct session *session, enum sh
 
 /* An idle leg gives up its chunk: its receive is cancelled and a poll takes its place. */
 void connection_park(struct worker *worker, struct session *session, enum shm_leg leg);
+/* The session ends: what comes needs no chunk any more. */
+void connection_stop_receiving(struct worker *worker, struct session *session, enum shm_leg leg);
 /* Cancels all that is under way on the leg. */
 void connection_cancel(struct worker *worker, struct session *session, enum shm_leg leg);
 

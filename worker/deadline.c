@@ -66,8 +66,6 @@ deadline_schedule(struct worker *worker, struct session *session)
 	uint64_t due = session->state == SESSION_ENDING ? due_ending(worker, session)
 							: due_live(worker, session);
 
-	if ((session->leg[SHM_CLIENT].flags | session->leg[SHM_SERVER].flags) & LEG_STARVED)
-		due = worker->now_ms + SESSION_RETRY_MS;
 	if (due != UINT64_MAX)
 		timer_set_no_later(&worker->wheel, &session->timer, due);
 }
@@ -132,8 +130,6 @@ timer_ending(struct worker *worker, struct session *session)
 void
 deadline_fire(struct worker *worker, struct session *session)
 {
-	for (int leg = 0; leg < SHM_LEGS; leg++)
-		session->leg[leg].flags &= (uint16_t)~LEG_STARVED;
 	if (session->state == SESSION_LIVE)
 		timer_live(worker, session);
 	else if (session->state == SESSION_ENDING)

@@ -14,6 +14,7 @@ enum report_event_id {
 	EVENT_TERMINATED = 507003,
 	EVENT_CONNECT_FAILED = 109005,
 	EVENT_RECORD_INVALID = 109013,
+	EVENT_SESSIONS_SHED = 109034,
 };
 
 void
@@ -214,6 +215,17 @@ report_invalid(struct worker *worker, const struct session *session)
 	event_begin(&event, EVENT_RECORD_INVALID, session_custody(worker, session));
 	event_write(worker, &event);
 	counter_add(worker->counters, COUNTER_sessions_invalid, 1);
+}
+
+void
+report_shed(struct worker *worker, uint32_t sessions)
+{
+	struct event event;
+
+	event_init(&event, EVENT_SESSIONS_SHED, 0);
+	event.number[0] = worker->index;
+	event.number[1] = sessions;
+	event_write(worker, &event);
 }
 
 static void

@@ -60,6 +60,8 @@ void report_opened(struct worker *worker, const struct session *session);
 void report_connect_failed(struct worker *worker, const struct session *session, int error);
 /* 109013 and its counter. */
 void report_invalid(struct worker *worker, const struct session *session);
+/* 109034: sessions were ended for want of chunks. */
+void report_shed(struct worker *worker, uint32_t sessions);
 /* 302014, the entry among the closed sessions, the counter. */
 void report_closed(
     struct worker *worker, const struct session *session, const struct record *record);

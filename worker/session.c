@@ -91,7 +91,8 @@ session_needed(const struct worker *worker, const struct session *session, enum 
 
 	/* The usual case costs no copy: all output has left. */
 	if (record->outlet[!leg].count == 0 || session_pending(worker, session, !leg) == 0)
-		return record->position[leg];
+		return record->flags & RECORD_DRAINING ? session->leg[leg].received
+						       : record->position[leg];
 	return outlet_now(worker, session, !leg).input;
 }
 
@@ -171,26 +172,53 @@ session_server_failed(struct worker *worker, struct session *session, int error)
 	session_signal(worker, session, SIGNAL_SERVER_FAILED);
 }
 
+/* The first position that is still needed. */
+static uint64_t
+release_input(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct window *input = &session_shared(worker, session)->input[leg];
+	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
+	uint64_t needed = session_needed(worker, session, leg);
+
+	window_release_below(input, &worker->shm, &worker->chunks, needed, wipe);
+	if (session->state == SESSION_ENDING && needed == session->leg[leg].received &&
+	    session->leg[leg].read != READ_RECEIVE)
+		window_release_all(input, &worker->shm, &worker->chunks, wipe);
+	return needed;
+}
+
+static void
+release_text(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	struct window *text = &session_shared(worker, session)->text[leg];
+	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
+
+	if (window_is_empty(text))
+		return;
+	if (session_pending(worker, session, leg) != 0)
+		window_release_below(text, &worker->shm, &worker->chunks,
+		    outlet_now(worker, session, leg).text, wipe);
+	else if (!(session->leg[leg].flags & LEG_SENDING))
+		window_release_all(text, &worker->shm, &worker->chunks, wipe);
+}
+
 /* Chunks that neither input nor output needs go back. */
 static void
 session_release(struct worker *worker, struct session *session)
 {
-	struct slot_session *shared = session_shared(worker, session);
-	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
+	const struct slot_session *shared = session_shared(worker, session);
+	bool holds = !window_is_empty(&shared->extension);
+	uint64_t passed = 0;
 
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		struct window *text = &shared->text[leg];
+		uint64_t needed = release_input(worker, session, leg);
 
-		window_release_below(&shared->input[leg], &worker->shm, &worker->chunks,
-		    session_needed(worker, session, leg), wipe);
-		if (window_is_empty(text))
-			continue;
-		if (session_pending(worker, session, leg) != 0)
-			window_release_below(text, &worker->shm, &worker->chunks,
-			    outlet_now(worker, session, leg).text, wipe);
-		else if (!(session->leg[leg].flags & LEG_SENDING))
-			window_release_all(text, &worker->shm, &worker->chunks, wipe);
+		release_text(worker, session, leg);
+		holds |=
+		    needed != session->leg[leg].received || !window_is_empty(&shared->text[leg]);
+		passed += needed;
 	}
+	shedding_note(worker, session, holds, passed);
 }
 
 bool
@@ -225,6 +253,8 @@ session_finish(struct worker *worker, struct session *session)
 	report_closed(worker, session, draft);
 	session->state = SESSION_FINISHING;
 	timer_cancel(&session->timer);
+	list_remove(&session->waiting);
+	list_remove(&session->holding);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		connection_cancel(worker, session, leg);
 	session_settle(worker, session);
@@ -241,6 +271,8 @@ session_act(struct worker *worker, struct session *session)
 	    record->ending[SHM_SERVER] != ENDING_NONE) {
 		session->state = SESSION_ENDING;
 		session->active_ms = worker->now_ms;
+		for (int leg = 0; leg < SHM_LEGS; leg++)
+			connection_stop_receiving(worker, session, leg);
 	}
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		connection_want_send(worker, session, leg);
@@ -264,7 +296,7 @@ session_run(struct worker *worker, struct session *session)
 		switch (step_session(worker, session)) {
 		case STEP_STARVED:
 			session->leg[SHM_CLIENT].flags |= LEG_STARVED;
-			counter_add(worker->counters, COUNTER_chunks_waited, 1);
+			waiting_for_step(worker, session);
 			break;
 		case STEP_BROKEN:
 			commit_reset(worker, session, CLOSE_INVALID_RECORD);

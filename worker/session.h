@@ -17,6 +17,7 @@
 #define WORKER_SESSION_H
 
 #include "shm/slot.h"
+#include "worker/list.h"
 #include "worker/timer_wheel.h"
 
 #include <stdbool.h>
@@ -32,17 +33,18 @@ enum leg_read {
 };
 
 enum leg_flag {
-	LEG_END = 1 << 0,	  /* the peer's FIN was received */
-	LEG_RESET = 1 << 1,	  /* broken: nothing more can be received or sent */
-	LEG_SENDING = 1 << 2,	  /* one send is under way */
-	LEG_FIN_DONE = 1 << 4,	  /* our FIN follows what was sent */
-	LEG_RESET_ASKED = 1 << 5, /* the supervisor was asked to reset it */
-	LEG_PARKED = 1 << 6,	  /* idle: wait by poll */
-	LEG_STARVED = 1 << 7,	  /* no chunk was free */
-	LEG_LINGERED = 1 << 8,	  /* waited long enough for the peer's FIN */
-	LEG_CANCELLED = 1 << 9,	  /* the read is being cancelled */
-	LEG_ABSENT = 1 << 10,	  /* will never have a descriptor */
-	LEG_DEAD = 1 << 11,	  /* adopted after its reset: only what had arrived is left */
+	LEG_END = 1 << 0,	   /* the peer's FIN was received */
+	LEG_RESET = 1 << 1,	   /* broken: nothing more can be received or sent */
+	LEG_SENDING = 1 << 2,	   /* one send is under way */
+	LEG_SEND_STARVED = 1 << 3, /* the kernel had no memory for it */
+	LEG_FIN_DONE = 1 << 4,	   /* our FIN follows what was sent */
+	LEG_RESET_ASKED = 1 << 5,  /* the supervisor was asked to reset it */
+	LEG_PARKED = 1 << 6,	   /* idle: wait by poll */
+	LEG_STARVED = 1 << 7,	   /* no chunk was free to receive into */
+	LEG_LINGERED = 1 << 8,	   /* waited long enough for the peer's FIN */
+	LEG_CANCELLED = 1 << 9,	   /* the read is being cancelled */
+	LEG_ABSENT = 1 << 10,	   /* will never have a descriptor */
+	LEG_DEAD = 1 << 11,	   /* adopted after its reset: only what had arrived is left */
 };
 
 /* What has happened to a session and was not yet given to the core. */
@@ -53,6 +55,7 @@ enum session_signal {
 	SIGNAL_TIMER = 1 << 3,
 	SIGNAL_CLEAR = 1 << 4,
 	SIGNAL_SHUTDOWN = 1 << 5,
+	SIGNAL_SHORTAGE = 1 << 6,
 };
 
 struct leg {
@@ -77,6 +80,11 @@ struct session {
 	uint64_t blocked_ms;	       /* since when a signal waits; 0 none */
 	uint64_t secret_end[SHM_LEGS]; /* RECORD_SECRET: input up to here may hold credentials */
 	uint32_t discarded;	       /* bytes thrown away while ending */
+	bool step_waits;	       /* in `waiting`: for a chunk that its step needs */
+	struct list waiting;	       /* worker/waiting.h */
+	struct list holding;	       /* worker/shedding.h */
+	uint64_t still_ms;	       /* in `holding`: since when it has stood still */
+	uint64_t passed;	       /* input of both legs that was needed no longer then */
 	struct leg leg[SHM_LEGS];
 };
 _Static_assert(sizeof(struct session) <= 256, "an idle session is small");
@@ -87,7 +95,6 @@ struct worker;
 #define SESSION_HELD_MAX (256u * 1024u)
 
 #define SESSION_IDLE_MS	      200u   /* then chunks are given back */
-#define SESSION_RETRY_MS      32u    /* no chunk was free: try again */
 #define SESSION_BLOCKED_MS    5000u  /* a signal that cannot be told: then RST */
 #define SESSION_LINGER_MS     10000u /* for the peer's FIN after ours */
 #define SESSION_UNSENT_MS     30000u /* for the last output to be taken at all */

@@ -1,23 +1,6 @@
 #include "worker/timer_wheel.h"
 
-#include <stddef.h>
-
-static void
-list_init(struct timer *head)
-{
-	head->next = head->previous = head;
-}
-
-static void
-list_append(struct timer *head, struct timer *timer)
-{
-	timer->next = head;
-	timer->previous = head->previous;
-	head->previous->next = timer;
-	head->previous = timer;
-}
-
-static struct timer *
+static struct list *
 bucket_of(struct timer_wheel *wheel, uint64_t tick)
 {
 	return &wheel->bucket[tick % TIMER_BUCKETS];
@@ -34,17 +17,13 @@ timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ms)
 bool
 timer_is_set(const struct timer *timer)
 {
-	return timer->next != NULL;
+	return list_is_linked(&timer->node);
 }
 
 void
 timer_cancel(struct timer *timer)
 {
-	if (timer->next == NULL)
-		return;
-	timer->next->previous = timer->previous;
-	timer->previous->next = timer->next;
-	timer->next = timer->previous = NULL;
+	list_remove(&timer->node);
 }
 
 void
@@ -57,7 +36,7 @@ timer_set(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ms)
 		tick = wheel->tick + 1;
 	timer_cancel(timer);
 	timer->due_ms = due_ms;
-	list_append(bucket_of(wheel, tick), timer);
+	list_append(bucket_of(wheel, tick), &timer->node);
 }
 
 void
@@ -70,20 +49,22 @@ timer_set_no_later(struct timer_wheel *wheel, struct timer *timer, uint64_t due_
 static void
 wheel_fire_bucket(struct timer_wheel *wheel, uint64_t now_ms, timer_fire *fire, void *context)
 {
-	struct timer *bucket = bucket_of(wheel, wheel->tick), due, *timer;
+	struct list *bucket = bucket_of(wheel, wheel->tick), due;
 
 	/* The bucket's timers go to a list of their own first: fire() may fill the bucket again. */
-	if (bucket->next == bucket)
+	if (list_is_empty(bucket))
 		return;
 	due = *bucket;
 	due.next->previous = due.previous->next = &due;
 	list_init(bucket);
-	while ((timer = due.next) != &due) {
+	while (!list_is_empty(&due)) {
+		struct timer *timer = (struct timer *)due.next;
+
 		timer_cancel(timer);
 		if (timer->due_ms <= now_ms)
 			fire(context, timer);
 		else
-			list_append(bucket, timer); /* a later round of the wheel */
+			list_append(bucket, &timer->node); /* a later round of the wheel */
 	}
 }
 
@@ -107,10 +88,10 @@ timer_wheel_wait(const struct timer_wheel *wheel, uint64_t now_ms, uint64_t most
 	uint64_t ticks = most / TIMER_TICK_MS + 1;
 
 	for (uint64_t i = 1; i <= ticks && i < TIMER_BUCKETS; i++) {
-		const struct timer *bucket = &wheel->bucket[(wheel->tick + i) % TIMER_BUCKETS];
+		const struct list *bucket = &wheel->bucket[(wheel->tick + i) % TIMER_BUCKETS];
 		uint64_t at = (wheel->tick + i) * TIMER_TICK_MS;
 
-		if (bucket->next == bucket)
+		if (list_is_empty(bucket))
 			continue;
 		if (at <= now_ms)
 			return 0;

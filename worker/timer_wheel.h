@@ -8,6 +8,8 @@
 #ifndef WORKER_TIMER_WHEEL_H
 #define WORKER_TIMER_WHEEL_H
 
+#include "worker/list.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,14 +17,13 @@
 #define TIMER_BUCKETS 2048u
 
 struct timer {
-	struct timer *next; /* NULL: not in the wheel */
-	struct timer *previous;
+	struct list node; /* first */
 	uint64_t due_ms;
 };
 
 struct timer_wheel {
-	uint64_t tick; /* the last one that was looked at */
-	struct timer bucket[TIMER_BUCKETS];
+	uint64_t tick;			   /* the last one that was looked at */
+	struct list bucket[TIMER_BUCKETS]; /* of timers */
 };
 
 typedef void timer_fire(void *context, struct timer *timer);

@@ -85,6 +85,9 @@ worker_open(struct worker *worker, uint32_t index, uint32_t owner, const char **
 	if (error < 0)
 		return error;
 	chunk_cache_init(&worker->chunks, owner);
+	chunk_cache_bound(&worker->shm, &worker->chunks, false);
+	waiting_init(&worker->waiting);
+	shedding_init(&worker->shedding);
 	worker->now_ms =
 	    gateway_clock_look(&worker->clock, atomic_load(shm_clock_floor(&worker->shm)));
 	timer_wheel_init(&worker->wheel, worker->now_ms);
@@ -186,9 +189,12 @@ worker_run(struct worker *worker)
 
 		worker_look_at_clock(worker);
 		timer_wheel_advance(&worker->wheel, worker->now_ms, session_timer_fired, worker);
+		shedding_turn(worker);
+		waiting_turn(worker);
 		handover_client_turn(worker);
 		error = event_loop_wait(&worker->loop,
-		    timer_wheel_wait(&worker->wheel, worker->now_ms, WORKER_TURN_MS));
+		    waiting_wait(
+			worker, timer_wheel_wait(&worker->wheel, worker->now_ms, WORKER_TURN_MS)));
 		if (error < 0)
 			return error;
 		worker_look_at_clock(worker);

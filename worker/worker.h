@@ -18,7 +18,9 @@
 #include "worker/report.h"
 #include "worker/request_queue.h"
 #include "worker/session_table.h"
+#include "worker/shedding.h"
 #include "worker/timer_wheel.h"
+#include "worker/waiting.h"
 
 /* A worker without a supervisor that has had no session for so long ends. */
 #define WORKER_ORPHAN_MS 600000u
@@ -47,6 +49,8 @@ struct worker {
 	bool draining;	       /* every session is being ended */
 	struct session_table sessions;
 	struct parting parting;
+	struct waiting waiting;
+	struct shedding shedding;
 	uint32_t receiving; /* legs that wait with a chunk in hand */
 	struct journal_ring *journal;
 	struct counter_block *counters;

@@ -201,6 +201,86 @@ churn(uint32_t owner, uint32_t slot, unsigned rounds)
 	_exit(0);
 }
 
+/* A cache keeps its share at most, and next to nothing while chunks are short. */
+static void
+test_cache_is_bounded(void **state)
+{
+	const uint32_t share = CHUNKS / (plan.workers * 4 * CHUNK_SHED);
+	uint32_t taken[CHUNKS];
+
+	(void)state;
+	for (uint32_t i = 0; i < CHUNKS; i++)
+		taken[i] = chunk_take(&shm, &cache, 0);
+	for (uint32_t i = 0; i < 20; i++)
+		chunk_give(&shm, &cache, taken[i], false);
+	assert_int_equal(cache.count, 20);
+	chunk_cache_bound(&shm, &cache, false);
+	assert_int_equal(cache.count, share);
+	for (uint32_t i = 20; i < CHUNKS; i++)
+		chunk_give(&shm, &cache, taken[i], false);
+	assert_true(cache.count <= share);
+	assert_int_equal(chunk_count_used(&shm, 0, CHUNKS), 0);
+	/* Of so small a pool there is no share; still it can be taken, whole. */
+	cache.most = 0;
+	for (uint32_t i = 0; i < CHUNKS; i++)
+		assert_int_not_equal(taken[i] = chunk_take(&shm, &cache, 0), SHM_NO_CHUNK);
+	for (uint32_t i = 0; i < CHUNKS; i++) {
+		chunk_give(&shm, &cache, taken[i], false);
+		assert_int_equal(cache.count, 0);
+	}
+	assert_int_equal(chunk_count_free(&shm), CHUNKS);
+}
+
+/* What is kept is there for those who may have it; an empty pool is not looked through again. */
+static void
+test_reserve_and_dry(void **state)
+{
+	(void)state;
+	cache.reserve = 2;
+	for (uint32_t i = 0; i < CHUNKS - 2; i++) {
+		assert_true(chunk_is_there(&shm, &cache, cache.reserve));
+		assert_int_not_equal(chunk_take(&shm, &cache, 0), SHM_NO_CHUNK);
+	}
+	assert_false(chunk_is_there(&shm, &cache, cache.reserve));
+	assert_true(chunk_is_there(&shm, &cache, 0));
+	assert_int_not_equal(chunk_take(&shm, &cache, 0), SHM_NO_CHUNK);
+	assert_int_not_equal(chunk_take(&shm, &cache, 0), SHM_NO_CHUNK);
+	assert_int_equal(chunk_take(&shm, &cache, 0), SHM_NO_CHUNK);
+	atomic_store(&shm_chunk_owners(&shm)[3], CHUNK_FREE);
+	assert_int_equal(chunk_take(&shm, &cache, 0), SHM_NO_CHUNK);
+	chunk_cache_look_again(&cache);
+	assert_int_equal(chunk_take(&shm, &cache, 0), 3);
+	assert_int_equal(chunk_take(&shm, &cache, 0), SHM_NO_CHUNK);
+	chunk_give(&shm, &cache, 5, false);
+	assert_int_equal(chunk_take(&shm, &cache, 0), 5);
+}
+
+static void
+test_level(void **state)
+{
+	const struct chunk_level fits = {.used = CHUNKS - CHUNKS / CHUNK_SHED, .serial = 7};
+	const struct chunk_level below = {.used = CHUNKS - CHUNKS / CHUNK_SHED + 1};
+	const struct chunk_level nonsense = {.used = UINT32_MAX};
+
+	(void)state;
+	assert_int_equal(chunk_level_read(&shm).serial, 0);
+	chunk_level_publish(&shm, fits);
+	assert_int_equal(chunk_level_read(&shm).used, fits.used);
+	assert_int_equal(chunk_level_read(&shm).serial, 7);
+	assert_int_equal(chunk_level_free(&shm, fits), CHUNKS / CHUNK_SHED);
+	assert_false(chunk_level_is_below(&shm, fits, CHUNK_SHED));
+	assert_true(chunk_level_is_below(&shm, below, CHUNK_SHED));
+	assert_false(chunk_level_is_below(&shm, below, CHUNK_REFUSE));
+	assert_int_equal(chunk_level_free(&shm, nonsense), 0);
+	/* In parts, as a large pool is counted, and beyond its end. */
+	chunk_take(&shm, &cache, 1);
+	assert_int_equal(chunk_count_used(&shm, 0, CHUNKS), 1);
+	assert_int_equal(
+	    chunk_count_used(&shm, 0, CHUNKS / 2) + chunk_count_used(&shm, CHUNKS / 2, UINT32_MAX),
+	    1);
+	assert_int_equal(chunk_count_used(&shm, CHUNKS, 10), 0);
+}
+
 static void
 test_workers_do_not_share(void **state)
 {
@@ -257,6 +337,9 @@ main(void)
 	    TEST(test_sweep_of_a_dead_worker),
 	    TEST(test_sweep_of_a_slot),
 	    TEST(test_sweep_with_a_damaged_window),
+	    TEST(test_cache_is_bounded),
+	    TEST(test_reserve_and_dry),
+	    TEST(test_level),
 	    TEST(test_workers_do_not_share),
 	    TEST(test_killed_worker_leaves_nothing),
 	};
