@@ -161,15 +161,17 @@ endpoint_json(const struct shm_endpoint *endpoint)
 static json_t *
 record_json(const struct record *record)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:b, s:b}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:b, s:b}",
 	    "bytes_from_client", (json_int_t)record->stored[SHM_CLIENT], "bytes_from_server",
 	    (json_int_t)record->stored[SHM_SERVER], "inspected_from_client",
 	    (json_int_t)record->position[SHM_CLIENT], "inspected_from_server",
 	    (json_int_t)record->position[SHM_SERVER], "pending_to_client",
 	    (json_int_t)outlet_pending(&record->outlet[SHM_CLIENT]), "pending_to_server",
-	    (json_int_t)outlet_pending(&record->outlet[SHM_SERVER]), "commands",
-	    (int)record->commands, "replies", (int)record->replies, "messages",
-	    (int)record->messages, "opaque", (record->flags & RECORD_OPAQUE) != 0, "draining",
+	    (json_int_t)outlet_pending(&record->outlet[SHM_SERVER]), "held_to_server",
+	    (json_int_t)record->outlet[SHM_SERVER].held, "content_state",
+	    (json_int_t)record->extra_length, "commands", (int)record->commands, "replies",
+	    (int)record->replies, "messages", (int)record->messages, "opaque",
+	    (record->flags & RECORD_OPAQUE) != 0, "draining",
 	    (record->flags & RECORD_DRAINING) != 0);
 }
 

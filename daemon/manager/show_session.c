@@ -83,6 +83,9 @@ add_record(struct text *out, const struct record *record)
 	    record->sequence, record->commands, record->replies, record->messages,
 	    (record->flags & RECORD_OPAQUE) != 0 ? ", opaque" : "",
 	    (record->flags & RECORD_DRAINING) != 0 ? ", draining" : "");
+	if (record->outlet[SHM_SERVER].held > 0)
+		text_printf(out, "  %u octets are held until the message is judged\n",
+		    record->outlet[SHM_SERVER].held);
 	for (unsigned leg = 0; leg < SHM_LEGS; leg++)
 		text_printf(out,
 		    "  From %s: %" PRIu64 " received, %" PRIu64 " inspected; to %s: %" PRIu64
