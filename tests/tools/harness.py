@@ -276,6 +276,18 @@ class Gateway:
         return {w["worker"]: w["pid"] for w in self.show("version")["workers"]
                 if w["state"] == "ready"}
 
+    def roles(self):
+        """{role: pid} of "supervisor", "manager", "worker N", as far as they are ready."""
+        version = self.show("version")
+        found = {"supervisor": self.process.pid}
+        for worker in version["workers"]:
+            if worker["state"] == "ready":
+                found["worker %d" % worker["worker"]] = worker["pid"]
+        for pid in self.processes():
+            if process_name(pid) == "smtpguard-manag":  # the kernel keeps 15 letters
+                found["manager"] = pid
+        return found
+
     def processes(self):
         """Pids of the supervisor and all below it."""
         found, pending = [], [self.process.pid]
@@ -329,6 +341,15 @@ class Gateway:
             time.sleep(0.1)
         remains = left()
         check(not remains, "left behind: %s" % remains)
+
+
+def process_name(pid):
+    """"" when it is gone."""
+    try:
+        with open("/proc/%d/comm" % pid) as name:
+            return name.read().strip()
+    except OSError:
+        return ""
 
 
 def process_lives(pid):

@@ -4,7 +4,7 @@
  * Takes any mail and keeps none.  Messages of mailsource are checked against the oracle.
  * Commands on standard input, each answered with one line on standard output:
  *	status		sessions held, by kind
- *	release [banner|mail|final]
+ *	release [banner|mail|final|auth|rset]
  *	reset [N]	resets the connections whose sender was marked +reset
  *	figures		one JSON object
  *	stop		ends; the last line is the figures
@@ -39,7 +39,8 @@ static struct listener listeners[LISTENERS_MAX];
 static unsigned listener_count;
 static volatile sig_atomic_t stopping;
 
-static const char *const hold_names[HOLD_KINDS] = {"all", "banner", "mail", "final"};
+static const char *const hold_names[HOLD_KINDS] = {
+    "all", "banner", "mail", "final", "auth", "rset"};
 
 static const char usage[] =
     "usage: mailsink [--quiet] [--ledger FILE] [--save FOLDER] [--control]\n"
@@ -137,9 +138,10 @@ figures_print(void)
 	       ", \"ok\": %" PRIu64 ", \"differs\": %" PRIu64 ", \"foreign\": %" PRIu64
 	       ", \"partial\": %" PRIu64 ", \"rejected\": %" PRIu64 ", \"bytes\": %" PRIu64
 	       ", \"tls\": %" PRIu64 ", \"resets\": %" PRIu64 ", \"unexpected_resets\": %" PRIu64
-	       ", \"violations\": %" PRIu64 "}\n",
+	       ", \"violations\": %" PRIu64 ", \"authenticated\": %" PRIu64 "}\n",
 	    f->sessions, f->open, f->messages, f->ok, f->differs, f->foreign, f->partial,
-	    f->rejected, f->bytes, f->tls, f->resets, f->unexpected_resets, f->violations);
+	    f->rejected, f->bytes, f->tls, f->resets, f->unexpected_resets, f->violations,
+	    f->authenticated);
 }
 
 static enum sink_hold
@@ -160,10 +162,11 @@ command_run(char *line)
 	if (word == NULL)
 		return;
 	if (strcmp(word, "status") == 0) {
-		printf("{\"open\": %" PRIu64 ", \"banner\": %" PRIu64 ", \"mail\": %" PRIu64
-		       ", \"final\": %" PRIu64 ", \"reset\": %" PRIu64 "}\n",
-		    sink_figures.open, sink_figures.held[HOLD_BANNER], sink_figures.held[HOLD_MAIL],
-		    sink_figures.held[HOLD_FINAL], sink_figures.marked);
+		printf("{\"open\": %" PRIu64 ", \"reset\": %" PRIu64, sink_figures.open,
+		    sink_figures.marked);
+		for (unsigned hold = HOLD_BANNER; hold < HOLD_KINDS; hold++)
+			printf(", \"%s\": %" PRIu64, hold_names[hold], sink_figures.held[hold]);
+		printf("}\n");
 	} else if (strcmp(word, "release") == 0) {
 		enum sink_hold hold = argument != NULL ? hold_parse(argument) : HOLD_NONE;
 

@@ -15,10 +15,12 @@
  *	stop		no new sessions, what is held goes on; ends when all have ended
  */
 #include "tests/tools/control.h"
+#include "tests/tools/ledger.h"
 #include "tests/tools/loop.h"
+#include "tests/tools/oracle_lines.h"
 #include "tests/tools/source_pool.h"
+#include "tests/tools/source_scripts.h"
 #include "tests/tools/source_session.h"
-#include "tests/tools/source_steps.h"
 #include "tests/tools/transport.h"
 
 #include <err.h>
@@ -44,12 +46,14 @@ static const char usage[] =
     "  --rate N            messages a second\n"
     "  --slow-read N       bytes a second; --slow-write N likewise\n"
     "  --chop N            write at most N bytes at a time\n"
+    "  --bdat N            N of 100 messages of the load come in chunks\n"
     "  --abrupt N          N of 1000 sessions break off somewhere\n"
     "  --mark TEXT         added to the local part of sender and recipient\n"
     "  --deadline S        a silence that long is a failure (30)\n"
     "  --seed N  --ledger FILE\n"
     "  --any-server        the server is not mailsink: its texts are not compared\n"
     "  --may-refuse        a refusal is no failure\n"
+    "  --refusal header|line|name=\"CODE TEXT\"   what the policy says to such an offence\n"
     "  --phase NAME:COUNT[@ADDRESS:PORT]   hold so many sessions in this phase; repeatable\n"
     "  --control           take commands on standard input\n";
 
@@ -67,12 +71,14 @@ enum {
 	OPTION_SLOW_WRITE,
 	OPTION_CHOP,
 	OPTION_ABRUPT,
+	OPTION_BDAT,
 	OPTION_MARK,
 	OPTION_DEADLINE,
 	OPTION_SEED,
 	OPTION_LEDGER,
 	OPTION_ANY_SERVER,
 	OPTION_MAY_REFUSE,
+	OPTION_REFUSAL,
 	OPTION_PHASE,
 	OPTION_CONTROL,
 	OPTION_HELP,
@@ -92,12 +98,14 @@ static const struct option options[] = {
     {"slow-write", required_argument, NULL, OPTION_SLOW_WRITE},
     {"chop", required_argument, NULL, OPTION_CHOP},
     {"abrupt", required_argument, NULL, OPTION_ABRUPT},
+    {"bdat", required_argument, NULL, OPTION_BDAT},
     {"mark", required_argument, NULL, OPTION_MARK},
     {"deadline", required_argument, NULL, OPTION_DEADLINE},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"ledger", required_argument, NULL, OPTION_LEDGER},
     {"any-server", no_argument, NULL, OPTION_ANY_SERVER},
     {"may-refuse", no_argument, NULL, OPTION_MAY_REFUSE},
+    {"refusal", required_argument, NULL, OPTION_REFUSAL},
     {"phase", required_argument, NULL, OPTION_PHASE},
     {"control", no_argument, NULL, OPTION_CONTROL},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -132,6 +140,21 @@ small_number_of(const char *text)
 	return (unsigned)value;
 }
 
+/* OFFENCE=TEXT */
+static void
+refusal_take(const char *argument)
+{
+	size_t length = strcspn(argument, "=");
+
+	for (unsigned offence = ORACLE_GOOD + 1; offence < ORACLE_OFFENCES; offence++)
+		if (argument[length] == '=' && strlen(oracle_offences[offence]) == length &&
+		    memcmp(oracle_offences[offence], argument, length) == 0) {
+			source_options.refusal[offence] = argument + length + 1;
+			return;
+		}
+	errx(64, "%s: not OFFENCE=TEXT", argument);
+}
+
 static void
 option_take(int letter, const char *argument)
 {
@@ -145,6 +168,7 @@ option_take(int letter, const char *argument)
 	    [OPTION_SLOW_WRITE - OPTION_MESSAGES] = &o->slow_write,
 	    [OPTION_CHOP - OPTION_MESSAGES] = &o->chop,
 	    [OPTION_ABRUPT - OPTION_MESSAGES] = &o->abrupt,
+	    [OPTION_BDAT - OPTION_MESSAGES] = &o->bdat,
 	    [OPTION_HELP - OPTION_MESSAGES] = NULL,
 	};
 
@@ -188,6 +212,9 @@ option_take(int letter, const char *argument)
 		break;
 	case OPTION_MAY_REFUSE:
 		o->may_refuse = true;
+		break;
+	case OPTION_REFUSAL:
+		refusal_take(argument);
 		break;
 	case OPTION_PHASE:
 		if (phase_count == PHASES)

@@ -1,17 +1,12 @@
 #include "tests/tools/oracle.h"
 
+#include "tests/tools/oracle_lines.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define TABLE_SIZE  65536u
-#define HEADER_LINE "X-Oracle: "
-#define KEY_LENGTH  (ORACLE_KEY_TEXT - 2)
-
-/* Slices of these fill the lines. The same in every run. */
-static char table_ascii[TABLE_SIZE];
-static char table_eight[TABLE_SIZE];
-static bool tables_made;
+#define KEY_LENGTH (ORACLE_KEY_TEXT - 2)
 
 uint64_t
 oracle_random(uint64_t *state)
@@ -21,21 +16,6 @@ oracle_random(uint64_t *state)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
 	return z ^ (z >> 31);
-}
-
-static void
-tables_make(void)
-{
-	uint64_t state = 1;
-
-	for (unsigned i = 0; i < TABLE_SIZE; i++) {
-		uint64_t r = oracle_random(&state);
-
-		table_ascii[i] = (char)(' ' + r % 95);
-		/* Every byte but NUL, CR and LF. */
-		table_eight[i] = (char)(14 + (r >> 32) % 242);
-	}
-	tables_made = true;
 }
 
 void
@@ -78,130 +58,77 @@ oracle_key_parse(const char *text, size_t length, struct oracle_key *ret_key)
 	return true;
 }
 
-bool
-oracle_header_parse(const char *line, size_t length, struct oracle_key *ret_key, uint64_t *ret_size)
+/* The word up to a space or the end; its place in the list, or `count`. */
+static unsigned
+word_parse(const char **at, const char *end, const char *const *list, unsigned count)
 {
-	const size_t head = sizeof(HEADER_LINE) - 1;
-	uint64_t size = 0;
+	const char *space = memchr(*at, ' ', (size_t)(end - *at));
+	size_t length = (size_t)((space != NULL ? space : end) - *at);
+	unsigned place = 0;
 
-	if (length < head + KEY_LENGTH + 2 || memcmp(line, HEADER_LINE, head) != 0 ||
-	    !oracle_key_parse(line + head, KEY_LENGTH, ret_key) || line[head + KEY_LENGTH] != ' ')
+	while (place < count &&
+	       (strlen(list[place]) != length || memcmp(list[place], *at, length) != 0))
+		place++;
+	*at += length;
+	return place;
+}
+
+bool
+oracle_header_parse(const char *line, size_t length, struct oracle_name *ret_name)
+{
+	static const char head[] = "X-Oracle: ";
+	const char *at = line + sizeof(head) - 1, *end = line + length;
+	struct oracle_name name = {0};
+	unsigned form, offence;
+
+	if (length < sizeof(head) - 1 + KEY_LENGTH + 1 ||
+	    memcmp(line, head, sizeof(head) - 1) != 0 ||
+	    !oracle_key_parse(at, KEY_LENGTH, &name.key) || at[KEY_LENGTH] != ' ')
 		return false;
-	for (size_t i = head + KEY_LENGTH + 1; i < length; i++) {
-		if (line[i] < '0' || line[i] > '9' || size > UINT64_MAX / 20)
+	for (at += KEY_LENGTH + 1; at < end && *at >= '0' && *at <= '9'; at++) {
+		if (name.size > UINT64_MAX / 20)
 			return false;
-		size = size * 10 + (uint64_t)(line[i] - '0');
+		name.size = name.size * 10 + (uint64_t)(*at - '0');
 	}
-	*ret_size = size;
-	return size >= ORACLE_SIZE_MIN;
+	if (at == end || *at++ != ' ')
+		return false;
+	form = word_parse(&at, end, oracle_forms, ORACLE_FORMS);
+	if (at == end || *at++ != ' ')
+		return false;
+	offence = word_parse(&at, end, oracle_offences, ORACLE_OFFENCES);
+	name.form = form;
+	name.offence = offence;
+	*ret_name = name;
+	return at == end && form < ORACLE_FORMS && offence < ORACLE_OFFENCES &&
+	       name.size >= ORACLE_SIZE_MIN;
 }
 
 void
-oracle_begin(struct oracle *oracle, const struct oracle_key *key, uint64_t size)
+oracle_begin(struct oracle *oracle, const struct oracle_name *name)
 {
-	if (!tables_made)
-		tables_make();
+	const struct oracle_key *key = &name->key;
+
 	memset(oracle, 0, sizeof(*oracle));
-	oracle->key = *key;
-	oracle->size = size < ORACLE_SIZE_MIN ? ORACLE_SIZE_MIN : size;
+	oracle->name = *name;
+	if (oracle->name.size < ORACLE_SIZE_MIN)
+		oracle->name.size = ORACLE_SIZE_MIN;
 	oracle->random =
 	    key->seed ^ ((uint64_t)key->connection << 32 | key->message) * 0xd6e8feb86659fd93ull;
 	oracle->at_span = ORACLE_SPANS;
 }
 
-static void
-line_set(struct oracle *oracle, size_t own, const char *slice, size_t length)
-{
-	oracle->span[0] = (struct oracle_span){oracle->own, own};
-	oracle->span[1] = (struct oracle_span){slice, length};
-	oracle->span[2] = (struct oracle_span){"\r\n", 2};
-	oracle->made += own + length + 2;
-}
-
-/* The header: its length is bounded, so that it always fits in ORACLE_SIZE_MIN. */
-static void
-line_of_header(struct oracle *oracle)
-{
-	char key[ORACLE_KEY_TEXT];
-	int own = 0;
-
-	oracle_key_print(&oracle->key, key);
-	switch (oracle->line) {
-	case 0:
-		own = snprintf(
-		    oracle->own, sizeof(oracle->own), HEADER_LINE "%s %" PRIu64, key, oracle->size);
-		break;
-	case 1:
-		own = snprintf(oracle->own, sizeof(oracle->own), "From: <s-%s@source.test>", key);
-		break;
-	case 2:
-		own = snprintf(
-		    oracle->own, sizeof(oracle->own), "Subject: %" PRIu64 " bytes", oracle->size);
-		break;
-	default:
-		break;
-	}
-	line_set(oracle, (size_t)own, "", 0);
-}
-
-static size_t
-length_pick(uint64_t r)
-{
-	unsigned kind = (unsigned)(r % 1000);
-
-	r /= 1000;
-	if (kind < 30)
-		return 0;
-	if (kind < 60)
-		return 1 + r % 8;
-	if (kind < 90)
-		return 998;
-	if (kind < 91)
-		return 1000 + r % (ORACLE_LINE_LONG - 1000);
-	if (kind < 300)
-		return 76;
-	return 1 + r % 200;
-}
-
 bool
 oracle_next_line(struct oracle *oracle)
 {
-	uint64_t left = oracle->size - oracle->made;
-	uint64_t r, s;
-	size_t length, own = 0;
-
-	if (left == 0)
+	if (oracle->made == oracle->name.size)
 		return false;
-	if (oracle->line < 4) {
-		line_of_header(oracle);
-		oracle->line++;
-		return true;
-	}
-	r = oracle_random(&oracle->random);
-	s = oracle_random(&oracle->random);
-	length = length_pick(r);
-	/* The last line takes what is left; a rest too small for a line of its own joins it. */
-	if (length + 4 > left)
-		length = (size_t)(left - 2);
-
-	/* Dots where they matter: at the start of a line, and as the whole line. */
-	if (s % 16 == 0)
-		own = length < 1 + s / 16 % 3 ? length : 1 + s / 16 % 3;
-	memset(oracle->own, '.', own);
-	if (length >= 24 && own + 16 <= length)
-		own += (size_t)snprintf(
-		    oracle->own + own, sizeof(oracle->own) - own, "%016" PRIx64, s ^ oracle->line);
-	line_set(oracle, own,
-	    ((s >> 8) % 5 == 0 ? table_eight : table_ascii) +
-		(s >> 16) % (TABLE_SIZE - ORACLE_LINE_LONG),
-	    length - own);
-	oracle->line++;
+	oracle_line_make(oracle);
 	return true;
 }
 
 /* Moves to the next span that is not empty; false at the end of the message. */
 static bool
-check_span(struct oracle *oracle)
+span_find(struct oracle *oracle)
 {
 	while (oracle->at_span == ORACLE_SPANS ||
 	       oracle->at_byte == oracle->span[oracle->at_span].length) {
@@ -218,13 +145,30 @@ check_span(struct oracle *oracle)
 }
 
 bool
+oracle_next_piece(struct oracle *oracle, size_t most, struct oracle_span *ret_piece)
+{
+	const struct oracle_span *span;
+	size_t part;
+
+	if (!span_find(oracle))
+		return false;
+	span = &oracle->span[oracle->at_span];
+	part = span->length - oracle->at_byte;
+	if (part > most)
+		part = most;
+	*ret_piece = (struct oracle_span){span->bytes + oracle->at_byte, part};
+	oracle->at_byte += part;
+	return true;
+}
+
+bool
 oracle_check(struct oracle *oracle, const char *bytes, size_t length)
 {
 	while (length > 0) {
 		const struct oracle_span *span;
 		size_t part;
 
-		if (!check_span(oracle))
+		if (!span_find(oracle))
 			return false;
 		span = &oracle->span[oracle->at_span];
 		part = span->length - oracle->at_byte;
@@ -249,5 +193,5 @@ oracle_check(struct oracle *oracle, const char *bytes, size_t length)
 bool
 oracle_complete(const struct oracle *oracle)
 {
-	return oracle->checked == oracle->size;
+	return oracle->checked == oracle->name.size;
 }

@@ -1,6 +1,9 @@
 #include "tests/tools/sink_commands.h"
 
 #include "tests/tools/ledger.h"
+#include "tests/tools/sink_auth.h"
+#include "tests/tools/sink_chunk.h"
+#include "tests/tools/sink_delivery.h"
 
 #include <string.h>
 #include <strings.h>
@@ -38,10 +41,12 @@ path_key(const char *path, size_t length, char kind, struct oracle_key *ret_key)
 static void
 envelope_clear(struct sink_session *session)
 {
+	sink_delivery_abandon(session);
 	session->has_sender = false;
 	session->has_key = false;
 	session->recipients = 0;
 	session->marked_hold_final = false;
+	session->marked_hold_rset = false;
 	session->marked_reject = false;
 }
 
@@ -53,7 +58,8 @@ do_ehlo(struct sink_session *session, const char *argument, size_t length)
 	envelope_clear(session);
 	buffer_print(&session->output,
 	    "250-sink.test at your service\r\n250-PIPELINING\r\n250-SIZE 104857600\r\n"
-	    "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n%s250 HELP\r\n",
+	    "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-SMTPUTF8\r\n"
+	    "250-CHUNKING\r\n250-BINARYMIME\r\n250-AUTH PLAIN LOGIN\r\n%s250 HELP\r\n",
 	    session->transport.tls == NULL ? "250-STARTTLS\r\n" : "");
 }
 
@@ -85,6 +91,7 @@ do_mail(struct sink_session *session, const char *argument, size_t length)
 		sink_figures.marked++;
 	}
 	session->marked_half = path_marked(path, path_length, "+half");
+	session->marked_hold_rset = path_marked(path, path_length, "+hold-rset");
 	buffer_print(&session->output, "250 2.1.0 Sender noted\r\n");
 	if (path_marked(path, path_length, "+hold-mail"))
 		sink_reply_hold(session, HOLD_MAIL, SINK_HOLD_EVER);
@@ -124,17 +131,28 @@ do_data(struct sink_session *session, const char *argument, size_t length)
 		buffer_print(&session->output, "503 5.5.1 No recipient\r\n");
 		return;
 	}
+	if (session->message != NULL) {
+		sink_violation(session, "DATA after BDAT");
+		buffer_print(&session->output, "503 5.5.1 This message comes in chunks\r\n");
+		return;
+	}
 	buffer_print(&session->output, "354 End data with <CR><LF>.<CR><LF>\r\n");
-	sink_data_begin(session);
+	sink_delivery_begin(session, SINK_DATA);
 }
 
 static void
 do_rset(struct sink_session *session, const char *argument, size_t length)
 {
+	static const char reply[] = "250 2.0.0 Reset\r\n";
+	bool later = session->marked_hold_rset;
+
 	(void)argument;
 	(void)length;
 	envelope_clear(session);
-	buffer_print(&session->output, "250 2.0.0 Reset\r\n");
+	if (later)
+		sink_reply_later(session, HOLD_RSET, reply);
+	else
+		buffer_print(&session->output, "%s", reply);
 }
 
 static void
@@ -186,10 +204,12 @@ static const struct {
     {"MAIL", do_mail},
     {"RCPT", do_rcpt},
     {"DATA", do_data},
+    {"BDAT", sink_chunk_begin},
     {"RSET", do_rset},
     {"NOOP", do_noop},
     {"VRFY", do_vrfy},
     {"STARTTLS", do_starttls},
+    {"AUTH", sink_auth_begin},
     {"QUIT", do_quit},
 };
 

@@ -29,31 +29,40 @@ message_check(struct sink_message *message, const char *bytes, size_t length)
 	}
 }
 
-/* Content without stuffing. The first line says what the rest must be. */
+/* The first line says what the rest must be.  Returns how many bytes were looked at. */
+static size_t
+message_head(struct sink_message *message, const char *bytes, size_t length)
+{
+	size_t room = sizeof(message->head) - message->head_length;
+	size_t part = length < room ? length : room, line;
+	struct oracle_name name;
+	char *end;
+
+	memcpy(message->head + message->head_length, bytes, part);
+	message->head_length += part;
+	end = memchr(message->head, '\n', message->head_length);
+	line = end != NULL ? (size_t)(end - message->head) : 0;
+	if (line > 0 && message->head[line - 1] == '\r')
+		line--;
+	if (end != NULL && oracle_header_parse(message->head, line, &name)) {
+		message->known = true;
+		oracle_begin(&message->oracle, &name);
+		message_check(message, message->head, message->head_length);
+	} else if (end != NULL || message->head_length == sizeof(message->head)) {
+		message->foreign = true;
+	}
+	return part;
+}
+
+/* Content without stuffing. */
 static void
 message_content(struct sink_message *message, const char *bytes, size_t length)
 {
-	struct oracle_key key;
-	uint64_t size;
-
 	if (message->save != NULL)
 		fwrite(bytes, 1, length, message->save);
 	if (!message->known && !message->foreign) {
-		size_t room = sizeof(message->head) - message->head_length;
-		size_t part = length < room ? length : room;
-		char *end;
+		size_t part = message_head(message, bytes, length);
 
-		memcpy(message->head + message->head_length, bytes, part);
-		message->head_length += part;
-		end = memmem(message->head, message->head_length, "\r\n", 2);
-		if (end != NULL && oracle_header_parse(
-				       message->head, (size_t)(end - message->head), &key, &size)) {
-			message->known = true;
-			oracle_begin(&message->oracle, &key, size);
-			message_check(message, message->head, message->head_length);
-		} else if (end != NULL || message->head_length == sizeof(message->head)) {
-			message->foreign = true;
-		}
 		message->bytes += part;
 		bytes += part;
 		length -= part;
@@ -141,12 +150,18 @@ sink_message_feed(struct sink_message *message, const char *bytes, size_t length
 	return end;
 }
 
+void
+sink_message_feed_chunk(struct sink_message *message, const char *bytes, size_t length)
+{
+	message_content(message, bytes, length);
+}
+
 const char *
 sink_message_fault(struct sink_message *message, const struct oracle_key *envelope)
 {
 	if (message->known && !oracle_complete(&message->oracle))
 		message_spoil(message, "shorter than sent");
-	if (message->known && memcmp(&message->oracle.key, envelope, sizeof(*envelope)) != 0)
+	if (message->known && memcmp(&message->oracle.name.key, envelope, sizeof(*envelope)) != 0)
 		message_spoil(message, "envelope of another message");
 	return message->spoilt ? message->fault : NULL;
 }

@@ -1,5 +1,6 @@
 /*
- * sink_message -- one message as it arrives after 354: framing, and every byte against the oracle
+ * sink_message -- one message as it arrives after 354: framing, and every byte against the oracle;
+ * or in chunks (RFC 3030), which have no framing of their own
  *
  * Strict (RFC 5321 4.5.2, 2.3.8): only CRLF ends a line, only CRLF.CRLF ends the data; a bare CR
  * or LF, or a leading dot that is not doubled, makes the verdict "differs" even where the bytes
@@ -33,6 +34,9 @@ void sink_message_begin(struct sink_message *message, FILE *save);
 /* Takes bytes up to the end of the data; true: it was reached. *ret_taken: how many were taken. */
 bool sink_message_feed(
     struct sink_message *message, const char *bytes, size_t length, size_t *ret_taken);
+
+/* Takes bytes of a chunk: content as it is. */
+void sink_message_feed_chunk(struct sink_message *message, const char *bytes, size_t length);
 
 /* After the end: NULL when everything was right, else what was not. */
 const char *sink_message_fault(struct sink_message *message, const struct oracle_key *envelope);

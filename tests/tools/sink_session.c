@@ -1,7 +1,9 @@
 #include "tests/tools/sink_session.h"
 
-#include "tests/tools/ledger.h"
+#include "tests/tools/sink_auth.h"
+#include "tests/tools/sink_chunk.h"
 #include "tests/tools/sink_commands.h"
+#include "tests/tools/sink_delivery.h"
 
 #include <err.h>
 #include <errno.h>
@@ -22,7 +24,7 @@ struct sink_options sink_options;
 static struct sink_session *sessions;
 static char chunk[READ_SIZE];
 
-static const char *const state_names[] = {"commands", "data", "handshake", "leaving"};
+static const char *const state_names[] = {"commands", "data", "chunk", "handshake", "leaving"};
 
 void
 sink_violation(struct sink_session *session, const char *what)
@@ -41,9 +43,7 @@ session_free(struct sink_session *session)
 		sink_figures.held[session->hold]--;
 	if (session->marked_reset)
 		sink_figures.marked--;
-	if (session->message != NULL && session->message->save != NULL)
-		fclose(session->message->save);
-	free(session->message);
+	sink_delivery_drop(session);
 	buffer_free(&session->input);
 	buffer_free(&session->output);
 	if (session->next != NULL)
@@ -56,15 +56,10 @@ session_free(struct sink_session *session)
 	free(session);
 }
 
-/* A message that did not become complete is told, so that a lost end is seen. */
 static void
 session_close(struct sink_session *session)
 {
-	if (session->state == SINK_DATA && !session->final_due) {
-		sink_figures.partial++;
-		if (session->has_key)
-			ledger_write(&session->key, session->message->bytes, LEDGER_PARTIAL, "", 0);
-	}
+	sink_delivery_abandon(session);
 	loop_unwatch(&session->watch);
 	transport_close(&session->transport);
 	session_free(session);
@@ -92,102 +87,11 @@ sink_reply_hold(struct sink_session *session, enum sink_hold hold, uint32_t dela
 		loop_timer_set(&session->timer, loop_now() + delay_ms * UINT64_C(1000));
 }
 
-static FILE *
-save_open(struct sink_session *session)
-{
-	char path[512];
-	FILE *file;
-
-	if (sink_options.save == NULL)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/%lu-%" PRIu64, sink_options.save, session->number,
-	    sink_figures.messages);
-	file = fopen(path, "we");
-	if (file == NULL)
-		err(1, "%s", path);
-	return file;
-}
-
 void
-sink_data_begin(struct sink_session *session)
+sink_reply_later(struct sink_session *session, enum sink_hold hold, const char *reply)
 {
-	session->message = malloc(sizeof(*session->message));
-	if (session->message == NULL)
-		err(1, "message");
-	sink_message_begin(session->message, save_open(session));
-	session->state = SINK_DATA;
-	session->final_due = false;
-}
-
-static void
-message_tell(struct sink_session *session, const char *verdict)
-{
-	if (!sink_options.quiet)
-		fprintf(stderr, "mailsink: message from <%s> to %u, %" PRIu64 " bytes%s%s\n",
-		    session->sender, session->recipients, session->message->bytes,
-		    *verdict == '\0' ? "" : ": ", verdict);
-}
-
-static void
-message_count(struct sink_session *session, enum ledger_result result, const char *fault)
-{
-	struct sink_message *message = session->message;
-
-	sink_figures.bytes += message->bytes;
-	sink_figures.messages++;
-	sink_figures.ok += result == LEDGER_OK;
-	sink_figures.differs += result == LEDGER_DIFFERS;
-	sink_figures.rejected += result == LEDGER_REJECTED;
-	sink_figures.foreign += message->foreign;
-	if (message->known)
-		ledger_write(&message->oracle.key, message->bytes, result, fault, strlen(fault));
-	else if (session->has_key)
-		ledger_write(&session->key, message->bytes, LEDGER_DIFFERS, "no key in it", 12);
-}
-
-/* The message is complete: verdict, ledger, reply. */
-static void
-message_answer(struct sink_session *session)
-{
-	struct sink_message *message = session->message;
-	const char *fault = sink_message_fault(message, &session->key);
-	enum ledger_result result = fault != NULL	     ? LEDGER_DIFFERS
-				    : session->marked_reject ? LEDGER_REJECTED
-							     : LEDGER_OK;
-	char key[ORACLE_KEY_TEXT] = "-";
-
-	message_count(session, result, fault != NULL ? fault : "");
-	message_tell(session, fault != NULL ? fault : message->foreign ? "" : "every byte right");
-	if (message->known)
-		oracle_key_print(&message->oracle.key, key);
-	if (session->marked_reject)
-		buffer_print(&session->output, "554 5.6.0 Refused as asked %s\r\n", key);
-	else
-		buffer_print(
-		    &session->output, "250 2.0.0 Taken %s %" PRIu64 "\r\n", key, message->bytes);
-	if (message->save != NULL)
-		fclose(message->save);
-	free(message);
-	session->message = NULL;
-	session->final_due = false;
-	session->has_sender = false;
-	session->has_key = false;
-	session->recipients = 0;
-	session->marked_hold_final = false;
-	session->marked_reject = false;
-	session->state = SINK_COMMANDS;
-}
-
-static void
-message_complete(struct sink_session *session)
-{
-	uint32_t delay = session->marked_hold_final ? SINK_HOLD_EVER : session->profile->final_ms;
-
-	session->final_due = true;
-	if (delay > 0)
-		sink_reply_hold(session, HOLD_FINAL, delay);
-	else
-		message_answer(session);
+	snprintf(session->reply_later, sizeof(session->reply_later), "%s", reply);
+	sink_reply_hold(session, hold, SINK_HOLD_EVER);
 }
 
 /* A command line from the input; false: none is complete. */
@@ -209,6 +113,8 @@ session_line(struct sink_session *session)
 	if (length == 0 || bytes[length - 1] != '\r' || memchr(bytes, '\r', length - 1) != NULL) {
 		sink_violation(session, "command line with a bare CR or LF");
 		buffer_print(&session->output, "500 5.5.2 Bare CR or LF\r\n");
+	} else if (session->auth != AUTH_NONE) {
+		sink_auth_line(session, bytes, length - 1);
 	} else {
 		sink_command(session, bytes, length - 1);
 	}
@@ -216,11 +122,23 @@ session_line(struct sink_session *session)
 	return true;
 }
 
-static void
-session_data(struct sink_session *session, const char *bytes, size_t length, size_t *ret_taken)
+/* Content from the front of the bytes; returns how many were taken. */
+static size_t
+session_content(struct sink_session *session, const char *bytes, size_t length)
 {
-	if (sink_message_feed(session->message, bytes, length, ret_taken))
-		message_complete(session);
+	size_t taken;
+
+	if (session->state == SINK_CHUNK)
+		return sink_chunk_feed(session, bytes, length);
+	if (sink_message_feed(session->message, bytes, length, &taken))
+		sink_delivery_complete(session);
+	return taken;
+}
+
+static bool
+takes_content(const struct sink_session *session)
+{
+	return session->state == SINK_DATA || session->state == SINK_CHUNK;
 }
 
 /* Works on what has arrived until it is used up, held or TLS begins. */
@@ -229,12 +147,10 @@ session_work(struct sink_session *session)
 {
 	while (session->hold == HOLD_NONE && session->input.length > 0 &&
 	       session->state != SINK_LEAVING && !session->starting_tls) {
-		if (session->state == SINK_DATA) {
-			size_t taken;
-
-			session_data(
-			    session, buffer_bytes(&session->input), session->input.length, &taken);
-			buffer_take(&session->input, taken);
+		if (takes_content(session)) {
+			buffer_take(
+			    &session->input, session_content(session, buffer_bytes(&session->input),
+						 session->input.length));
 		} else if (!session_line(session)) {
 			break;
 		}
@@ -249,11 +165,9 @@ session_work(struct sink_session *session)
 static void
 session_take(struct sink_session *session, const char *bytes, size_t length)
 {
-	if (session->state == SINK_DATA && session->hold == HOLD_NONE &&
-	    session->input.length == 0) {
-		size_t taken;
+	if (takes_content(session) && session->hold == HOLD_NONE && session->input.length == 0) {
+		size_t taken = session_content(session, bytes, length);
 
-		session_data(session, bytes, length, &taken);
 		bytes += taken;
 		length -= taken;
 	}
@@ -395,7 +309,9 @@ session_go_on(struct sink_session *session)
 	loop_timer_clear(&session->timer);
 	session->hold = HOLD_NONE;
 	if (session->final_due)
-		message_answer(session);
+		sink_delivery_answer(session);
+	buffer_print(&session->output, "%s", session->reply_later);
+	session->reply_later[0] = '\0';
 	session_work(session);
 	/* What TLS has already taken from the socket wakes nobody. */
 	if (transport_pending(&session->transport) && !session_read(session))

@@ -1,8 +1,8 @@
 #include "tests/tools/source_pool.h"
 
 #include "tests/tools/loop.h"
+#include "tests/tools/source_scripts.h"
 #include "tests/tools/source_session.h"
-#include "tests/tools/source_steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>

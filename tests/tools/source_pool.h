@@ -9,7 +9,7 @@
 
 #include "tests/tools/address.h"
 #include "tests/tools/histogram.h"
-#include "tests/tools/ledger.h"
+#include "tests/tools/oracle.h"
 #include "tests/tools/sizes.h"
 
 #include <stdbool.h>
@@ -34,6 +34,8 @@ struct source_options {
 	bool hurry;	  /* new sessions as fast as it goes */
 	bool may_refuse;  /* a refusal is not a failure */
 	const char *mark; /* added to sender and recipient; "" */
+	unsigned bdat;	  /* of 100 messages of the load, how many come in chunks */
+	const char *refusal[ORACLE_OFFENCES]; /* "554 5.6.0 ...": what the policy says; NULL none */
 };
 
 struct source_figures {

@@ -1,7 +1,9 @@
 #include "tests/tools/source_session.h"
 
+#include "tests/tools/source_message.h"
 #include "tests/tools/source_pool.h"
-#include "tests/tools/source_steps.h"
+#include "tests/tools/source_scripts.h"
+#include "tests/tools/source_stream.h"
 
 #include <err.h>
 #include <errno.h>
@@ -15,71 +17,23 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define TICK_US	    10000u
-#define OUTPUT_LOW  65536u /* the body is made while less than this waits to be written */
-#define OUTPUT_ONCE 65536u /* one wake-up writes about this much */
+#define TICK_US 10000u
 
 struct source_session *source_sessions;
-
-static char chunk[65536];
-
-static const struct {
-	const char *name;
-	unsigned code;
-	const char *text; /* of mailsink; "": any */
-} answers[EXPECT_KINDS] = {
-    [EXPECT_BANNER] = {"banner", 220, ""},
-    [EXPECT_EHLO] = {"EHLO", 250, ""},
-    [EXPECT_MAIL] = {"MAIL", 250, "2.1.0 Sender noted"},
-    [EXPECT_RCPT] = {"RCPT", 250, "2.1.5 Recipient noted"},
-    [EXPECT_DATA] = {"DATA", 354, "End data with"},
-    [EXPECT_FINAL] = {"final dot", 250, "2.0.0 Taken"},
-    [EXPECT_NOOP] = {"NOOP", 250, "2.0.0 Nothing done"},
-    [EXPECT_STARTTLS] = {"STARTTLS", 220, "2.0.0 Ready to start TLS"},
-    [EXPECT_QUIT] = {"QUIT", 221, "2.0.0 Good bye"},
-};
-
-static void
-message_result(
-    struct source_session *session, enum ledger_result result, const char *detail, size_t length)
-{
-	uint64_t *const counts[] = {[LEDGER_GIVEN] = &source_figures.given,
-	    [LEDGER_REFUSED] = &source_figures.refused,
-	    [LEDGER_UNKNOWN] = &source_figures.unknown,
-	    [LEDGER_ONEWAY] = &source_figures.one_way,
-	    [LEDGER_UNSENT] = &source_figures.unsent};
-
-	(*counts[result])++;
-	ledger_write(&session->key, session->size, result, detail, length);
-	session->message = MESSAGE_NONE;
-}
-
-/* A message that the session leaves behind. */
-static void
-message_leave(struct source_session *session)
-{
-	enum ledger_result result = LEDGER_UNSENT;
-
-	if (session->message == MESSAGE_NONE)
-		return;
-	if (session->message == MESSAGE_SENT && session->output.length == 0)
-		result = session->one_way ? LEDGER_ONEWAY : LEDGER_UNKNOWN;
-	message_result(session, result, "", 0);
-}
 
 static void
 session_free(struct source_session *session)
 {
 	unsigned phase = session->phase;
 
-	message_leave(session);
+	source_message_leave(session);
 	source_session_mark(session);
 	loop_unwatch(&session->watch);
 	loop_timer_clear(&session->timer);
 	transport_close(&session->transport);
 	buffer_free(&session->input);
 	buffer_free(&session->output);
-	free(session->oracle);
+	source_body_drop(session);
 	if (session->next != NULL)
 		session->next->previous = session->previous;
 	if (session->previous != NULL)
@@ -150,6 +104,12 @@ source_send(struct source_session *session, const char *bytes, size_t length)
 }
 
 void
+source_send_text(struct source_session *session, const char *text)
+{
+	source_send(session, text, strlen(text));
+}
+
+void
 source_expect(struct source_session *session, enum source_expected expected)
 {
 	unsigned place;
@@ -159,83 +119,6 @@ source_expect(struct source_session *session, enum source_expected expected)
 	place = (session->expected_first + session->expected_count++) % SOURCE_EXPECTED_MAX;
 	session->expected[place] = (uint8_t)expected;
 	session->expected_us[place] = loop_now();
-}
-
-void
-source_message_begin(struct source_session *session)
-{
-	session->key =
-	    (struct oracle_key){source_options.seed, session->number, session->messages++};
-	session->size =
-	    sizes_pick(source_phase_holds_body(session->phase) ? &source_options.body_sizes
-							       : &source_options.sizes,
-		&session->random);
-	if (session->size < ORACLE_SIZE_MIN)
-		session->size = ORACLE_SIZE_MIN;
-	session->message = MESSAGE_ENVELOPE;
-	session->began_us = loop_now();
-	session->body_limit = UINT64_MAX;
-	session->body_pace = 0;
-	source_figures.begun++;
-}
-
-void
-source_body_begin(struct source_session *session)
-{
-	session->oracle = malloc(sizeof(*session->oracle));
-	if (session->oracle == NULL)
-		err(1, "body");
-	oracle_begin(session->oracle, &session->key, session->size);
-	session->message = MESSAGE_BODY;
-	session->body_sent = 0;
-	session->tick_us = loop_now();
-	source_expect(session, EXPECT_FINAL);
-}
-
-static void
-body_line(struct source_session *session)
-{
-	const struct oracle_span *span = session->oracle->span;
-	bool dot = (span[0].length > 0	    ? span[0].bytes[0]
-		       : span[1].length > 0 ? span[1].bytes[0]
-					    : '\r') == '.';
-
-	if (dot)
-		buffer_add(&session->output, ".", 1);
-	for (unsigned i = 0; i < ORACLE_SPANS; i++) {
-		buffer_add(&session->output, span[i].bytes, span[i].length);
-		session->body_sent += span[i].length;
-	}
-}
-
-/* Makes as much of the body as pace and limit allow now. */
-static void
-body_make(struct source_session *session)
-{
-	uint64_t pace = session->released ? 0 : session->body_pace, end = UINT64_MAX;
-
-	if (source_options.slow_write > 0)
-		pace = session->body_pace;
-	if (pace > 0) {
-		if (loop_now() < session->tick_us)
-			return;
-		session->tick_us = loop_now() + TICK_US;
-		end = session->body_sent + pace;
-	}
-	if (!session->released && session->body_limit < end)
-		end = session->body_limit;
-	while (session->output.length < OUTPUT_LOW && session->body_sent < end) {
-		if (oracle_next_line(session->oracle)) {
-			body_line(session);
-			continue;
-		}
-		source_send(session, ".\r\n", 3);
-		free(session->oracle);
-		session->oracle = NULL;
-		session->message = MESSAGE_SENT;
-		source_figures.bytes += session->size;
-		return;
-	}
 }
 
 /* Is anything expected of the other side now? */
@@ -250,21 +133,10 @@ session_waits(const struct source_session *session)
 		return false;
 	if ((step->until & STEP_LENIENT) != 0)
 		return false;
-	if (session->oracle != NULL)
-		return false; /* it is for us to go on */
+	if (session->body.oracle != NULL)
+		return source_body_waits(session); /* else it is for us to go on */
 	return session->expected_count > 0 || (step->until & UNTIL_CLOSED) != 0 ||
 	       ((step->until & UNTIL_TLS) != 0 && !session->secured);
-}
-
-/* Something came or went: that long it had been silent. */
-static void
-silence_note(struct source_session *session)
-{
-	uint64_t now = loop_clock();
-
-	if (session->waiting_us != 0 && now - session->waiting_us > session->silence_us)
-		session->silence_us = now - session->waiting_us;
-	session->waiting_us = 0;
 }
 
 static void
@@ -290,212 +162,19 @@ bool
 source_session_holds(const struct source_session *session)
 {
 	return session->begun && !session->released && (session->step->until & STEP_HOLDS) != 0 &&
-	       (session->output.length == 0 || session->body_sent > 0);
+	       source_body_is_held(session);
 }
 
-static bool
-reply_has_key(const struct source_session *session, const struct reply *reply)
+struct oracle_key
+source_session_key(const struct source_session *session)
 {
-	char key[ORACLE_KEY_TEXT];
-
-	oracle_key_print(&session->key, key);
-	return memmem(reply->text, reply->text_length, key, strlen(key)) != NULL;
+	return (struct oracle_key){source_options.seed, session->number, UINT32_MAX};
 }
 
-/* A refusal of message or envelope: what is left of the session is QUIT. */
-static void
-reply_refuses(struct source_session *session, enum source_expected kind, const struct reply *reply)
-{
-	char text[200];
-
-	ledger_escape(text, sizeof(text), reply->text, reply->text_length);
-	if (!source_options.may_refuse || kind < EXPECT_MAIL || kind > EXPECT_FINAL ||
-	    reply->code < 400 || reply->code == 421) {
-		source_fail(session, "reply to %s: %u %s", answers[kind].name, reply->code, text);
-		return;
-	}
-	session->refused = true;
-	if (session->message != MESSAGE_NONE)
-		message_result(session, LEDGER_REFUSED, text, strlen(text));
-}
-
-static void
-reply_judge(struct source_session *session, enum source_expected kind, const struct reply *reply)
-{
-	const char *wanted = source_options.strict ? answers[kind].text : "";
-
-	if (reply->code != answers[kind].code) {
-		reply_refuses(session, kind, reply);
-		return;
-	}
-	if (reply->text_length < strlen(wanted) ||
-	    memcmp(reply->text, wanted, strlen(wanted)) != 0 ||
-	    (kind == EXPECT_FINAL && source_options.strict && !reply_has_key(session, reply))) {
-		char text[200];
-
-		ledger_escape(text, sizeof(text), reply->text, reply->text_length);
-		source_fail(session, "reply to %s that nobody gave: %u %s", answers[kind].name,
-		    reply->code, text);
-		return;
-	}
-	session->goodbye |= kind == EXPECT_QUIT;
-	if (kind == EXPECT_FINAL) {
-		histogram_add(&source_figures.message, loop_now() - session->began_us);
-		message_result(session, LEDGER_GIVEN, reply->text, reply->text_length);
-	}
-}
-
-/* The sink resets such a session as soon as it has seen MAIL; that may overtake its reply. */
-static bool
-server_may_vanish(const struct source_session *session)
+bool
+source_server_may_vanish(const struct source_session *session)
 {
 	return session->phase == PHASE_RESET_SERVER && session->message != MESSAGE_NONE;
-}
-
-static void
-reply_take(struct source_session *session, const struct reply *reply)
-{
-	unsigned first = session->expected_first;
-	enum source_expected kind = session->expected[first];
-
-	if ((session->step->until & STEP_LENIENT) != 0 && reply->code / 100 == 4)
-		return;
-	if (server_may_vanish(session) && reply->code / 100 == 4) {
-		session->over = OVER_DONE;
-		return;
-	}
-	if (session->expected_count == 0 ||
-	    (kind == EXPECT_FINAL && session->message != MESSAGE_SENT && !session->refused)) {
-		char text[200];
-
-		ledger_escape(text, sizeof(text), reply->text, reply->text_length);
-		source_fail(session, "reply to nothing: %u %s", reply->code, text);
-		return;
-	}
-	session->expected_first = (first + 1) % SOURCE_EXPECTED_MAX;
-	session->expected_count--;
-	if (kind != EXPECT_FINAL && (session->step->until & STEP_SERVER) == 0)
-		histogram_add(&source_figures.command, loop_now() - session->expected_us[first]);
-	reply_judge(session, kind, reply);
-}
-
-static void
-session_replies(struct source_session *session)
-{
-	struct reply reply;
-	long length = 0;
-
-	while (session->over == OVER_NOT && session->input.length > 0) {
-		length = reply_parse(buffer_bytes(&session->input), session->input.length, &reply);
-		if (length <= 0)
-			break;
-		reply_take(session, &reply);
-		buffer_take(&session->input, (size_t)length);
-	}
-	if (length < 0 && session->over == OVER_NOT) {
-		char text[120];
-
-		ledger_escape(
-		    text, sizeof(text), buffer_bytes(&session->input), session->input.length);
-		source_fail(session, "not a reply: %s", text);
-	}
-}
-
-/* The connection was ended by the other side. */
-static void
-session_ended(struct source_session *session, const char *how)
-{
-	unsigned until = session->step->until;
-
-	session->ended = true;
-	if ((until & STEP_LENIENT) != 0)
-		return;
-	if (server_may_vanish(session)) {
-		session->over = OVER_DONE;
-		return;
-	}
-	/* A FIN that was announced: after 221, or by a server that will only listen. */
-	if (*how == '\0' && session->expected_count == 0 && (session->goodbye || session->one_way))
-		return;
-	if (*how == '\0' && (until & UNTIL_CLOSED) != 0 && session->expected_count == 0 &&
-	    ((until & STEP_SERVER) == 0 || session->released))
-		return;
-	source_fail(session, "%s, %u replies expected%s%s", *how == '\0' ? "early FIN" : how,
-	    session->expected_count, session->expected_count > 0 ? ", first to " : "",
-	    session->expected_count > 0 ? answers[session->expected[session->expected_first]].name
-					: "");
-}
-
-static void
-session_read(struct source_session *session)
-{
-	size_t size =
-	    source_options.slow_read > 0 ? source_options.slow_read / 100 + 1 : sizeof(chunk);
-
-	do {
-		ssize_t count = transport_read(&session->transport, chunk, size);
-
-		if (count == -EAGAIN)
-			return;
-		silence_note(session);
-		if (count <= 0) {
-			session_ended(session, count == 0 ? "" : strerror((int)-count));
-			return;
-		}
-		buffer_add(&session->input, chunk, (size_t)count);
-		session_replies(session);
-	} while (session->over == OVER_NOT && source_options.slow_read == 0);
-}
-
-/* Fills the output from the body and writes it, a bounded amount at a time. */
-static void
-session_write(struct source_session *session)
-{
-	size_t written = 0;
-
-	while (session->over == OVER_NOT && written < OUTPUT_ONCE) {
-		size_t length;
-		ssize_t count;
-
-		if (session->oracle != NULL)
-			body_make(session);
-		length = session->output.length;
-		if (length == 0)
-			return;
-		if (source_options.chop > 0 && length > source_options.chop)
-			length = source_options.chop;
-		count =
-		    transport_write(&session->transport, buffer_bytes(&session->output), length);
-		if (count == -EAGAIN)
-			return;
-		silence_note(session);
-		if (count < 0) {
-			session_ended(session, strerror((int)-count));
-			return;
-		}
-		buffer_take(&session->output, (size_t)count);
-		written += (size_t)count;
-		if (session->break_bytes > 0 && session->break_bytes <= (uint64_t)count) {
-			session->over = OVER_BROKEN;
-			return;
-		}
-		if (session->break_bytes > 0)
-			session->break_bytes -= (uint64_t)count;
-		if (source_options.chop > 0)
-			return;
-	}
-}
-
-static void
-session_handshake(struct source_session *session)
-{
-	int failure = transport_handshake(&session->transport);
-
-	silence_note(session);
-	if (failure == 0)
-		session->secured = true;
-	else if (failure != -EAGAIN)
-		source_fail(session, "TLS handshake: %s", strerror(-failure));
 }
 
 static bool
@@ -505,7 +184,7 @@ step_over(struct source_session *session)
 
 	if ((until & STEP_LENIENT) != 0)
 		return session->ended;
-	if (session->oracle != NULL || session->output.length > 0)
+	if (session->body.oracle != NULL || session->output.length > 0)
 		return false;
 	if ((until & UNTIL_ANSWERED) != 0 && session->expected_count > 0)
 		return false;
@@ -545,16 +224,16 @@ session_advance(struct source_session *session)
 		}
 		session_ping(session);
 		if ((session->step->until & UNTIL_TLS) != 0 && !session->secured)
-			session_handshake(session);
+			source_stream_handshake(session);
 		else
-			session_write(session);
+			source_stream_write(session);
 		if (session->over != OVER_NOT || !step_over(session))
 			return;
 		if (!session->refused && session->step->more != NULL &&
 		    session->step->more(session))
 			continue;
 		session->begun = false;
-		session->body_sent = 0;
+		session->body.plan = BODY_FREE;
 		next = source_step_next(session);
 		if (next == NULL)
 			session->over = OVER_DONE;
@@ -568,8 +247,7 @@ static uint64_t
 session_next_look(const struct source_session *session)
 {
 	uint64_t due = session->deadline_us != 0 ? session->deadline_us : UINT64_MAX;
-	bool paced = session->oracle != NULL && session->output.length == 0 &&
-		     (session->released || session->body_sent < session->body_limit);
+	bool paced = source_body_is_paced(session);
 	bool pings = (session->step->until & STEP_PINGS) != 0 && !session->released &&
 		     session->variant / 2 % 2 == 0 && session->expected_count == 0;
 
@@ -615,7 +293,7 @@ session_connected(struct source_session *session)
 	socklen_t length = sizeof(failure);
 
 	getsockopt(session->transport.fd, SOL_SOCKET, SO_ERROR, &failure, &length);
-	silence_note(session);
+	source_stream_note(session);
 	if (failure != 0)
 		source_fail(session, "connect: %s", strerror(failure));
 	session->connected = true;
@@ -634,9 +312,9 @@ session_ready(struct loop_watch *watch, uint32_t events)
 			source_fail(session, "reset after FIN");
 	} else if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
 		if ((session->step->until & UNTIL_TLS) != 0 && !session->secured)
-			session_handshake(session);
+			source_stream_handshake(session);
 		else
-			session_read(session);
+			source_stream_read(session);
 		if (source_options.slow_read > 0)
 			session->read_us = loop_now() + TICK_US;
 	}
@@ -655,7 +333,7 @@ session_expired(struct loop_timer *timer)
 		    source_options.deadline_us / 1000, session->expected_count,
 		    session->expected_count > 0 ? ", first to " : "",
 		    session->expected_count > 0
-			? answers[session->expected[session->expected_first]].name
+			? source_expected_name(session->expected[session->expected_first])
 			: "");
 	session_settle(session);
 }
@@ -710,7 +388,6 @@ source_session_open(unsigned phase, unsigned variant, uint32_t number)
 	session->step = source_script(phase, variant);
 	session->opened_us = loop_clock();
 	session->random = source_options.seed ^ (uint64_t)number << 20;
-	session->body_limit = UINT64_MAX;
 	session->watch.fd = -1;
 	session->watch.ready = session_ready;
 	session->timer.expired = session_expired;

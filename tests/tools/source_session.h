@@ -1,7 +1,7 @@
 /*
  * source_session -- one connection of mailsource
  *
- * A session follows a script (source_steps): steps that send something and wait for its answers.
+ * A session follows a script (source_scripts): steps that send something and wait for its answers.
  * It judges all that it sees: a reply out of place, with another code or (towards mailsink)
  * another text than expected, an early FIN, a RST, a silence past the deadline is a failure, told
  * on standard error with phase, step and age of the session.
@@ -14,29 +14,16 @@
 
 #include "tests/tools/address.h"
 #include "tests/tools/buffer.h"
-#include "tests/tools/ledger.h"
 #include "tests/tools/loop.h"
 #include "tests/tools/oracle.h"
-#include "tests/tools/reply.h"
+#include "tests/tools/source_body.h"
+#include "tests/tools/source_reply.h"
 #include "tests/tools/transport.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define SOURCE_EXPECTED_MAX 256u
-
-enum source_expected {
-	EXPECT_BANNER,
-	EXPECT_EHLO,
-	EXPECT_MAIL,
-	EXPECT_RCPT,
-	EXPECT_DATA,
-	EXPECT_FINAL,
-	EXPECT_NOOP,
-	EXPECT_STARTTLS,
-	EXPECT_QUIT,
-	EXPECT_KINDS,
-};
 
 struct source_session;
 
@@ -110,14 +97,11 @@ struct source_session {
 	enum source_message_state message;
 	unsigned messages; /* begun in this session */
 	unsigned step_at;  /* of the envelope, when it is not pipelined */
-	struct oracle_key key;
-	uint64_t size;
+	struct oracle_name message_name;
+	bool chunked; /* it comes by BDAT */
 	uint64_t began_us;
-	struct oracle *oracle; /* while in the body */
-	uint64_t body_sent;
-	uint64_t body_limit; /* until `go`; UINT64_MAX: none */
-	uint64_t body_pace;  /* bytes per tick; 0: as fast as it goes */
-	bool one_way;	     /* the server has said that it will not answer */
+	struct source_body body;
+	bool one_way; /* the server has said that it will not answer */
 };
 
 void source_session_open(unsigned phase, unsigned variant, uint32_t number);
@@ -127,11 +111,14 @@ void source_session_urgent(struct source_session *session);
 void source_session_mark(struct source_session *session); /* counts its silence, begins anew */
 bool source_session_holds(const struct source_session *session);
 
-/* For source_steps: */
+/* For its steps, message, body and replies: */
 void source_send(struct source_session *session, const char *bytes, size_t length);
+void source_send_text(struct source_session *session, const char *text);
 void source_expect(struct source_session *session, enum source_expected expected);
-void source_message_begin(struct source_session *session);
-void source_body_begin(struct source_session *session);
+/* Names the session itself, where a message's key names a message. */
+struct oracle_key source_session_key(const struct source_session *session);
+/* The sink resets such a session as soon as it has seen MAIL; that may overtake its reply. */
+bool source_server_may_vanish(const struct source_session *session);
 void source_fail(struct source_session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

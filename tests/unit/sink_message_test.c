@@ -86,12 +86,36 @@ content_is_counted(void **state)
 	assert_int_equal(message.bytes, 0);
 }
 
+/* Octets of chunks are content as they are, and are checked in any cut. */
+static void
+chunks_have_no_framing(void **state)
+{
+	(void)state;
+	for (unsigned form = 0; form < ORACLE_FORMS; form++)
+		for (size_t most = 1; most < 9000; most = most * 5 + 2) {
+			struct oracle_name name = {.size = 8192, .form = form};
+			struct oracle_span piece;
+			struct sink_message message;
+			struct oracle oracle;
+
+			oracle_begin(&oracle, &name);
+			sink_message_begin(&message, NULL);
+			while (oracle_next_piece(&oracle, most, &piece))
+				sink_message_feed_chunk(&message, piece.bytes, piece.length);
+			assert_null(sink_message_fault(&message, &none));
+			assert_int_equal(message.bytes, name.size);
+			sink_message_feed_chunk(&message, "x", 1);
+			assert_non_null(sink_message_fault(&message, &none));
+		}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(faults_are_found_in_any_cut),
 	    cmocka_unit_test(content_is_counted),
+	    cmocka_unit_test(chunks_have_no_framing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
