@@ -83,8 +83,9 @@ def byte_by_byte(world):
     gateway = world.gate()
     sources = [world.mail_exactly(sink, "--seed", seed, "--connections", 20, "--messages", 40,
                                   "--recipients", 3, *how)[0] for seed, how in enumerate((
-                                      ("--chop", 1, "--sizes", "300-1500"),
-                                      ("--chop", 7, "--sizes", "1k-3k", "--no-pipelining"),
+                                      ("--chop", 1, "--sizes", "300-1500", "--bdat", 50),
+                                      ("--chop", 7, "--sizes", "1k-3k", "--no-pipelining",
+                                       "--bdat", 50),
                                       ("--slow-read", 2000, "--sizes", "1k-2k"),
                                       ("--slow-write", 100000, "--sizes", "16k-64k")))]
     gateway.check_nothing_left()
@@ -98,7 +99,7 @@ def broken_off(world):
     gateway = world.gate()
     source, figures = world.mail_exactly(
         sink, "--messages", 3000 if world.full else 600, "--connections", 40,
-        "--per-connection", 2, "--abrupt", 500, "--sizes", "1k-64k")
+        "--per-connection", 2, "--abrupt", 500, "--sizes", "1k-64k", "--bdat", 50)
     check(figures["broken_off"] > 50, "too few broke off: %s" % figures)
     gateway.check_nothing_left()
     world.ledgers(sink, source)
