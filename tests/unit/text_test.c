@@ -12,7 +12,7 @@
 static void
 test_printf_grows(void **state)
 {
-	char wanted[1200];
+	char wanted[300 * 4 + 1];
 	struct text text;
 
 	(void)state;

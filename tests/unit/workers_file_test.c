@@ -103,6 +103,7 @@ test_damage_is_named(void **state)
 	    {HEADLINE "somebody 0 12 34\n", 2},
 	    {HEADLINE "\n", 2},
 	};
+	static const char with_nul[] = HEADLINE "worker 0 1 2\n\0x";
 	struct workers_file file;
 	unsigned line;
 
@@ -112,7 +113,7 @@ test_damage_is_named(void **state)
 		assert_int_equal(workers_file_read(directory, &file, &line), -EBADMSG);
 		assert_int_equal(line, bad[i].line);
 	}
-	assert_false(workers_file_parse(HEADLINE "worker 0 1 2\n\0x", 36, &file, &line));
+	assert_false(workers_file_parse(with_nul, sizeof(with_nul) - 1, &file, &line));
 }
 
 static void
