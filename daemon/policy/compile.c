@@ -215,8 +215,9 @@ name_classes(
 				    policy->name, class->name, CLASSES_MAX);
 				return;
 			}
-			memcpy(table->class_of[table->classes++].name, class->name,
-			    sizeof(class->name));
+			struct class_entry *entry = &table->class_of[table->classes++];
+			memcpy(entry->policy, policy->name, sizeof(policy->name));
+			memcpy(entry->name, class->name, sizeof(class->name));
 		}
 	}
 }

@@ -237,6 +237,10 @@ test_policies_of_interfaces(void **state)
 	compile();
 	assert_string_equal(rules_of(0), "c permit 10.0.0.1/32 relay \n");
 	assert_string_equal(rules_of(1), "c permit 10.0.0.1/32 raw \n");
+	assert_int_equal(compiled->listeners.classes, 2);
+	assert_string_equal(compiled->listeners.class_of[0].policy, "global_policy");
+	assert_string_equal(compiled->listeners.class_of[1].policy, "other");
+	assert_string_equal(compiled->listeners.class_of[1].name, "c");
 	expect_comes_back();
 }
 
