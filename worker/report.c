@@ -128,6 +128,8 @@ report_gather(
 	tally->resets += output->tally.resets;
 	tally->tls_started += output->tally.tls_started;
 	tally->timeouts += output->tally.timeouts;
+	tally->early_talkers += output->tally.early_talkers;
+	tally->pipelining += output->tally.pipelining;
 }
 
 static void
@@ -159,6 +161,8 @@ release_counters(struct worker *worker, const struct slot_custody *custody)
 	counter_add(block, COUNTER_refusals, tally->refusals);
 	counter_add(block, COUNTER_tls_started, tally->tls_started);
 	counter_add(block, COUNTER_timeouts, tally->timeouts);
+	counter_add(block, COUNTER_early_talkers, tally->early_talkers);
+	counter_add(block, COUNTER_pipelining_violations, tally->pipelining);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].n != 0)
 			counter_add_rule(block, custody->policy_slot, rules[i].rule, rules[i].n);

@@ -29,6 +29,8 @@ struct report_tally {
 	uint32_t resets;
 	uint32_t tls_started;
 	uint32_t timeouts;
+	uint32_t early_talkers;
+	uint32_t pipelining;
 };
 
 struct report {

@@ -170,6 +170,23 @@ edit_allow_tls(struct edit *edit)
 	replace(edit, map, &parameters);
 }
 
+void
+edit_greeting_delay(struct edit *edit)
+{
+	struct config_map *map = edit_current_map(edit);
+	if (map == NULL)
+		return;
+	struct parameters parameters = map->parameters;
+	if (edit->match->negated) {
+		parameters_forget(&parameters, PARAMETER_GREETING_DELAY);
+	} else {
+		uint32_t ms = value_number(grammar_value(edit->match, VALUE_NUMBER, 0));
+		parameters_enter(&parameters, PARAMETER_GREETING_DELAY,
+		    PARAMETER_DELAY(ms, grammar_has(edit->match, "log")));
+	}
+	replace(edit, map, &parameters);
+}
+
 /* The value that the line gives; for a choice the index of its word. */
 static uint32_t
 value_of(const struct grammar_match *match, enum parameter parameter)

@@ -12,6 +12,7 @@ void edit_nothing(struct edit *edit); /* what the ASA prints and is so here */
 void edit_parameters(struct edit *edit);
 void edit_banner(struct edit *edit);
 void edit_allow_tls(struct edit *edit);
+void edit_greeting_delay(struct edit *edit);
 void edit_allow_verb(struct edit *edit);
 void edit_allow_extension(struct edit *edit);
 /* Those of parameters.def that are a flag, a choice or a number. */

@@ -117,6 +117,10 @@ policy_set(struct inspect_policy *policy, enum parameter parameter, uint32_t val
 	case PARAMETER_MONITOR_ONLY:
 		set_flag(policy, INSPECT_MONITOR_ONLY, value);
 		break;
+	case PARAMETER_GREETING_DELAY:
+		policy->greeting_delay_ms = value >> 1;
+		set_flag(policy, INSPECT_LOG_EARLY, value & 1);
+		break;
 	case PARAMETER_COMMAND_TIMEOUT:
 		policy->command_timeout_s = value;
 		break;
@@ -162,6 +166,9 @@ policy_get(const struct inspect_policy *policy, enum parameter parameter)
 		return policy->nul;
 	case PARAMETER_MONITOR_ONLY:
 		return (policy->flags & INSPECT_MONITOR_ONLY) != 0;
+	case PARAMETER_GREETING_DELAY:
+		return PARAMETER_DELAY(
+		    policy->greeting_delay_ms, (policy->flags & INSPECT_LOG_EARLY) != 0);
 	case PARAMETER_COMMAND_TIMEOUT:
 		return policy->command_timeout_s;
 	case PARAMETER_ERRORS_MAX:
@@ -218,6 +225,12 @@ special_text(const struct parameters *parameters, enum parameter parameter, uint
 	};
 	if (parameter == PARAMETER_ALLOW_TLS) {
 		snprintf(buffer, size, "%s", tls[value]);
+	} else if (parameter == PARAMETER_GREETING_DELAY) {
+		if (value == 0)
+			snprintf(buffer, size, "no greeting-delay");
+		else
+			snprintf(buffer, size, "greeting-delay %u%s", value >> 1,
+			    value & 1 ? " action log" : "");
 	} else if (value == INSPECT_BANNER_TEXT) {
 		char text[2 * INSPECT_BANNER_MAX + 4];
 		lexer_quote(text, sizeof(text), parameters->banner, true);

@@ -26,6 +26,9 @@ enum parameter_kind {
 
 enum parameter_tls { TLS_REFUSED, TLS_ALLOWED, TLS_LOGGED };
 
+/* The value of greeting-delay: milliseconds, and whether who does not wait is only logged. */
+#define PARAMETER_DELAY(ms, log) ((uint32_t)(ms) << 1 | (uint32_t)(log))
+
 /* A set of bits as a difference to another one. */
 struct parameter_set {
 	uint64_t added;

@@ -158,8 +158,10 @@ choice(const char *word, const char *const *list)
 static bool
 set_flag(struct inspect_policy *policy, const char *name, const char *value)
 {
-	static const char *const names[] = {"allow-tls", "log-tls", "monitor-only", NULL};
-	static const uint32_t flags[] = {INSPECT_ALLOW_TLS, INSPECT_LOG_TLS, INSPECT_MONITOR_ONLY};
+	static const char *const names[] = {
+	    "allow-tls", "log-tls", "monitor-only", "log-early", NULL};
+	static const uint32_t flags[] = {
+	    INSPECT_ALLOW_TLS, INSPECT_LOG_TLS, INSPECT_MONITOR_ONLY, INSPECT_LOG_EARLY};
 	static const char *const answers[] = {"no", "yes", NULL};
 	int flag = choice(name, names), answer = choice(value, answers);
 
@@ -173,13 +175,14 @@ static bool
 set_number(struct inspect_policy *policy, const char *name, const char *value)
 {
 	static const char *const names[] = {"errors-max", "junk-max", "auth-failures-max",
-	    "recipients-max", "data-rate-min", "header-hold", "greeting-timeout", "command-timeout",
-	    "reply-timeout", "final-reply-timeout", "data-timeout", "opaque-timeout", NULL};
+	    "recipients-max", "data-rate-min", "header-hold", "greeting-delay", "greeting-timeout",
+	    "command-timeout", "reply-timeout", "final-reply-timeout", "data-timeout",
+	    "opaque-timeout", NULL};
 	uint32_t *const fields[] = {&policy->errors_max, &policy->junk_max,
 	    &policy->auth_failures_max, &policy->recipients_max, &policy->data_rate_min,
-	    &policy->header_hold, &policy->greeting_timeout_s, &policy->command_timeout_s,
-	    &policy->reply_timeout_s, &policy->final_reply_timeout_s, &policy->data_timeout_s,
-	    &policy->opaque_timeout_s};
+	    &policy->header_hold, &policy->greeting_delay_ms, &policy->greeting_timeout_s,
+	    &policy->command_timeout_s, &policy->reply_timeout_s, &policy->final_reply_timeout_s,
+	    &policy->data_timeout_s, &policy->opaque_timeout_s};
 	uint32_t size;
 	int field = choice(name, names);
 

@@ -9,10 +9,10 @@
  *   policy banner server | neutral | classic | text WORDS...
  *   policy line-endings normalize | reject
  *   policy nul reject | space
- *   policy allow-tls | log-tls | monitor-only  yes | no
+ *   policy allow-tls | log-tls | monitor-only | log-early  yes | no
  *   policy verb NAME allow | deny            policy extension NAME allow | deny
  *   policy errors-max | junk-max | auth-failures-max | recipients-max | message-size-max |
- *          data-rate-min | header-hold  N
+ *          data-rate-min | header-hold | greeting-delay  N
  *   policy rules none		(those of the default map are dropped)
  *   policy rule [not] CRITERION gt N ACTION [log]
  *   policy rule ehlo-reply-parameter KEYWORD... [others] ACTION [log]

@@ -248,6 +248,8 @@ take_reports(struct harness *harness, enum inspect_leg from)
 	sum->resets += more->resets;
 	sum->tls_started += more->tls_started;
 	sum->timeouts += more->timeouts;
+	sum->early_talkers += more->early_talkers;
+	sum->pipelining += more->pipelining;
 	if (output->hit_count > INSPECT_HITS_MAX)
 		return fail(harness, "%u hits", output->hit_count);
 	for (unsigned i = 0; i < output->hit_count; i++) {

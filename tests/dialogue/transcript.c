@@ -99,7 +99,8 @@ put_tally(struct visible *text, const struct inspect_tally *tally, const uint32_
 	    {"messages", tally->messages}, {"accepted", tally->messages_accepted},
 	    {"refusals", tally->refusals}, {"banners-masked", tally->banners_masked},
 	    {"ehlo-removed", tally->ehlo_removed}, {"drops", tally->drops},
-	    {"resets", tally->resets}, {"tls", tally->tls_started}, {"timeouts", tally->timeouts}};
+	    {"resets", tally->resets}, {"tls", tally->tls_started}, {"timeouts", tally->timeouts},
+	    {"early-talkers", tally->early_talkers}, {"pipelining", tally->pipelining}};
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		if (counts[i].value)

@@ -135,11 +135,18 @@ test_parameters_arrive(void **state)
 	run("parameters");
 	run("mask-banner");
 	run("allow-tls action log");
+	run("greeting-delay 1500 action log");
 	compile();
 	assert_int_equal(policy_of(0)->banner, INSPECT_BANNER_NEUTRAL);
 	assert_int_equal(policy_of(0)->banner_length, 0);
 	assert_true(policy_of(0)->flags & INSPECT_ALLOW_TLS);
 	assert_true(policy_of(0)->flags & INSPECT_LOG_TLS);
+	assert_int_equal(policy_of(0)->greeting_delay_ms, 1500);
+	assert_true(policy_of(0)->flags & INSPECT_LOG_EARLY);
+	run("greeting-delay 500");
+	compile();
+	assert_int_equal(policy_of(0)->greeting_delay_ms, 500);
+	assert_false(policy_of(0)->flags & INSPECT_LOG_EARLY);
 }
 
 static void

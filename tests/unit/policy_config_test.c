@@ -134,7 +134,7 @@ test_no_of_parameters(void **state)
 	static const char *const lines[] = {"line-endings reject", "nul space", "monitor-only",
 	    "command-timeout 60", "errors-max 5", "junk-max 7", "auth-failures-max 3",
 	    "recipients-max 100", "message-size-max 4294967295", "data-rate-min 0",
-	    "header-hold 4096"};
+	    "header-hold 4096", "greeting-delay 2000", "greeting-delay 60000 action log"};
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		char no[64];
 		snprintf(no, sizeof(no), "no %s", lines[i]);

@@ -65,3 +65,20 @@ banner_rewrite(struct builder *build, const struct reply *reply, const uint8_t *
 	build->out->tally.banners_masked++;
 	return true;
 }
+
+bool
+banner_is_held(const struct builder *build)
+{
+	const struct inspect *state = build->state;
+
+	return state->phase == PHASE_GREETING && build->now_ms < state->greeting_ms;
+}
+
+bool
+banner_fall_due(struct inspect *state)
+{
+	bool held = state->phase == PHASE_GREETING && state->greeting_ms != 0;
+
+	state->greeting_ms = 0;
+	return held;
+}

@@ -8,6 +8,7 @@
 #include "worker/inspect/ending.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/phase.h"
+#include "worker/inspect/pipelining.h"
 
 #include <string.h>
 
@@ -53,6 +54,7 @@ wait_for_reply(struct builder *build, size_t length)
 		return false;
 	if (state->sync == VERB_DATA)
 		state->flags |= STATE_EARLY;
+	pipelining_behind(build, state->sync);
 	if (state->sync == VERB_STARTTLS) /* RFC 3207 4.2: would be read as if TLS protected it */
 		ending_client_violation(build, OUTPUT_TEXT("bytes behind STARTTLS"));
 	return false;
@@ -145,6 +147,10 @@ take_some(struct builder *build)
 	const uint8_t *rest = output_rest(build, &length);
 
 	switch (state->phase) {
+	case PHASE_GREETING:
+		if (length)
+			pipelining_before_greeting(build);
+		return false;
 	case PHASE_COMMAND:
 	case PHASE_TRANSACTION:
 	case PHASE_AUTH:

@@ -8,6 +8,7 @@
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
 #include "worker/inspect/phase.h"
+#include "worker/inspect/pipelining.h"
 #include "worker/inspect/rule.h"
 #include "worker/inspect/sasl.h"
 
@@ -223,23 +224,6 @@ may_pass_unjudged(const struct command *command, const uint8_t *line, size_t len
 
 /* ---- passing it on ---- */
 
-static bool
-is_sync_point(unsigned verb)
-{
-	switch (verb) {
-	case VERB_HELO:
-	case VERB_EHLO:
-	case VERB_DATA:
-	case VERB_QUIT:
-	case VERB_AUTH:
-	case VERB_STARTTLS:
-	case VERB_XCLIENT:
-		return true;
-	default:
-		return false;
-	}
-}
-
 void
 command_line_enter(struct builder *build, const struct command *command)
 {
@@ -267,7 +251,7 @@ command_line_enter(struct builder *build, const struct command *command)
 	}
 	ledger_add(state, command->verb < VERB_UNKNOWN ? command->verb : (unsigned)LEDGER_OTHER,
 	    flags, OWN_NONE);
-	if (is_sync_point(command->verb))
+	if (command_table_row(command->verb)->turn == VERB_TURN_WAIT)
 		state->sync = command->verb;
 }
 
@@ -382,6 +366,7 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 		take_after_refusal(build, command.verb, line, length);
 		return;
 	}
+	pipelining_judge(build);
 	uint8_t rule = judge_rules(build, &command, length);
 	if (rule != RULE_NONE) {
 		output_drop(build, length);

@@ -4,11 +4,11 @@
 #include "worker/inspect/policy.h"
 
 static const struct verb verbs[] = {
-#define VERB(name, limit, argument, class, refusal)                                                \
-	{#name, sizeof(#name) - 1, argument, VERB_CLASS_##class, refusal, limit},
+#define VERB(name, limit, argument, class, turn, refusal)                                          \
+	{#name, sizeof(#name) - 1, argument, VERB_CLASS_##class, VERB_TURN_##turn, refusal, limit},
 #include "worker/inspect/command_table.def"
 #undef VERB
-    {"", 0, ARGUMENT_ANY, VERB_CLASS_NEVER, OWN_UNKNOWN, LINE_LIMIT_DEFAULT},
+    {"", 0, ARGUMENT_ANY, VERB_CLASS_NEVER, VERB_TURN_LAST, OWN_UNKNOWN, LINE_LIMIT_DEFAULT},
 };
 
 _Static_assert(VERB_PERMITTED <= 64, "a policy has 64 bits for verbs");

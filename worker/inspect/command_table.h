@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum inspect_verb {
-#define VERB(name, limit, argument, class, refusal) VERB_##name,
+#define VERB(name, limit, argument, class, turn, refusal) VERB_##name,
 #include "worker/inspect/command_table.def"
 #undef VERB
 	VERB_UNKNOWN, /* also the number of known verbs */
@@ -30,6 +30,8 @@ enum verb_argument {
 	ARGUMENT_BDAT,	 /* a size, and LAST or not: judged by bdat.h */
 };
 
+enum verb_turn { VERB_TURN_GROUP, VERB_TURN_LAST, VERB_TURN_WAIT };
+
 enum verb_class { VERB_CLASS_PASS, VERB_CLASS_ASK, VERB_CLASS_NEVER, VERB_CLASS_HTTP };
 
 struct verb {
@@ -37,6 +39,7 @@ struct verb {
 	uint8_t name_length;
 	uint8_t argument; /* enum verb_argument */
 	uint8_t class;	  /* enum verb_class */
+	uint8_t turn;	  /* enum verb_turn */
 	uint8_t refusal;  /* enum own_reply */
 	uint16_t limit;	  /* octets of the longest line, with CRLF */
 };

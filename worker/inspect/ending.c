@@ -1,5 +1,6 @@
 #include "worker/inspect/ending.h"
 
+#include "worker/inspect/banner.h"
 #include "worker/inspect/bdat.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
@@ -225,6 +226,10 @@ deadline_passed(struct builder *build)
 
 	if (build->state->deadline_ms == 0 || build->now_ms < build->state->deadline_ms)
 		return;
+	if (banner_fall_due(build->state)) { /* from here on the server's time runs */
+		build->touched = true;
+		return;
+	}
 	struct inspect_event *event = output_event(build, EVENT_TIMEOUT);
 	output_event_text(build, event, 0, deadline.name, deadline.name_length, VIOLATION_TEXT);
 	build->out->tally.timeouts++;

@@ -32,6 +32,8 @@ inspect_init(struct inspect *state, const struct inspect_policy *policy, enum in
 		seconds = policy->opaque_timeout_s;
 	}
 	state->deadline_ms = seconds ? now_ms + seconds * 1000 : 0;
+	if (mode == INSPECT_MODE_INSPECT && policy->greeting_delay_ms)
+		state->deadline_ms = state->greeting_ms = now_ms + policy->greeting_delay_ms;
 }
 
 void

@@ -145,6 +145,8 @@ struct inspect_tally {
 	uint16_t resets; /* ... by RST to both: one or the other */
 	uint16_t tls_started;
 	uint16_t timeouts;
+	uint16_t early_talkers;
+	uint16_t pipelining; /* violations, each kind once for a session */
 };
 
 /* A rule of the policy has held. */

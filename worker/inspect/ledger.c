@@ -32,6 +32,18 @@ ledger_last(struct inspect *state)
 	return state->ledger_count ? entry_at(state, state->ledger_count - 1u) : NULL;
 }
 
+const struct ledger_entry *
+ledger_last_awaited(const struct inspect *state)
+{
+	for (unsigned i = state->ledger_count; i > 0; i--) {
+		const struct ledger_entry *entry =
+		    &state->ledger[(state->ledger_first + i - 1) % LEDGER_ENTRIES];
+		if ((entry->flags & LEDGER_MUTE) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
 struct ledger_entry *
 ledger_content(struct inspect *state)
 {

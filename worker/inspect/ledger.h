@@ -42,6 +42,8 @@ void ledger_add_ruled(
     struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply, uint8_t rule);
 /* The entry that was put in last; NULL if there is none. */
 struct ledger_entry *ledger_last(struct inspect *state);
+/* The last entry to which the client awaits a reply; NULL if there is none. */
+const struct ledger_entry *ledger_last_awaited(const struct inspect *state);
 /* The LEDGER_CONTENT that is outstanding, NULL if there is none: there is never more than one. */
 struct ledger_entry *ledger_content(struct inspect *state);
 /* Takes the oldest entry out; the ledger must not be empty. */

@@ -13,7 +13,7 @@
 #define OUTPUT_ACTION_EDITS 4u	  /* toward one leg, by one action */
 #define OUTPUT_ACTION_TEXT  7168u /* octets of text by one action */
 #define OUTPUT_NOTE_MAX	    45u
-#define OUTPUT_REPORTS	    2u /* events and notes by one action */
+#define OUTPUT_REPORTS	    3u /* events and notes by one action */
 #define OUTPUT_RULE_TEXT    150u /* octets of text in the event of a rule, one of each by one action */
 
 enum output_who { NOTE_GATEWAY, NOTE_CLIENT, NOTE_SERVER };

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define FLAGS_ALL (INSPECT_ALLOW_TLS | INSPECT_LOG_TLS | INSPECT_MONITOR_ONLY)
+#define FLAGS_ALL (INSPECT_ALLOW_TLS | INSPECT_LOG_TLS | INSPECT_MONITOR_ONLY | INSPECT_LOG_EARLY)
 
 static struct inspect_rule
 number_rule(enum inspect_criterion criterion, uint32_t limit, enum inspect_action action)
@@ -96,6 +96,7 @@ inspect_policy_compat(struct inspect_policy *policy, enum inspect_compat compat)
 	policy->auth_failures_max = 0;
 	policy->recipients_max = 0;
 	policy->data_rate_min = 0;
+	policy->greeting_delay_ms = 0;
 	policy->message_size_max = 0;
 	policy->rules = 0;
 	memset(policy->rule, 0, sizeof(policy->rule));
@@ -244,7 +245,8 @@ inspect_policy_check(const void *image, size_t size)
 	       policy.line_endings <= INSPECT_LINES_REJECT && policy.nul <= INSPECT_NUL_SPACE &&
 	       policy.header_hold <= INSPECT_HOLD_MAX && (policy.verbs >> VERB_PERMITTED) == 0 &&
 	       (policy.extensions >> EXTENSION_PERMITTED) == 0 && names_check(&policy) &&
-	       rules_check(&policy) && policy.reserved0 == 0 && policy.reserved1 == 0 &&
-	       policy.reserved4 == 0 && is_zero(policy.reserved2, sizeof(policy.reserved2)) &&
+	       policy.greeting_delay_ms <= INSPECT_GREETING_DELAY_MAX && rules_check(&policy) &&
+	       policy.reserved0 == 0 && policy.reserved1 == 0 && policy.reserved4 == 0 &&
+	       is_zero(policy.reserved2, sizeof(policy.reserved2)) &&
 	       is_zero(policy.reserved3, sizeof(policy.reserved3));
 }

@@ -18,8 +18,11 @@
 #define INSPECT_BANNER_MAX     128
 #define INSPECT_RULES_MAX      48
 #define INSPECT_CRITERIA_MAX   32
-#define INSPECT_REJECT_MAX     80    /* text of a reject action */
-#define INSPECT_HOLD_MAX       65536 /* of header_hold: what a session can keep back */
+#define INSPECT_REJECT_MAX     80 /* text of a reject action */
+
+#define INSPECT_GREETING_DELAY_MAX                                                                 \
+	60000u		       /* ms; a client waits for 5 minutes (RFC 5321 4.5.3.2.1) */
+#define INSPECT_HOLD_MAX 65536 /* of header_hold: what a session can keep back */
 
 #define INSPECT_EXTENSION_OTHERS (UINT64_C(1) << 63) /* in a rule's set: what is not known */
 
@@ -89,6 +92,7 @@ enum inspect_policy_flag {
 	INSPECT_ALLOW_TLS = 1 << 0,
 	INSPECT_LOG_TLS = 1 << 1,
 	INSPECT_MONITOR_ONLY = 1 << 2,
+	INSPECT_LOG_EARLY = 1 << 3, /* who speaks before the greeting is not refused for it */
 };
 
 struct inspect_policy {
@@ -127,7 +131,8 @@ struct inspect_policy {
 	uint8_t reserved2[2];
 	char hostname[INSPECT_HOSTNAME_MAX];
 	char banner_text[INSPECT_BANNER_MAX];
-	uint8_t reserved3[256];
+	uint32_t greeting_delay_ms; /* the greeting is held back so long; 0 = not at all */
+	uint8_t reserved3[252];
 	struct inspect_rule rule[INSPECT_RULES_MAX];
 };
 

@@ -6,6 +6,7 @@
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/mime_boundary.h"
 #include "worker/inspect/phase.h"
+#include "worker/inspect/pipelining.h"
 
 #include <string.h>
 
@@ -87,6 +88,15 @@ chunk_check(const struct inspect *state)
 	}
 }
 
+/* Only the greeting can be held back, and only what has a name can have been told. */
+static bool
+turn_check(const struct inspect *state)
+{
+	return (state->greeting_ms == 0 || state->phase == PHASE_GREETING ||
+		   state->phase == PHASE_ENDED) &&
+	       (state->untimely >> PIPELINING_KINDS) == 0;
+}
+
 bool
 save_check(const struct inspect *state)
 {
@@ -102,7 +112,8 @@ save_check(const struct inspect *state)
 	       state->skipped <= COMMAND_LINE_SKIP_MAX && sync_check(state) &&
 	       ledger_check(state) && sync_is_owed(state) && endings_check(state) &&
 	       (state->shown >> EXTENSION_UNKNOWN) == 0 && hold_check(state) &&
-	       chunk_check(state) && (opaque || state->phase != PHASE_OPAQUE) &&
+	       chunk_check(state) && turn_check(state) &&
+	       (opaque || state->phase != PHASE_OPAQUE) &&
 	       (!opaque || state->phase == PHASE_OPAQUE || state->phase == PHASE_ENDED);
 }
 

@@ -67,6 +67,7 @@ take_greeting(struct builder *build, const struct reply *reply, const uint8_t *b
 	}
 	if (state->mode == INSPECT_MODE_RELAY || !banner_rewrite(build, reply, bytes))
 		relay(build, reply, bytes);
+	state->greeting_ms = 0;
 	phase_move(state, PHASE_COMMAND);
 	if (reply->code == 421)
 		ending_both(build, INSPECT_FIN, INSPECT_REASON_FINS);
@@ -257,6 +258,8 @@ server_step(struct builder *build)
 {
 	size_t length;
 
+	if (banner_is_held(build))
+		return;
 	do {
 		if (!output_has_room(build))
 			return;

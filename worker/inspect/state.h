@@ -150,6 +150,8 @@ struct inspect {
 	uint32_t rule;		   /* that has refused last: ordinal from 1; 0 none */
 	uint64_t declared_size;	   /* SIZE= of MAIL */
 	uint64_t began_ms;	   /* when the content under way began; 0 not yet */
+	uint64_t greeting_ms;	   /* until then the greeting is held back; 0 not at all */
+	uint64_t untimely;	   /* bit = enum untimely (pipelining.c) that was told */
 	uint64_t chunk_left;	   /* octets of the chunk under way that have not come */
 	uint64_t rules_told;	   /* bit = rule whose event was given for this message */
 	uint32_t recipients_asked; /* RCPT commands of this transaction */
