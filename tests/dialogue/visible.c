@@ -53,17 +53,15 @@ void
 visible_format(struct visible *text, const char *format, ...)
 {
 	va_list list;
+	char *formatted;
 
 	va_start(list, format);
-	int length = vsnprintf(NULL, 0, format, list);
+	int length = vasprintf(&formatted, format, list);
 	va_end(list);
 	if (length < 0)
 		abort();
-	visible_reserve(text, (size_t)length);
-	va_start(list, format);
-	vsnprintf(text->data + text->length, (size_t)length + 1, format, list);
-	va_end(list);
-	text->length += (size_t)length;
+	visible_raw(text, formatted, (size_t)length);
+	free(formatted);
 }
 
 static void
