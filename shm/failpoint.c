@@ -7,6 +7,7 @@
 /* What this process knows of the plan; a failpoint is passed anywhere, so it stands alone. */
 static struct {
 	const struct failpoint_plan *plan;
+	struct failpoint_plan *once; /* the same, to be taken back; NULL: not by this process */
 	uint32_t owner;
 	pid_t pid;
 	uint32_t serial; /* of the plan that `passed` counts for */
@@ -29,10 +30,18 @@ void
 failpoint_attach(const struct failpoint_plan *plan, uint32_t owner)
 {
 	self.plan = plan;
+	self.once = NULL;
 	self.owner = owner;
 	self.pid = getpid();
 	self.serial = 0;
 	self.passed = 0;
+}
+
+void
+failpoint_attach_once(struct failpoint_plan *plan)
+{
+	failpoint_attach(plan, FAILPOINT_SUPERVISOR);
+	self.once = plan;
 }
 
 void
@@ -49,6 +58,9 @@ failpoint_pass(enum failpoint point)
 		self.serial = serial;
 		self.passed = 0;
 	}
-	if (++self.passed >= self.plan->pass)
-		kill(self.pid, SIGKILL);
+	if (++self.passed < self.plan->pass)
+		return;
+	if (self.once != NULL)
+		self.once->owner = UINT32_MAX;
+	kill(self.pid, SIGKILL);
 }

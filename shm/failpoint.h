@@ -2,9 +2,12 @@
  * failpoint -- test builds only: a process kills itself at a named place
  *
  * FAILPOINT(name) costs nothing unless the build has SMTPGUARD_FAILPOINTS.  The plan lies in
- * control (the supervisor writes it on request of a test): one worker, named by its owner word,
+ * control (the supervisor writes it on request of a test): one process, a worker by its owner word,
  * raises SIGKILL at its n-th pass of the point after the plan was made.  It does so by one kill()
  * of the pid seen by failpoint_attach(), which a locked-down worker's filter must let through.
+ *
+ * A supervisor takes the plan back before it dies: a point of the taking over is reached by the
+ * supervisor after the one that was asked, and not once more by the one after that.
  */
 #ifndef SHM_FAILPOINT_H
 #define SHM_FAILPOINT_H
@@ -12,8 +15,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* FAILPOINTS(X): the places of a worker's life at which a death is tried. */
-#define FAILPOINTS(X)                                                                              \
+/* The places of a worker's life at which a death is tried. */
+#define FAILPOINTS_OF_WORKER(X)                                                                    \
 	X(received)	  /* bytes are in the chunk, nothing stepped */                            \
 	X(before_step)	  /* the step is published */                                              \
 	X(after_step)	  /* the core has answered, the record is not published */                 \
@@ -29,6 +32,37 @@
 	X(adopt_checked)  /* its record was read and checked */                                    \
 	X(adopt_done)	  /* its outputs are sent on */
 
+/* Those of a supervisor, beginning with what it does when it takes over. */
+#define FAILPOINTS_OF_SUPERVISOR(X)                                                                \
+	X(collect_memory)    /* the memory is mapped */                                            \
+	X(collect_workers)   /* the workers' sockets are taken */                                  \
+	X(collect_slots)     /* the slots are read */                                              \
+	X(collect_sockets)   /* the connections are taken */                                       \
+	X(collect_listeners) /* the listeners are taken */                                         \
+	X(collect_greeted)   /* the workers are greeted */                                         \
+	X(collect_answered)  /* one has answered */                                                \
+	X(collect_settled)   /* what it has is known */                                            \
+	X(collect_died)	     /* one is dead and has not answered */                                \
+	X(launch_held)	     /* a process is there, not noted and held back */                     \
+	X(launch_noted)	     /* it is noted, and held back */                                      \
+	X(slot_taken)	     /* a slot has its number and is not published */                      \
+	X(slot_published)    /* it is, and has no owner yet */                                     \
+	X(slot_owned)	     /* its worker is to be told */                                        \
+	X(server_connecting) /* the server's leg is under way */                                   \
+	X(server_open)	     /* it stands and nothing is written of it */                          \
+	X(server_published)  /* its worker is to be told */                                        \
+	X(packet_sent)	     /* a worker was told, nothing is noted */                             \
+	X(request_read)	     /* a worker's request was read and is not carried out */              \
+	X(leg_reset)	     /* an RST has left, nothing is noted */                               \
+	X(slot_ending)	     /* the slot is ENDING, its legs are not closed */                     \
+	X(slot_closed)	     /* its legs are, it is not FREE */                                    \
+	X(worker_reaped)     /* a worker is dead, its sessions are not given away */               \
+	X(slot_orphaned)     /* one of them is nobody's */
+
+#define FAILPOINTS(X)                                                                              \
+	FAILPOINTS_OF_WORKER(X)                                                                    \
+	FAILPOINTS_OF_SUPERVISOR(X)
+
 enum failpoint {
 #define X(name) FAILPOINT_##name,
 	FAILPOINTS(X)
@@ -38,13 +72,19 @@ enum failpoint {
 
 struct failpoint_plan {
 	_Atomic uint32_t serial; /* rises with each plan; 0 = none */
-	_Atomic uint32_t owner;	 /* owner word of the worker that is to die */
-	_Atomic uint32_t point;	 /* enum failpoint */
-	_Atomic uint32_t pass;	 /* 1 = at the first pass */
+	_Atomic uint32_t
+	    owner; /* owner word of the worker that is to die, or FAILPOINT_SUPERVISOR */
+	_Atomic uint32_t point; /* enum failpoint */
+	_Atomic uint32_t pass;	/* 1 = at the first pass */
 };
+
+/* No worker's owner word. */
+#define FAILPOINT_SUPERVISOR (UINT32_MAX - 1)
 
 const char *failpoint_name(unsigned point); /* NULL: no such point */
 void failpoint_attach(const struct failpoint_plan *plan, uint32_t owner);
+/* The supervisor. */
+void failpoint_attach_once(struct failpoint_plan *plan);
 void failpoint_pass(enum failpoint point);
 
 #ifdef SMTPGUARD_FAILPOINTS

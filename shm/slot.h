@@ -89,7 +89,9 @@ struct slot_custody {
 	_Atomic uint32_t marks;
 	struct slot_leg leg[SHM_LEGS];
 	char class_name[CLASS_NAME_SIZE]; /* of the class that took it; "": none */
-	uint8_t reserved1[52];
+	struct shm_endpoint
+	    source; /* of the server's leg, as configured; family 0: the kernel's choice */
+	uint8_t reserved1[32];
 	_Alignas(SHM_CACHE_LINE) struct slot_sync sync;
 };
 _Static_assert(sizeof(struct slot_custody) == 512, "identity: 512 bytes");

@@ -195,7 +195,7 @@ find_failpoint(const char *name, uint64_t *ret_point)
 	return false;
 }
 
-/* test failpoint worker NUMBER NAME PASS */
+/* test failpoint worker NUMBER NAME PASS, test failpoint supervisor NAME PASS */
 static int
 run_test_failpoint(struct command_action *action)
 {
@@ -203,7 +203,9 @@ run_test_failpoint(struct command_action *action)
 
 	if (action->outcome->values < 3 || !find_failpoint(value(action, 1), &argument[1]))
 		return fail(action, EX_USAGE, "No such failpoint");
-	argument[0] = strtoull(value(action, 0), NULL, 10);
+	argument[0] = strcmp(value(action, 0), "supervisor") == 0
+			  ? SHM_WRITER_SUPERVISOR
+			  : strtoull(value(action, 0), NULL, 10);
 	argument[2] = strtoull(value(action, 2), NULL, 10);
 	return ask_supervisor(action, REQUEST_FAILPOINT, argument);
 }

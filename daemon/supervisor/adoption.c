@@ -3,6 +3,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/quarantine.h"
+#include "shm/failpoint.h"
 #include "shm/journal.h"
 
 uint32_t
@@ -77,6 +78,7 @@ adoption_take_over(
 		if (supervisor->custody.slot[slot].worker != worker)
 			continue;
 		dispatch_orphan(supervisor, slot);
+		FAILPOINT(slot_orphaned);
 		count++;
 	}
 	supervisor->dead[supervisor->deaths++ % SUPERVISOR_DEAD_MAX] = (struct dead_worker){

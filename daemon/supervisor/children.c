@@ -1,9 +1,11 @@
 #include "daemon/supervisor/children.h"
 
 #include "daemon/supervisor/adoption.h"
+#include "daemon/supervisor/collect.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/launch.h"
 #include "daemon/supervisor/stopping.h"
+#include "shm/failpoint.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -89,7 +91,9 @@ worker_died(
 	char text[64];
 
 	worker->ready = false;
+	collect_died(supervisor, index);
 	launch_close_worker(supervisor, index);
+	FAILPOINT(worker_reaped);
 	adopted = adoption_take_over(supervisor, index, death);
 	process_describe(death, text, sizeof(text));
 	atomic_fetch_add_explicit(
@@ -115,6 +119,9 @@ children_worker_ended(struct supervisor *supervisor, uint32_t index)
 
 	if (!process_reap(&worker->process, supervisor->monotonic_ms, &death))
 		return;
+	/* It could not do otherwise: the watchdog has ended it. */
+	if (death.end == PROCESS_END_UNKNOWN && watchdog_has_fired(&worker->watchdog))
+		death = (struct process_death){.end = PROCESS_END_FAULT, .status = SIGABRT};
 	worker_died(supervisor, index, pid, &death);
 	/* The others learn at once what is theirs now; only then time is taken for a new one. */
 	dispatch_flush(supervisor);
@@ -157,6 +164,8 @@ children_worker_ready(struct supervisor *supervisor, uint32_t index)
 {
 	struct worker *worker = &supervisor->worker[index];
 
+	collect_answered(supervisor, index);
+	collect_try(supervisor, index);
 	worker->ready = true;
 	worker->drain_pending = supervisor->phase == PHASE_DRAINING;
 	supervisor->worker_was_ready = true;

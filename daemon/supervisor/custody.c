@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define SESSION_COUNTER_BITS 40
+#define SESSION_COUNTER_MASK ((UINT64_C(1) << SESSION_COUNTER_BITS) - 1)
 
 static const struct custody_slot empty_slot = {
     .fd = {-1, -1},
@@ -53,6 +54,26 @@ custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_m
 		slot_list_append(custody->queue_link, &custody->free, i);
 	}
 	return 0;
+}
+
+void
+custody_restore(struct custody *custody)
+{
+	const struct succession *succession = shm_succession(custody->shm);
+	uint32_t touched = atomic_load(&succession->touched);
+	uint64_t id = atomic_load(&succession->session_id);
+
+	custody->most_used = touched < custody->slots ? touched : custody->slots;
+	for (uint32_t slot = 0; slot < custody->most_used; slot++) {
+		if (custody_state(custody, slot) == SLOT_FREE)
+			continue;
+		slot_list_remove(custody->queue_link, &custody->free, slot);
+		custody->in_use++;
+	}
+	if (id == 0)
+		return;
+	custody->id_counter = id & SESSION_COUNTER_MASK;
+	custody->id_prefix = id & ~SESSION_COUNTER_MASK;
 }
 
 void

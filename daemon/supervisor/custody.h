@@ -57,6 +57,9 @@ struct custody {
 /* sessions_max: at most that many slots are used. */
 int custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_max);
 void custody_fini(struct custody *custody);
+/* After custody_init() over memory in which an earlier supervisor has worked: what is not free there
+ * is in use here too, without descriptors and without owner. */
+void custody_restore(struct custody *custody);
 
 /* A free slot with a new generation and session id, all else cleared; still SLOT_FREE to others.
  * SHM_NO_SLOT: every slot is in use. */

@@ -2,6 +2,7 @@
 
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
+#include "shm/failpoint.h"
 #include "shm/handover.h"
 
 #include <errno.h>
@@ -106,6 +107,12 @@ dispatch_assign(struct supervisor *supervisor, uint32_t slot, uint8_t pending)
 {
 	set_owner(supervisor, slot, least_loaded(supervisor));
 	dispatch_tell(supervisor, slot, pending);
+}
+
+void
+dispatch_restore(struct supervisor *supervisor, uint32_t slot, uint8_t index)
+{
+	set_owner(supervisor, slot, index);
 }
 
 void
@@ -275,6 +282,10 @@ adopt_flags(struct supervisor *supervisor, struct handover_item *item)
 	}
 	if (atomic_load_explicit(&public->marks, memory_order_relaxed) >= 2)
 		item->flags |= HANDOVER_TO_END;
+	/* Its end is never closed before its state says so, but by a supervisor's death. */
+	if (supervisor->custody.slot[item->slot].fd[SHM_CLIENT] < 0 &&
+	    custody_leg_state(&supervisor->custody, item->slot, SHM_CLIENT) == LEG_OPEN)
+		item->flags |= HANDOVER_LOST;
 }
 
 /* False: nothing was added, because a leg does not hold still. A session that is FINISHED is
@@ -409,6 +420,7 @@ flush_worker(struct supervisor *supervisor, uint32_t index)
 		set_blocked(supervisor, index, r == -EAGAIN);
 		if (r < 0)
 			return;
+		FAILPOINT(packet_sent);
 		packet_sent(supervisor, worker, &packet);
 	}
 }

@@ -17,6 +17,8 @@ void dispatch_init(struct supervisor *supervisor);
 void dispatch_assign(struct supervisor *supervisor, uint32_t slot, uint8_t pending);
 /* Something more to be told to the owner. */
 void dispatch_tell(struct supervisor *supervisor, uint32_t slot, uint8_t pending);
+/* An earlier supervisor had given it to that worker. */
+void dispatch_restore(struct supervisor *supervisor, uint32_t slot, uint8_t index);
 /* The session has no worker any more. */
 void dispatch_release(struct supervisor *supervisor, uint32_t slot);
 /* Takes it from its (dead) worker into `unowned`, to be adopted. */

@@ -3,6 +3,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
+#include "shm/failpoint.h"
 
 #include <errno.h>
 
@@ -31,6 +32,7 @@ ending_reset_leg(
 	if (custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN &&
 	    leg_end(fd, ending == ENDING_SILENT) == -EPERM)
 		leg_end(fd, false);
+	FAILPOINT(leg_reset);
 	leg_set_ended(supervisor, slot, leg);
 }
 
@@ -61,6 +63,7 @@ slot_leave(struct supervisor *supervisor, uint32_t slot, bool late, const struct
 		    record && record->end_seen[leg] == ENDING_FIN);
 	if (!gone[SHM_CLIENT] || !gone[SHM_SERVER])
 		return false;
+	FAILPOINT(slot_closed);
 	tally_leave(&supervisor->tally, slot);
 	custody_free(&supervisor->custody, slot);
 	return true;
@@ -85,11 +88,13 @@ ending_begin(struct supervisor *supervisor, uint32_t slot, const struct record *
 {
 	struct custody *custody = &supervisor->custody;
 
-	dispatch_release(supervisor, slot);
 	leg_begin(supervisor, slot, SHM_CLIENT, record);
 	leg_begin(supervisor, slot, SHM_SERVER, record);
 	custody_stop_timer(custody, slot);
+	/* The worker lets its descriptors go now: only after the legs had their end. */
 	custody_set_state(custody, slot, SLOT_ENDING);
+	FAILPOINT(slot_ending);
+	dispatch_release(supervisor, slot);
 	tally_settle(&supervisor->tally, slot);
 	if (slot_leave(supervisor, slot, false, record))
 		return;

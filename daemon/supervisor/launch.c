@@ -4,6 +4,7 @@
 #include "daemon/supervisor/process_stat.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
+#include "shm/failpoint.h"
 #include "shm/journal.h"
 #include "shm/succession.h"
 
@@ -68,6 +69,7 @@ start_held(struct supervisor *supervisor, struct spawn *spawn, struct process *p
 		return r;
 	}
 	process->started_ms = supervisor->monotonic_ms;
+	FAILPOINT(launch_held);
 	/* Without /proc no later supervisor will find it; it runs all the same. */
 	process_stat_read(process->pid, &now);
 	process->started = now.started;
@@ -234,6 +236,7 @@ launch_worker(struct supervisor *supervisor, uint32_t index)
 	    &worker->watchdog, launch_heartbeat(supervisor, index), supervisor->gateway_ms);
 	launch_publish(supervisor, index, PROCESS_STARTING);
 	launch_note(supervisor);
+	FAILPOINT(launch_noted);
 	listening_shelve(supervisor, index);
 	launch_watch_worker(supervisor, index);
 	spawn_release(&spawn);
@@ -277,6 +280,7 @@ launch_manager(struct supervisor *supervisor)
 		return;
 	}
 	launch_note(supervisor);
+	FAILPOINT(launch_noted);
 	watch_process(supervisor, &supervisor->manager, supervisor->manager_socket,
 	    (struct watch_note){.kind = WATCH_MANAGER_END},
 	    (struct watch_note){.kind = WATCH_MANAGER_SOCKET});

@@ -1,11 +1,15 @@
 #include "daemon/supervisor/listening.h"
 
+#include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/succession.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static int
 watch_listener(void *context, int fd, bool opened)
@@ -53,6 +57,20 @@ note_table(struct supervisor *supervisor, uint32_t index, uint64_t sequence)
 	atomic_store_explicit(&succession->sequence, sequence, memory_order_release);
 }
 
+/* Those that were found are not listened to yet. While accepts are put off, none is. */
+static void
+listen_to_all(const struct supervisor *supervisor)
+{
+	const struct listeners *listeners = &supervisor->listeners;
+
+	for (uint32_t i = 0; i < listeners->count && !supervisor->accepts_put_off; i++)
+		watch_change(supervisor->epoll, listeners->listener[i].fd, EPOLLIN,
+		    (struct watch_note){
+			.kind = WATCH_LISTENER,
+			.index = (uint32_t)listeners->listener[i].fd,
+		    });
+}
+
 int
 listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_detail)
 {
@@ -66,6 +84,7 @@ listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_det
 		return r;
 	supervisor->listeners_applied = true;
 	tally_rebuild(&supervisor->tally, supervisor->custody.most_used);
+	listen_to_all(supervisor);
 	note_table(supervisor, index, table.sequence);
 	shelve_all(supervisor);
 	return 0;
@@ -77,4 +96,74 @@ listening_end(struct supervisor *supervisor)
 	note_table(supervisor, 0, 0);
 	listeners_close(&supervisor->listeners, watch_listener, supervisor);
 	shelve_all(supervisor);
+}
+
+/* The address that it listens on; false: it does not. */
+static bool
+listens_on(int fd, struct shm_endpoint *ret_endpoint)
+{
+	struct sockaddr_storage address = {0};
+	int listens = 0;
+	socklen_t length = sizeof(listens);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
+		return false;
+	length = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		return false;
+	leg_endpoint(&address, ret_endpoint);
+	return ret_endpoint->family != 0;
+}
+
+/* Every worker has the same ones. */
+static bool
+is_known(const struct listeners *listeners, const struct shm_endpoint *endpoint)
+{
+	for (uint32_t i = 0; i < listeners->count; i++)
+		if (memcmp(&listeners->listener[i].entry.listen, endpoint, sizeof(*endpoint)) == 0)
+			return true;
+	return false;
+}
+
+static void
+take_found(struct supervisor *supervisor, int fd)
+{
+	struct listeners *listeners = &supervisor->listeners;
+	struct listener found = {.fd = fd};
+
+	if (listeners->count == LISTENERS_MAX || !listens_on(fd, &found.entry.listen) ||
+	    is_known(listeners, &found.entry.listen) ||
+	    watch_add(supervisor->epoll, fd, 0,
+		(struct watch_note){.kind = WATCH_LISTENER, .index = (uint32_t)fd}) < 0)
+		close(fd);
+	else
+		listeners->listener[listeners->count++] = found;
+}
+
+static int
+apply_noted(struct supervisor *supervisor)
+{
+	const struct succession *succession = shm_succession(&supervisor->shm);
+	const struct policy_area *area = shm_policy(&supervisor->shm);
+	uint32_t table = atomic_load(&succession->table), detail;
+	uint64_t sequence = atomic_load(&succession->sequence);
+
+	if (sequence == 0 || table > 1 || area->listeners[table].sequence != sequence)
+		return -ENOENT;
+	return listening_apply(supervisor, table, &detail);
+}
+
+void
+listening_found(struct supervisor *supervisor)
+{
+	int fds[LISTENERS_MAX];
+
+	for (uint32_t i = 0; i < supervisor->workers; i++) {
+		unsigned count = shelf_look(&supervisor->worker[i].shelf, fds, LISTENERS_MAX);
+
+		for (unsigned k = 0; k < count; k++)
+			take_found(supervisor, fds[k]);
+	}
+	if (apply_noted(supervisor) < 0)
+		shelve_all(supervisor);
 }

@@ -3,6 +3,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
+#include "shm/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,7 @@ server_is_open(struct supervisor *supervisor, uint32_t slot)
 	int fd = supervisor->custody.slot[slot].fd[SHM_SERVER];
 	struct slot_leg *leg = &shm_custody(&supervisor->shm, slot)->leg[SHM_SERVER];
 
+	FAILPOINT(server_open);
 	/* For io_uring it must be a blocking one (custody.h). */
 	fcntl(fd, F_SETFL, 0);
 	fill_local(fd, &leg->local);
@@ -55,6 +57,7 @@ server_is_open(struct supervisor *supervisor, uint32_t slot)
 	custody_set_state(&supervisor->custody, slot, SLOT_OPEN);
 	supervisor_count(supervisor, COUNTER_server_connects, 1);
 	dispatch_tell(supervisor, slot, PENDING_SERVER);
+	FAILPOINT(server_published);
 }
 
 static void
@@ -70,16 +73,16 @@ server_has_failed(struct supervisor *supervisor, uint32_t slot, int error)
 
 /* 0 connected, -EINPROGRESS, or another -errno. */
 static int
-server_connect(int fd, const struct listener_entry *entry)
+server_connect(int fd, const struct slot_custody *public)
 {
 	struct sockaddr_storage address;
-	unsigned length = leg_sockaddr(&entry->server, &address);
+	unsigned length = leg_sockaddr(&public->leg[SHM_SERVER].peer, &address);
 	int one = 1, r = leg_set_options(fd);
 
-	if (r == 0 && entry->source.family != 0) {
+	if (r == 0 && public->source.family != 0) {
 		/* The port is chosen at connect: one source address serves many connections. */
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-		r = listener_bind(fd, &entry->source);
+		r = listener_bind(fd, &public->source);
 	}
 	if (r < 0)
 		return r;
@@ -95,9 +98,9 @@ server_connect(int fd, const struct listener_entry *entry)
 
 /* -errno, or the socket. */
 static int
-server_socket(const struct listener_entry *entry)
+server_socket(const struct shm_endpoint *server)
 {
-	int family = entry->server.family == 6 ? AF_INET6 : AF_INET;
+	int family = server->family == 6 ? AF_INET6 : AF_INET;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
@@ -105,15 +108,14 @@ server_socket(const struct listener_entry *entry)
 
 /* `fd`: of server_socket(). */
 static void
-server_begin(
-    struct supervisor *supervisor, uint32_t slot, const struct listener_entry *entry, int fd)
+server_begin(struct supervisor *supervisor, uint32_t slot, int fd)
 {
 	struct custody *custody = &supervisor->custody;
 	int r = fd;
 
 	if (fd >= 0) {
 		custody_set_leg(custody, slot, SHM_SERVER, fd);
-		r = server_connect(fd, entry);
+		r = server_connect(fd, shm_custody(&supervisor->shm, slot));
 	}
 	if (r == -EINPROGRESS) {
 		struct watch_note note = {
@@ -125,6 +127,7 @@ server_begin(
 		r = watch_add(supervisor->epoll, fd, EPOLLOUT, note);
 		if (r == 0) {
 			set_leg_state(supervisor, slot, SHM_SERVER, LEG_CONNECTING);
+			FAILPOINT(server_connecting);
 			custody->slot[slot].due_ms = supervisor->monotonic_ms + OPENING_CONNECT_MS;
 			slot_list_append(custody->timer_link, &custody->connecting, slot);
 			return;
@@ -166,6 +169,7 @@ publish_identity(struct supervisor *supervisor, uint32_t slot, const struct arri
 	publish_treatment(supervisor, public, &arrival->decision);
 	public->leg[SHM_CLIENT].peer = arrival->client;
 	public->leg[SHM_SERVER].peer = entry->server;
+	public->source = entry->source;
 	if (listener_is_wildcard(entry))
 		fill_local(arrival->fd, &public->leg[SHM_CLIENT].local);
 	else
@@ -186,16 +190,28 @@ opening_begin(struct supervisor *supervisor, const struct arrival *arrival)
 	if (supervisor->custody.free.count == 0)
 		return SHORTAGE_SLOTS;
 	/* Before the slot: a session that has begun without it could only be told 421 4.4.1. */
-	server = server_socket(entry);
+	server = server_socket(&entry->server);
 	if (server < 0 && shortage_of(-server) != SHORTAGE_NONE)
 		return shortage_of(-server);
 	slot = custody_take(&supervisor->custody);
 	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, arrival->fd);
+	FAILPOINT(slot_taken);
 	publish_identity(supervisor, slot, arrival);
+	FAILPOINT(slot_published);
 	tally_enter(&supervisor->tally, slot, arrival->decision.limits_class);
 	dispatch_assign(supervisor, slot, PENDING_CLIENT);
-	server_begin(supervisor, slot, entry, server);
+	FAILPOINT(slot_owned);
+	server_begin(supervisor, slot, server);
 	return SHORTAGE_NONE;
+}
+
+void
+opening_again(struct supervisor *supervisor, uint32_t slot)
+{
+	const struct slot_leg *leg = &shm_custody(&supervisor->shm, slot)->leg[SHM_SERVER];
+
+	custody_set_state(&supervisor->custody, slot, SLOT_OPENING);
+	server_begin(supervisor, slot, server_socket(&leg->peer));
 }
 
 static void

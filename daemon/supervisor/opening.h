@@ -22,6 +22,8 @@ struct arrival {
 
 /* Takes over arrival->fd. Anything but SHORTAGE_NONE: it is still the caller's. */
 enum shortage opening_begin(struct supervisor *supervisor, const struct arrival *arrival);
+/* The server leg anew: the one that there was went with an earlier supervisor, and no byte had passed. */
+void opening_again(struct supervisor *supervisor, uint32_t slot);
 /* epoll says `events` about a connecting server leg. */
 void opening_connected(
     struct supervisor *supervisor, uint32_t slot, uint32_t generation, uint32_t events);

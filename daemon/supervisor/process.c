@@ -81,6 +81,30 @@ process_describe(const struct process_death *death, char *text, size_t size)
 		snprintf(text, size, "signal %d (SIG%s)", death->status, name ? name : "?");
 }
 
+bool
+process_find(struct process *process, pid_t pid, uint64_t started)
+{
+	/* In this order: the number cannot be given to another process while the pidfd names it. */
+	struct process found = {
+	    .pid = pid,
+	    .pidfd = pidfd_open(pid, 0),
+	    .stranger = true,
+	    .started = started,
+	};
+	struct pollfd poller = {.fd = found.pidfd, .events = POLLIN};
+	struct process_stat now;
+
+	if (found.pidfd < 0)
+		return false;
+	if (process_stat_read(pid, &now) < 0 || now.started != started ||
+	    poll(&poller, 1, 0) != 0) {
+		close(found.pidfd);
+		return false;
+	}
+	*process = found;
+	return true;
+}
+
 static bool
 child_has_ended(const struct process *process, struct process_death *ret_death)
 {

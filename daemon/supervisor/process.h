@@ -56,6 +56,9 @@ void process_judge(struct process *process, const struct process_death *death, u
 /* "signal 11 (SIGSEGV)", "exit status 1" */
 void process_describe(const struct process_death *death, char *text, size_t size);
 
+/* A living process that is not this one's child. False: there is no such one (any more). */
+bool process_find(struct process *process, pid_t pid, uint64_t started);
+
 /* False: still alive. Otherwise reaped, pidfd closed, pid 0, and judged. */
 bool process_reap(struct process *process, uint64_t now_ms, struct process_death *ret_death);
 /* By its pidfd, so never another process of the same number. */

@@ -42,6 +42,7 @@ worker_item(struct supervisor *supervisor, uint32_t index, const struct handover
 	struct worker *worker = &supervisor->worker[index];
 	struct record record;
 
+	FAILPOINT(request_read);
 	switch (item->kind) {
 	case HANDOVER_READY:
 		if (!worker->ready && item->slot == worker->owner &&
@@ -138,10 +139,13 @@ plan_failpoint(struct supervisor *supervisor, const uint64_t argument[4])
 {
 	struct failpoint_plan *plan = shm_failpoint(&supervisor->shm);
 
-	if (argument[0] >= supervisor->workers || argument[1] >= FAILPOINT_COUNT ||
+	bool own = argument[0] == SHM_WRITER_SUPERVISOR;
+
+	if ((!own && argument[0] >= supervisor->workers) || argument[1] >= FAILPOINT_COUNT ||
 	    argument[2] == 0 || argument[2] > UINT32_MAX)
 		return -EINVAL;
-	atomic_store(&plan->owner, supervisor->worker[argument[0]].owner);
+	atomic_store(
+	    &plan->owner, own ? FAILPOINT_SUPERVISOR : supervisor->worker[argument[0]].owner);
 	atomic_store(&plan->point, (uint32_t)argument[1]);
 	atomic_store(&plan->pass, (uint32_t)argument[2]);
 	atomic_fetch_add(&plan->serial, 1);

@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -64,11 +63,14 @@ open_directory(const char *path, mode_t mode, int *ret_fd)
 static int
 take_lock(struct runtime *runtime, const char *path)
 {
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
 	runtime->lock =
 	    openat(runtime->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (runtime->lock < 0)
 		return complain("cannot create the lock in", path, EX_CANTCREAT);
-	if (flock(runtime->lock, LOCK_EX | LOCK_NB) < 0) {
+	/* Not flock(): a child on its way to exec would hold that one too, beyond this process. */
+	if (fcntl(runtime->lock, F_SETLK, &lock) < 0) {
 		char pid[16] = "?";
 		ssize_t n = read(runtime->lock, pid, sizeof(pid) - 1);
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* A worker in an attacker's hands may put more and more on its own shelf. */
-#define TAKE_PACKETS 64
+#define LOOK_PACKETS 64u
 
 union control {
 	struct cmsghdr align;
@@ -64,7 +64,7 @@ packet_put(int end, const int *fds, unsigned count)
 
 /* How many descriptors it held; -1: no packet is left. */
 static int
-packet_take(int end, int fds[SHELF_PACKET_FDS])
+packet_take(int end, int flags, int fds[SHELF_PACKET_FDS])
 {
 	union control control;
 	char byte;
@@ -78,7 +78,7 @@ packet_take(int end, int fds[SHELF_PACKET_FDS])
 	struct cmsghdr *header;
 	size_t count;
 
-	if (recvmsg(end, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+	if (recvmsg(end, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
 		return -1;
 	header = CMSG_FIRSTHDR(&message);
 	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
@@ -102,7 +102,7 @@ drop(struct shelf *shelf, unsigned packets)
 	int fds[SHELF_PACKET_FDS];
 
 	for (unsigned i = 0; i < packets; i++) {
-		int count = packet_take(shelf->end[1], fds);
+		int count = packet_take(shelf->end[1], 0, fds);
 
 		if (count < 0)
 			return;
@@ -132,24 +132,31 @@ shelf_put(struct shelf *shelf, const int *fds, unsigned count)
 	return r;
 }
 
+/* Peeks at one packet after the other: at no instant anything lies nowhere. */
 unsigned
-shelf_take(struct shelf *shelf, int *fds, unsigned most)
+shelf_look(struct shelf *shelf, int *fds, unsigned most)
 {
 	int packet[SHELF_PACKET_FDS];
-	unsigned taken = 0;
-	int count;
+	const int begin = 0, off = -1;
+	unsigned seen = 0;
 
-	for (int tries = 0; tries < TAKE_PACKETS; tries++) {
-		count = packet_take(shelf->end[1], packet);
+	shelf->packets = 0;
+	if (shelf->end[1] < 0 ||
+	    setsockopt(shelf->end[1], SOL_SOCKET, SO_PEEK_OFF, &begin, sizeof(begin)) < 0)
+		return 0;
+	while (shelf->packets < LOOK_PACKETS) {
+		int count = packet_take(shelf->end[1], MSG_PEEK, packet);
+
 		if (count < 0)
 			break;
+		shelf->packets++;
 		for (int i = 0; i < count; i++) {
-			if (taken < most)
-				fds[taken++] = packet[i];
+			if (seen < most)
+				fds[seen++] = packet[i];
 			else
 				close(packet[i]);
 		}
 	}
-	shelf->packets = 0;
-	return taken;
+	setsockopt(shelf->end[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+	return seen;
 }

@@ -25,12 +25,13 @@ void shelf_init(struct shelf *shelf);
 int shelf_open(struct shelf *shelf);
 /* What lies on it stays where a worker holds the pair. */
 void shelf_close(struct shelf *shelf);
-/* A pair that was found in a worker: shelf_take() comes first. */
+/* A pair that was found in a worker: shelf_look() comes first. */
 void shelf_found(struct shelf *shelf, const int end[2]);
+/* Duplicates of everything that lies there, which are the caller's; what does not find room in `most`
+ * is left out.  Everything stays where it is. */
+unsigned shelf_look(struct shelf *shelf, int *fds, unsigned most);
 
 /* Duplicates of these descriptors in place of what lay there; none: it is emptied. */
 int shelf_put(struct shelf *shelf, const int *fds, unsigned count);
-/* Takes everything off; the descriptors are the caller's. More than `most` are closed. */
-unsigned shelf_take(struct shelf *shelf, int *fds, unsigned most);
 
 #endif

@@ -4,6 +4,7 @@
 #include "daemon/supervisor/accept.h"
 #include "daemon/supervisor/capacity.h"
 #include "daemon/supervisor/children.h"
+#include "daemon/supervisor/collect.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/ending.h"
 #include "daemon/supervisor/limits.h"
@@ -13,6 +14,7 @@
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
+#include "shm/failpoint.h"
 #include "shm/succession.h"
 
 #include <errno.h>
@@ -175,6 +177,7 @@ supervisor_open(
     struct supervisor *supervisor, const char *runtime_directory, const char *state_directory)
 {
 	const struct settings *settings = &supervisor->settings;
+	bool found = false;
 	int status;
 
 	supervisor_clear(supervisor);
@@ -193,13 +196,19 @@ supervisor_open(
 	status = runtime_open(
 	    &supervisor->runtime, runtime_directory, state_directory, &supervisor->account);
 	if (status == 0)
+		status = collect_memory(supervisor, &found);
+	if (status == 0 && !found)
 		status = capacity_make(supervisor);
+	if (status == 0)
+		failpoint_attach_once(shm_failpoint(&supervisor->shm));
 	if (status == 0)
 		status = make_readable(supervisor);
 	if (status == 0)
 		status = make_settings_copy(supervisor);
 	if (status == 0)
 		status = make_loop(supervisor);
+	if (status == 0 && found)
+		collect_rest(supervisor);
 	return status;
 }
 
@@ -257,6 +266,7 @@ tick(struct supervisor *supervisor)
 		children_worker_ended(supervisor, i);
 	children_manager_ended(supervisor);
 	children_watch(supervisor);
+	collect_tick(supervisor);
 	children_tick(supervisor);
 	set_gauges(supervisor);
 	if (supervisor->phase == PHASE_RUNNING &&

@@ -14,6 +14,7 @@
  *   launch	       a worker or the manager is started
  *   children	       their death, their next start
  *   adoption	       a dead worker's sessions
+ *   collect	       what a dead supervisor has left
  *   stopping	       the clean stop
  *
  * All of them run in this process only and take this struct.
@@ -68,6 +69,8 @@ struct worker {
 	int twin;	/* the worker's end of it, while it may have to be read for it; -1 */
 	struct shelf shelf;
 	uint32_t greeting; /* READY answers it: 0 the start, else this supervisor's number */
+	bool silent;	   /* of an earlier supervisor, and has not answered the greeting yet */
+	bool greeted;
 	bool ready;
 	bool blocked;	    /* the socket is full: EPOLLOUT says when not */
 	bool drain_pending; /* HANDOVER_DRAIN is still to be sent */
@@ -104,6 +107,7 @@ struct supervisor {
 	int spare;	 /* given up for a moment when no other descriptor is left; -1: gone */
 	int settings_fd; /* the manager's copy of `settings` */
 	bool can_repair; /* CAP_NET_ADMIN */
+	bool tried;	 /* whether a later one could take over (collect.h) */
 
 	uint32_t workers;
 	struct worker worker[SHM_WORKERS_MAX];

@@ -21,3 +21,9 @@ watchdog_look(struct watchdog *watchdog, uint64_t note, uint64_t now_ms)
 	watchdog->limit_ms = WATCHDOG_KILL_MS;
 	return verdict;
 }
+
+bool
+watchdog_has_fired(const struct watchdog *watchdog)
+{
+	return watchdog->limit_ms == WATCHDOG_KILL_MS;
+}

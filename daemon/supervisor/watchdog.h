@@ -12,6 +12,7 @@
 #ifndef SUPERVISOR_WATCHDOG_H
 #define SUPERVISOR_WATCHDOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define WATCHDOG_MS	 10000u
@@ -28,5 +29,6 @@ struct watchdog {
 void watchdog_start(struct watchdog *watchdog, uint64_t note, uint64_t now_ms);
 /* WATCHDOG_HANGS once, then WATCHDOG_STILL_THERE each WATCHDOG_KILL_MS. */
 enum watchdog_verdict watchdog_look(struct watchdog *watchdog, uint64_t note, uint64_t now_ms);
+bool watchdog_has_fired(const struct watchdog *watchdog);
 
 #endif

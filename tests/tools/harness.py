@@ -183,6 +183,7 @@ class Gateway:
         self.workers_wanted = workers
         self.libexec = libexec
         self.process = None
+        self.prefix = []  # what starts it in its place
         self.runtime = os.path.join(self.folder, "run")
         self.state = os.path.join(self.folder, "state")
         self.conf = os.path.join(self.folder, "smtpguard.conf")
@@ -217,7 +218,7 @@ class Gateway:
         self.write_conf()
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen(
-                [self.program("smtpguardd")] + self.arguments(), stdout=log, stderr=log,
+                self.prefix + [self.program("smtpguardd")] + self.arguments(), stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True)
         wait_until(self.answers, "the gateway answers `show version`", seconds)
         wait_until(lambda: len(self.workers()) == self.workers_wanted,
@@ -288,12 +289,21 @@ class Gateway:
                 found["manager"] = pid
         return found
 
+    def noted(self):
+        """Pids of the processes in RUNTIME_DIR/workers that live."""
+        try:
+            with open(os.path.join(self.runtime, "workers")) as file:
+                lines = [line.split() for line in file.read().splitlines()[1:]]
+        except OSError:
+            return []
+        return [int(pid) for _, _, pid, started in lines if started_at(int(pid)) == started]
+
     def processes(self):
-        """Pids of the supervisor and all below it."""
-        found, pending = [], [self.process.pid]
+        """Pids of the supervisor, all below it, and all that an earlier one had started."""
+        found, pending = self.noted(), [self.process.pid]
         while pending:
             pid = pending.pop()
-            found.append(pid)
+            found += [pid] if pid not in found else []
             try:
                 with open("/proc/%d/task/%d/children" % (pid, pid)) as children:
                     pending += [int(child) for child in children.read().split()]
@@ -313,10 +323,15 @@ class Gateway:
         check(not left, "processes left after the end: %s" % left)
         return code
 
+    def kill_supervisor(self):
+        """kill -9; its workers live on. start() starts the next one."""
+        self.process.kill()
+        self.process.wait()
+
     def kill(self):
         if self.process is None:
             return
-        pids = self.processes() if self.process.poll() is None else []
+        pids = self.processes() if self.process.poll() is None else self.noted()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -358,6 +373,15 @@ def process_lives(pid):
             return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def started_at(pid):
+    """The start time as the kernel writes it; None: there is no such process."""
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rsplit(")", 1)[1].split()[19]
+    except OSError:
+        return None
 
 
 class Lines:

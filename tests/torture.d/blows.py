@@ -33,10 +33,11 @@ class Blow:
         return KINDS[self.kind].strike(run, self)
 
 
-def failpoints():
-    """The names, in the order of the header that declares them."""
+def failpoints(kind="WORKER"):
+    """The names of one list, in the order of the header that declares them."""
     with open(os.path.join(ROOT, "shm/failpoint.h")) as header:
-        names = re.findall(r"^\s*X\((\w+)\)", header.read(), re.MULTILINE)
+        listed = re.search(r"FAILPOINTS_OF_%s\(X\)(.*?)\n\n" % kind, header.read(), re.DOTALL)
+        names = re.findall(r"^\s*X\((\w+)\)", listed.group(1), re.MULTILINE)
     if not names:
         raise Failure("shm/failpoint.h names no failpoints")
     return names

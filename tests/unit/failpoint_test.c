@@ -58,6 +58,29 @@ test_dies_as_planned(void **state)
 	assert_int_equal(WEXITSTATUS(run(7, FAILPOINT_after_send)), 3);
 }
 
+/* The supervisor that is to die takes the plan with it: the next one passes the same place. */
+static void
+test_a_supervisor_dies_once(void **state)
+{
+	int status;
+
+	(void)state;
+	set_plan(1, FAILPOINT_SUPERVISOR, FAILPOINT_collect_slots, 2);
+	for (int life = 0; life < 2; life++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			failpoint_attach_once(plan);
+			for (int pass = 0; pass < 3; pass++)
+				failpoint_pass(FAILPOINT_collect_slots);
+			_exit(3);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WIFSIGNALED(status), life == 0);
+	}
+}
+
 static void
 test_others_live(void **state)
 {
@@ -122,6 +145,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_dies_as_planned, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_others_live, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_supervisor_dies_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_new_plan_counts_anew, setup, teardown),
 	    cmocka_unit_test(test_names),
 	};

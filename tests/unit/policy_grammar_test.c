@@ -139,6 +139,11 @@ test_actions(void **state)
 	assert_int_equal(outcome.action, CLI_ACTION_TEST_FAILPOINT);
 	assert_int_equal(outcome.values, 3);
 	assert_string_equal(outcome.value[1], "after_publish");
+	run("test failpoint supervisor collect_slots 2");
+	assert_int_equal(outcome.action, CLI_ACTION_TEST_FAILPOINT);
+	assert_int_equal(outcome.values, 3);
+	assert_string_equal(outcome.value[0], "supervisor");
+	assert_string_equal(outcome.value[1], "collect_slots");
 	run("show running-config all static");
 	assert_int_equal(outcome.values, 2);
 	assert_string_equal(outcome.value[1], "static");

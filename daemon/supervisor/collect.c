@@ -1,0 +1,438 @@
+#include "daemon/supervisor/collect.h"
+
+#include "daemon/supervisor/collect_slots.h"
+#include "daemon/supervisor/launch.h"
+#include "daemon/supervisor/limits.h"
+#include "daemon/supervisor/listening.h"
+#include "daemon/supervisor/workers_file.h"
+#include "shm/failpoint.h"
+#include "shm/handover.h"
+#include "shm/succession.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define END_WAIT_MS 5000
+
+/* Until it is gone, so that it does nothing any more to what others are given. */
+static void
+end_process(struct process *process)
+{
+	struct pollfd poller = {.fd = process->pidfd, .events = POLLIN};
+
+	process_signal(process, SIGKILL);
+	poll(&poller, 1, END_WAIT_MS);
+	close(process->pidfd);
+	process_init(process);
+}
+
+static void
+find_processes(struct supervisor *supervisor, const struct workers_file *file)
+{
+	for (unsigned i = 0; i < file->count; i++) {
+		const struct workers_file_entry *entry = &file->entry[i];
+		struct process *place = entry->manager ? &supervisor->manager
+						       : &supervisor->worker[entry->index].process;
+
+		if (!process_is_running(place))
+			process_find(place, entry->pid, entry->started);
+	}
+	if (process_is_running(&supervisor->manager))
+		end_process(&supervisor->manager);
+}
+
+static bool
+read_file(struct supervisor *supervisor, struct workers_file *file)
+{
+	unsigned line = 0;
+	int r = workers_file_read(supervisor->runtime.directory, file, &line);
+
+	if (r == -EBADMSG)
+		fprintf(stderr,
+		    "smtpguardd: %s in the runtime folder: line %u does not hold; workers of an "
+		    "earlier smtpguardd may be left\n",
+		    WORKERS_FILE_NAME, line);
+	else if (r < 0 && r != -ENOENT)
+		fprintf(stderr, "smtpguardd: cannot read %s in the runtime folder: %s\n",
+		    WORKERS_FILE_NAME, strerror(-r));
+	return r == 0;
+}
+
+static unsigned
+count_living(const struct supervisor *supervisor)
+{
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++)
+		count += process_is_running(&supervisor->worker[i].process);
+	return count;
+}
+
+static void
+end_all(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++)
+		if (process_is_running(&supervisor->worker[i].process))
+			end_process(&supervisor->worker[i].process);
+}
+
+/* The regions as this process needs them: a worker has some for reading only, and the file behind
+ * them can be opened by root alone. */
+static int
+fetch_region(const struct process *process, int number)
+{
+	char path[32];
+	int got = pidfd_getfd(process->pidfd, number, 0);
+	int fd;
+
+	if (got < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", got);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	close(got);
+	return fd;
+}
+
+static int
+fetch_memory(struct supervisor *supervisor, const struct process *process)
+{
+	int fd[SHM_REGIONS], count = 0, r = 0;
+
+	while (count < SHM_REGIONS && r == 0) {
+		fd[count] = fetch_region(process, INHERITED_REGIONS + count);
+		if (fd[count] < 0)
+			r = fd[count];
+		else
+			count++;
+	}
+	if (r == 0)
+		r = shm_attach(&supervisor->shm, fd, SHM_ROLE_SUPERVISOR);
+	for (int i = 0; r < 0 && i < count; i++)
+		close(fd[i]);
+	return r;
+}
+
+static bool
+has_this_region(const struct supervisor *supervisor, const struct process *process, int region)
+{
+	int fd = pidfd_getfd(process->pidfd, INHERITED_REGIONS + region, 0);
+	struct stat one, other;
+	bool same = fd >= 0 && fstat(fd, &one) == 0 &&
+		    fstat(supervisor->shm.fd[region], &other) == 0 && one.st_dev == other.st_dev &&
+		    one.st_ino == other.st_ino;
+
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
+/* It works on our memory, and as the worker that the process table says. */
+static bool
+belongs(const struct supervisor *supervisor, uint32_t index)
+{
+	const struct process *process = &supervisor->worker[index].process;
+	const struct process_entry *entry = shm_process(&supervisor->shm, index);
+
+	if (!entry || atomic_load(&entry->pid) != process->pid)
+		return false;
+	for (int i = 0; i < SHM_REGIONS; i++)
+		if (!has_this_region(supervisor, process, i))
+			return false;
+	return true;
+}
+
+static void
+find_memory(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++) {
+		const struct process *process = &supervisor->worker[i].process;
+		int r;
+
+		if (!process_is_running(process))
+			continue;
+		r = fetch_memory(supervisor, process);
+		if (r == 0)
+			return;
+		fprintf(stderr,
+		    "smtpguardd: the memory of worker %u (pid %d) cannot be taken over: %s\n", i,
+		    process->pid, strerror(-r));
+	}
+}
+
+static void
+end_those_that_do_not_belong(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++) {
+		struct process *process = &supervisor->worker[i].process;
+
+		if (!process_is_running(process) || belongs(supervisor, i))
+			continue;
+		fprintf(stderr,
+		    "smtpguardd: worker %u (pid %d) does not belong here and is ended\n", i,
+		    process->pid);
+		end_process(process);
+	}
+}
+
+/* False: there is none. */
+static bool
+has_memory(struct supervisor *supervisor)
+{
+	struct workers_file file;
+
+	if (!read_file(supervisor, &file))
+		return false;
+	find_processes(supervisor, &file);
+	if (count_living(supervisor) == 0)
+		return false;
+	if (spawn_has_capability(CAP_SYS_PTRACE))
+		find_memory(supervisor);
+	else
+		fprintf(stderr, "smtpguardd: without CAP_SYS_PTRACE the sessions of an earlier "
+				"smtpguardd cannot be taken over\n");
+	if (supervisor->shm.base[SHM_CONTROL])
+		return true;
+	fprintf(stderr, "smtpguardd: the workers of an earlier smtpguardd are ended\n");
+	end_all(supervisor);
+	return false;
+}
+
+static void
+say_what_stays(const struct supervisor *supervisor)
+{
+	const struct settings *settings = &supervisor->settings;
+
+	if (settings->workers != 0 && settings->workers != supervisor->shm.workers)
+		fprintf(stderr,
+		    "smtpguardd: workers = %u holds when no session is taken over; now there are "
+		    "%u\n",
+		    settings->workers, supervisor->shm.workers);
+}
+
+int
+collect_memory(struct supervisor *supervisor, bool *ret_found)
+{
+	int r;
+
+	*ret_found = has_memory(supervisor);
+	if (!*ret_found)
+		return 0;
+	end_those_that_do_not_belong(supervisor);
+	say_what_stays(supervisor);
+	supervisor->workers = supervisor->shm.workers;
+	limits_raise();
+	r = custody_init(&supervisor->custody, &supervisor->shm, supervisor->shm.slots);
+	if (r == 0)
+		r = tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners,
+		    supervisor->shm.slots);
+	if (r == 0)
+		return 0;
+	fprintf(stderr, "smtpguardd: cannot take over %u slots: %s\n", supervisor->shm.slots,
+	    strerror(-r));
+	return EX_OSERR;
+}
+
+/* Gateway time stood while there was no supervisor; the workers' own clocks went on.  What they say
+ * is theirs, so no more is believed than has passed. */
+static void
+set_clock(struct supervisor *supervisor)
+{
+	_Atomic uint64_t *floor = shm_clock_floor(&supervisor->shm);
+	uint64_t looked = atomic_load(&shm_succession(&supervisor->shm)->looked_ms);
+	uint64_t now = monotonic_now_ms();
+	uint64_t least = atomic_load(floor), best = least;
+	uint64_t most = now > looked ? least + (now - looked) : least;
+
+	for (uint32_t i = 0; i < supervisor->workers; i++) {
+		uint64_t heartbeat = launch_heartbeat(supervisor, i);
+
+		if (process_is_running(&supervisor->worker[i].process) && heartbeat > best)
+			best = heartbeat < most ? heartbeat : most;
+	}
+	atomic_store(floor, best);
+	supervisor_look_at_clock(supervisor);
+}
+
+static bool
+is_local_socket(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t length = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0)
+		return false;
+	length = sizeof(int);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && domain == AF_UNIX &&
+	       type == SOCK_SEQPACKET;
+}
+
+static int
+fetch_socket(const struct process *process, enum inherited number)
+{
+	int fd = pidfd_getfd(process->pidfd, (int)number, 0);
+
+	if (fd >= 0 && !is_local_socket(fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void
+take_worker(struct supervisor *supervisor, uint32_t index)
+{
+	struct worker *worker = &supervisor->worker[index];
+	int shelf[2] = {
+	    fetch_socket(&worker->process, INHERITED_SHELF),
+	    fetch_socket(&worker->process, INHERITED_SHELF_OTHER),
+	};
+
+	worker->owner = atomic_load(&shm_process(&supervisor->shm, index)->owner);
+	worker->socket = fetch_socket(&worker->process, INHERITED_HANDOVER_OTHER);
+	worker->twin = fetch_socket(&worker->process, INHERITED_HANDOVER);
+	shelf_found(&worker->shelf, shelf);
+	worker->greeting = atomic_load(&shm_succession(&supervisor->shm)->supervisor);
+	worker->silent = true;
+	atomic_store(&shm_process(&supervisor->shm, index)->state, PROCESS_STARTING);
+	watchdog_start(
+	    &worker->watchdog, launch_heartbeat(supervisor, index), supervisor->gateway_ms);
+	/* One whose sockets cannot be had is deaf: it is ended, and then its sessions go on. */
+	launch_watch_worker(supervisor, index);
+}
+
+static void
+take_workers(struct supervisor *supervisor)
+{
+	atomic_fetch_add(&shm_succession(&supervisor->shm)->supervisor, 1);
+	for (uint32_t i = 0; i < supervisor->workers; i++) {
+		if (process_is_running(&supervisor->worker[i].process)) {
+			take_worker(supervisor, i);
+			continue;
+		}
+		supervisor->worker[i].owner = PROCESS_OWNER_NONE;
+		launch_publish(supervisor, i, PROCESS_DEAD);
+	}
+}
+
+static void
+greet(struct supervisor *supervisor, struct worker *worker)
+{
+	const struct handover_item item = {
+	    .kind = HANDOVER_GREETING,
+	    .generation = worker->greeting,
+	};
+
+	if (handover_send(worker->socket, &item, 1, &supervisor->self, 1) == 0)
+		worker->greeted = true;
+}
+
+void
+collect_tick(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->workers; i++) {
+		struct worker *worker = &supervisor->worker[i];
+
+		if (worker->silent && !worker->greeted && worker->socket >= 0)
+			greet(supervisor, worker);
+	}
+}
+
+static void
+report(struct supervisor *supervisor)
+{
+	unsigned living = count_living(supervisor);
+	struct event event;
+
+	fprintf(stderr, "smtpguardd: took over %u sessions of %u workers\n",
+	    supervisor->custody.in_use, living);
+	event_init(&event, 109017, 0);
+	event.number[0] = supervisor->custody.in_use;
+	event.number[1] = living;
+	event.number[2] = atomic_load(&shm_succession(&supervisor->shm)->supervisor);
+	supervisor_event(supervisor, &event);
+	supervisor_count(supervisor, COUNTER_takeovers, 1);
+}
+
+void
+collect_rest(struct supervisor *supervisor)
+{
+	set_clock(supervisor);
+	FAILPOINT(collect_memory);
+	take_workers(supervisor);
+	FAILPOINT(collect_workers);
+	collect_slots(supervisor);
+	FAILPOINT(collect_slots);
+	for (uint32_t i = 0; i < supervisor->workers; i++)
+		collect_slots_sockets(supervisor, i);
+	FAILPOINT(collect_sockets);
+	listening_found(supervisor);
+	FAILPOINT(collect_listeners);
+	/* A worker that was ready is here: one that cannot be started ends nothing. */
+	supervisor->worker_was_ready = true;
+	report(supervisor);
+	collect_tick(supervisor);
+	FAILPOINT(collect_greeted);
+}
+
+void
+collect_answered(struct supervisor *supervisor, uint32_t index)
+{
+	struct worker *worker = &supervisor->worker[index];
+
+	if (!worker->silent)
+		return;
+	FAILPOINT(collect_answered);
+	worker->silent = false;
+	worker->under_way = 0;
+	launch_close(supervisor, &worker->twin);
+	collect_slots_sockets(supervisor, index);
+	collect_slots_settle(supervisor, index);
+	FAILPOINT(collect_settled);
+}
+
+void
+collect_died(struct supervisor *supervisor, uint32_t index)
+{
+	struct worker *worker = &supervisor->worker[index];
+
+	if (!worker->silent)
+		return;
+	FAILPOINT(collect_died);
+	worker->silent = false;
+	if (worker->twin >= 0)
+		collect_slots_unread(supervisor, index);
+	collect_slots_settle(supervisor, index);
+}
+
+void
+collect_try(struct supervisor *supervisor, uint32_t index)
+{
+	int fd;
+
+	if (supervisor->tried)
+		return;
+	supervisor->tried = true;
+	fd = pidfd_getfd(supervisor->worker[index].process.pidfd, INHERITED_HANDOVER, 0);
+	if (fd >= 0) {
+		close(fd);
+		return;
+	}
+	fprintf(stderr,
+	    "smtpguardd: warning: %s: should this process die, all sessions end with it\n",
+	    spawn_has_capability(CAP_SYS_PTRACE)
+		? "pidfd_getfd is refused (kernel.yama.ptrace_scope = 3, or a filter of system "
+		  "calls)"
+		: "without CAP_SYS_PTRACE");
+}
