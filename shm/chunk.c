@@ -6,9 +6,7 @@
 
 #define REFILL 16u
 
-/* While chunks are short. */
-#define SHORT_MOST    4u
-#define SHORT_RESERVE 2u
+#define SHORT_MOST 16u /* while chunks are short; half of it is the reserve */
 
 /* All that the windows of one session can name. */
 #define HELD_MAX (5u * SHM_WINDOW_CHUNKS)
@@ -108,7 +106,7 @@ chunk_cache_bound(const struct shm *shm, struct chunk_cache *cache, bool is_shor
 	uint32_t most = is_short ? SHORT_MOST : CHUNK_CACHE_SIZE;
 
 	cache->most = most < share ? most : share;
-	cache->reserve = is_short && cache->most > SHORT_RESERVE ? SHORT_RESERVE : 0;
+	cache->reserve = is_short ? cache->most / 2 : 0;
 	if (cache->count > cache->most)
 		give_back(shm, cache, cache->count - cache->most);
 }

@@ -88,22 +88,28 @@ end_session(struct worker *worker, struct session *session)
 	session_act(worker, session);
 }
 
-/* At most as many chunks as are wanted, and nobody twice. */
-static uint32_t
-shed(struct worker *worker, struct chunk_level level)
+/* Words take a chunk for a moment: with none there, one session at each count goes without. */
+static bool
+may_end(struct worker *worker, bool without_words)
 {
-	struct list *holders = &worker->shedding.holders;
-	uint64_t grace = shedding_grace(&worker->shm, level);
-	uint32_t wanted = chunks_wanted(&worker->shm, level);
+	return without_words || chunk_is_there(&worker->shm, &worker->chunks, 0);
+}
+
+/* Those that have stood still for longest, as long as chunks are wanted. Returns how many. */
+static uint32_t
+shed(struct worker *worker, bool without_words)
+{
+	struct shedding *shedding = &worker->shedding;
 	uint32_t ended = 0;
 
-	while (wanted > 0 && !list_is_empty(holders)) {
-		struct session *session = session_of(holders->next);
+	while (shedding->wanted > 0 && !list_is_empty(&shedding->holders)) {
+		struct session *session = session_of(shedding->holders.next);
 		uint32_t held = count_held(session_shared(worker, session));
 
-		if (worker->now_ms - session->still_ms < grace)
+		if (worker->now_ms - session->still_ms < shedding->grace_ms ||
+		    !may_end(worker, without_words && ended == 0))
 			break;
-		wanted -= held < wanted ? held : wanted;
+		shedding->wanted -= held < shedding->wanted ? held : shedding->wanted;
 		move_to_end(worker, session);
 		/* What those before it have given back may be all that it needs. */
 		if (waiting_serve_step(worker, session))
@@ -129,21 +135,32 @@ tell(struct worker *worker, uint32_t ended)
 	shedding->told_ms = worker->now_ms;
 }
 
+static void
+look_at_level(struct worker *worker, struct chunk_level level)
+{
+	const struct shm *shm = &worker->shm;
+	struct shedding *shedding = &worker->shedding;
+	bool is_short = chunk_level_is_below(shm, level, CHUNK_SHORT);
+
+	if (is_short || shedding->is_short)
+		chunk_cache_bound(shm, &worker->chunks, is_short);
+	shedding->is_short = is_short;
+	shedding->serial = level.serial;
+	shedding->wanted =
+	    chunk_level_is_below(shm, level, CHUNK_SHED) ? chunks_wanted(shm, level) : 0;
+	shedding->grace_ms = shedding_grace(shm, level);
+	chunk_cache_look_again(&worker->chunks);
+}
+
 void
 shedding_turn(struct worker *worker)
 {
 	struct chunk_level level = chunk_level_read(&worker->shm);
 	struct shedding *shedding = &worker->shedding;
-	bool is_short;
+	bool is_new = level.serial != shedding->serial;
 
-	if (level.serial == shedding->serial)
-		return;
-	shedding->serial = level.serial;
-	is_short = chunk_level_is_below(&worker->shm, level, CHUNK_SHORT);
-	if (is_short || shedding->is_short)
-		chunk_cache_bound(&worker->shm, &worker->chunks, is_short);
-	shedding->is_short = is_short;
-	chunk_cache_look_again(&worker->chunks);
-	tell(worker,
-	    chunk_level_is_below(&worker->shm, level, CHUNK_SHED) ? shed(worker, level) : 0);
+	if (is_new)
+		look_at_level(worker, level);
+	if (shedding->wanted > 0 || shedding->ended > 0)
+		tell(worker, shed(worker, is_new));
 }

@@ -29,9 +29,11 @@ struct worker;
 struct shedding {
 	struct list holders; /* struct session, by `holding` */
 	uint32_t serial;     /* of the count that was looked at */
-	bool is_short;	     /* hold less */
-	uint32_t ended;	     /* sessions, since the last event */
-	uint64_t told_ms;    /* when that was; 0 never */
+	uint32_t wanted;     /* chunks that are still to be got */
+	uint64_t grace_ms;
+	bool is_short;	  /* hold less */
+	uint32_t ended;	  /* sessions, since the last event */
+	uint64_t told_ms; /* when that was; 0 never */
 };
 
 void shedding_init(struct shedding *shedding);

@@ -24,6 +24,7 @@
 
 #define OTHER	    (HARNESS_SLOTS - 1)
 #define SESSIONS    40u
+#define RESERVE	    (HARNESS_CHUNKS / (HARNESS_WORKERS * 4 * CHUNK_SHED) / 2) /* half of the share */
 #define SHED_421    "421 4.3.2 System short of memory"
 #define LEAST	    "250 2.0.0 ok\r\n"
 #define NOT_SPUN_MS 300 /* of at least two seconds */
@@ -328,9 +329,9 @@ test_waiting_is_quiet(void **state)
 	before = cpu_ms(harness);
 	harness_expect_silence(harness, 0, SHM_CLIENT, 2000);
 	assert_true(cpu_ms(harness) - before < NOT_SPUN_MS);
-	/* Three serve them one after the other: two are kept for what is held already. */
+	/* Few serve them one after the other, one more than is kept for what is held already. */
 	publish(harness, HARNESS_CHUNKS / CHUNK_SHORT - 1);
-	for (uint32_t chunk = 7; chunk < 10; chunk++)
+	for (uint32_t chunk = 7; chunk <= 7 + RESERVE; chunk++)
 		atomic_store(&shm_chunk_owners(&harness->shm)[chunk], CHUNK_FREE);
 	for (uint32_t slot = 0; slot < SESSIONS; slot++)
 		harness_expect_line(harness, slot, SHM_CLIENT, "220 ");
@@ -396,7 +397,7 @@ test_the_reserve_suffices(void **state)
 	struct harness *harness = *state;
 
 	publish(harness, HARNESS_CHUNKS / CHUNK_SHORT - 1);
-	hold_the_pool(harness, 2);
+	hold_the_pool(harness, RESERVE);
 	for (uint32_t slot = 0; slot < SESSIONS; slot++)
 		harness_expect_line(harness, slot, SHM_CLIENT, "501 ");
 	assert_int_equal(counter_total(&harness->shm, COUNTER_sessions_shed), 0);
