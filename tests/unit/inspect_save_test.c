@@ -183,6 +183,69 @@ test_policy(void **state)
 	assert_string_equal(inspect_verb_name(inspect_verb_find("etrn", 4)), "ETRN");
 }
 
+/* Rules that no compiler makes. */
+static void
+test_rules(void **state)
+{
+	struct inspect_policy policy;
+	struct inspect_rule *rule = &policy.rule[0];
+
+	(void)state;
+#define CHECKED(change, good)                                                                      \
+	do {                                                                                       \
+		inspect_policy_default(&policy, "mx", 2);                                          \
+		change;                                                                            \
+		inspect_policy_finish(&policy);                                                    \
+		assert_int_equal(inspect_policy_check(&policy, sizeof(policy)), good);             \
+	} while (0)
+#define REJECT(number, detail)                                                                     \
+	do {                                                                                       \
+		rule->action = INSPECT_ACTION_REJECT;                                              \
+		rule->code = number;                                                               \
+		rule->enhanced_length = (uint8_t)strlen(detail);                                   \
+		memcpy(rule->enhanced, detail, strlen(detail));                                    \
+	} while (0)
+	CHECKED(, true);
+	CHECKED(rule->action = INSPECT_ACTION_MASK, false);
+	CHECKED(rule->flags = 4, false);
+	CHECKED(rule->set = 1, false);
+	CHECKED(rule->reserved0[4] = 1, false);
+	CHECKED(rule->code = 554, false);
+	CHECKED(policy.rule[2].limit = 1, false);
+	CHECKED(policy.compat = INSPECT_COMPATS, false);
+	CHECKED(policy.hostname_length = INSPECT_HOSTNAME_MAX + 1, false);
+	CHECKED(policy.hostname_length = 0, false);
+	CHECKED(policy.banner = INSPECT_BANNER_TEXT, false);
+	CHECKED(policy.reserved3[sizeof(policy.reserved3) - 1] = 1, false);
+	CHECKED(REJECT(0, ""), true);
+	CHECKED(REJECT(450, "4.7.1"), true);
+	CHECKED(REJECT(554, "5.128.25"), true);
+	CHECKED(REJECT(0, "5.7.1"), true);
+	CHECKED(REJECT(0, "4.7.1"), false);
+	CHECKED(REJECT(399, ""), false);
+	CHECKED(REJECT(600, ""), false);
+	CHECKED(REJECT(550, "5"), false);
+	CHECKED(REJECT(550, "5.7"), false);
+	CHECKED(REJECT(550, "5.7."), false);
+	CHECKED(REJECT(550, "5.7.1.1"), false);
+	CHECKED(REJECT(550, "5.1234.1"), false);
+	CHECKED(REJECT(550, "5.a.1"), false);
+	CHECKED(REJECT(550, ""); rule->enhanced_length = 9, false);
+	CHECKED(REJECT(550, ""); rule->text_length = INSPECT_REJECT_MAX + 1, false);
+	CHECKED(REJECT(550, ""); rule->text_length = 1; rule->text[0] = '\n', false);
+#undef REJECT
+#undef CHECKED
+	inspect_policy_default(&policy, "mx", 2);
+	rule->criterion = INSPECT_CRITERIA_MAX;
+	assert_false(inspect_policy_check(&policy, sizeof(policy)));
+	inspect_policy_default(&policy, "mx", 2);
+	policy.rules = INSPECT_RULES_MAX + 1;
+	assert_false(inspect_policy_check(&policy, sizeof(policy)));
+	inspect_policy_default(&policy, "mx", 2);
+	policy.needs = 0;
+	assert_false(inspect_policy_check(&policy, sizeof(policy)));
+}
+
 int
 main(void)
 {
@@ -193,6 +256,7 @@ main(void)
 	    cmocka_unit_test(test_last_words),
 	    cmocka_unit_test(test_phases),
 	    cmocka_unit_test(test_policy),
+	    cmocka_unit_test(test_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
