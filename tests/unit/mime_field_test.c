@@ -103,6 +103,10 @@ test_what_can_not_be_left_out_is_counted(void **state)
 	assert_true(add("Content-Disposition: a; ", 1));
 	assert_true(add("=?utf-8?Q?_x?= ", 1000));
 	assert_int_equal(extra.field_lost, 1 + 24 + 15000 - CONTENT_FIELD_MAX);
+	setup(state);
+	assert_true(add("Content-Disposition: a; filename (", 1));
+	assert_true(add("comment;", 1000));
+	assert_int_equal(extra.field_lost, 1 + 34 + 8000 - CONTENT_FIELD_MAX);
 	extra.field_lost = UINT32_MAX - 1;
 	assert_true(add("xxx", 1));
 	assert_int_equal(extra.field_lost, UINT32_MAX);

@@ -99,7 +99,7 @@ shrink(struct content_extra *extra)
 
 	memcpy(text, extra->field, length);
 	keep(&shrinking, 0, HEAD);
-	while (mime_parameter_next(&search, &parameter))
+	while (shrinking.at < length && mime_parameter_next(&search, &parameter))
 		keep(&shrinking, parameter.begin, parameter.end);
 	keep(&shrinking, length - TAIL, length);
 	extra->field_length = (uint16_t)shrinking.out;

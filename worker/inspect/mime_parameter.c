@@ -61,7 +61,8 @@ read_suffix(struct mime_parameter *parameter, const uint8_t *text, size_t length
 	return at;
 }
 
-/* A name and '=' at `at`; sets what follows white space behind that as `plain`. */
+/* A name and '=' at `at`, or the end of the text or of what is known of it: a comment.  Sets what follows
+ * white space behind '=' as `plain`. */
 static bool
 read_name(struct mime_parameter *parameter, const uint8_t *text, size_t length, size_t at)
 {
@@ -77,10 +78,10 @@ read_name(struct mime_parameter *parameter, const uint8_t *text, size_t length, 
 	parameter->begin = at;
 	at = read_suffix(parameter, text, length, at + names[name].length);
 	at = skip_space(text, length, at);
-	parameter->given = at < length;
-	if (parameter->given && text[at++] != '=')
+	parameter->given = at < length && text[at] == '=';
+	if (at < length && text[at] != '=' && text[at] != '(')
 		return false;
-	parameter->plain = text + skip_space(text, length, at);
+	parameter->plain = text + (parameter->given ? skip_space(text, length, at + 1) : length);
 	return true;
 }
 
@@ -148,8 +149,7 @@ mime_parameter_next(struct mime_parameter_search *search, struct mime_parameter 
 		read_plain(parameter, text, length, !search->later);
 		if (parameter->plain < text + length && parameter->plain[0] == '"')
 			read_quoted(parameter, text, length);
-		parameter->open = parameter->end == length;
-		search->later = true;
+		search->later |= parameter->given;
 		search->at = at + names[parameter->name].length;
 		return true;
 	}

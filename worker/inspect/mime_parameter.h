@@ -20,11 +20,11 @@ enum mime_parameter_name { MIME_PARAMETER_FILENAME, MIME_PARAMETER_NAME, MIME_PA
 
 struct mime_parameter {
 	enum mime_parameter_name name;
-	uint32_t index;	   /* of a continuation (RFC 2231 3); MIME_PARAMETER_SINGLE: it is none */
-	bool extended;	   /* with a character set and percent signs (RFC 2231 4) */
-	bool open;	   /* the text ends within it */
-	bool given;	   /* its '=' is there */
-	size_t begin, end; /* of all of it in the text */
+	uint32_t index; /* of a continuation (RFC 2231 3); MIME_PARAMETER_SINGLE: it is none */
+	bool extended;	/* with a character set and percent signs (RFC 2231 4) */
+	bool
+	    given; /* its '=' is there; otherwise it may come, behind a comment or the text's end */
+	size_t begin, end;    /* of all of it in the text; to the end of that if it is not given */
 	const uint8_t *plain; /* as it stands, up to the semicolon */
 	size_t plain_length;
 	const uint8_t *quoted; /* behind its first quote; NULL: it has none */
