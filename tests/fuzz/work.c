@@ -23,15 +23,8 @@ count(size_t octets)
 		work.steps += 1 + octets;
 }
 
-void __sanitizer_cov_trace_pc(void);
-
-void
-__sanitizer_cov_trace_pc(void)
-{
-	count(0);
-}
-
 /* What the linker gives the core instead (--wrap); a search ends where it has found. */
+void __wrap___sanitizer_cov_trace_pc(void);
 void __wrap_inspect_step(struct inspect *state, const struct inspect_policy *policy,
     const struct inspect_input *input, struct inspect_output *output);
 void __real_inspect_step(struct inspect *state, const struct inspect_policy *policy,
@@ -46,6 +39,12 @@ void *__wrap_memmove(void *to, const void *from, size_t length);
 void *__real_memmove(void *to, const void *from, size_t length);
 void *__wrap_memset(void *memory, int octet, size_t length);
 void *__real_memset(void *memory, int octet, size_t length);
+
+void
+__wrap___sanitizer_cov_trace_pc(void)
+{
+	count(0);
+}
 
 void
 __wrap_inspect_step(struct inspect *state, const struct inspect_policy *policy,

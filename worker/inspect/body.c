@@ -62,8 +62,12 @@ judge_stop(unsigned at, const uint8_t *text, size_t length)
 static size_t
 scan(enum inspect_scan how, const uint8_t *text, size_t length, uint8_t *at, enum body_stop *stop)
 {
-	size_t run = length ? scan_clean(how, text, length, *at != BODY_INSIDE) : 0;
+	size_t run;
 
+	*stop = STOP_MORE;
+	if (length == 0) /* then `text` points nowhere */
+		return 0;
+	run = scan_clean(how, text, length, *at != BODY_INSIDE);
 	if (run)
 		*at = text[run - 1] == '\n' ? BODY_LINE : BODY_INSIDE;
 	*stop = judge_stop(*at, text + run, length - run);
