@@ -7,6 +7,7 @@
 #include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
+#include "worker/inspect/pace.h"
 #include "worker/inspect/phase.h"
 #include "worker/inspect/refuse.h"
 
@@ -171,8 +172,9 @@ begin(struct builder *build)
 	struct inspect *state = build->state;
 
 	phase_move(state, PHASE_CHUNK);
-	state->began_ms =
-	    build->now_ms; /* however soon it ends: the rate is not for the server's time */
+	pace_go_on(build);
+	if (state->began_ms == 0)
+		state->began_ms = build->now_ms;
 	if (state->chunk_left == 0)
 		complete(build);
 }
@@ -327,6 +329,8 @@ complete(struct builder *build)
 		refuse_reset_server(build);
 	state->chunk = CHUNK_NONE;
 	state->chunk_last = LAST_NO;
+	if (!ledger_is_empty(state))
+		pace_rest(build);
 	if (state->phase == PHASE_DRAIN) {
 		refuse_drained(build);
 	} else if (good && ledger_content(state)) {

@@ -1,15 +1,14 @@
 #include "worker/inspect/ending.h"
 
-#include "worker/inspect/banner.h"
 #include "worker/inspect/bdat.h"
 #include "worker/inspect/hold.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
+#include "worker/inspect/pace.h"
 #include "worker/inspect/phase.h"
 
 #define EVENT_CLIENT_VIOLATION 109002u
 #define EVENT_SERVER_VIOLATION 109003u
-#define EVENT_TIMEOUT	       109006u
 #define VIOLATION_TEXT	       80u
 
 /* A FIN could pass for the end of a message. */
@@ -181,108 +180,12 @@ leg_was_reset(struct builder *build)
 		server_gone(build, INSPECT_REASON_RESET_SERVER, INSPECT_ABORT);
 }
 
-/* ---- deadlines ---- */
-
-struct deadline {
-	const char *name;
-	size_t name_length;
-	uint32_t seconds;
-	enum own_reply reply;
-};
-
-static struct deadline
-deadline_now(const struct inspect *state, const struct inspect_policy *policy)
-{
-	switch (state->phase) {
-	case PHASE_GREETING:
-		return (struct deadline){OUTPUT_TEXT("greeting of the server"),
-		    policy->greeting_timeout_s, OWN_SERVER_SLOW};
-	case PHASE_CONTENT:
-	case PHASE_CHUNK:
-	case PHASE_DRAIN:
-		return (struct deadline){
-		    OUTPUT_TEXT("content"), policy->data_timeout_s, OWN_CLIENT_SLOW};
-	case PHASE_FINAL_REPLY:
-		return (struct deadline){OUTPUT_TEXT("reply to the end of data"),
-		    policy->final_reply_timeout_s, OWN_SERVER_SLOW};
-	case PHASE_OPAQUE:
-		return (struct deadline){
-		    OUTPUT_TEXT("opaque session"), policy->opaque_timeout_s, OWN_NONE};
-	case PHASE_ENDED:
-		return (struct deadline){OUTPUT_TEXT(""), 0, OWN_NONE};
-	default:
-		if (ledger_is_empty(state))
-			return (struct deadline){
-			    OUTPUT_TEXT("command"), policy->command_timeout_s, OWN_CLIENT_SLOW};
-		return (struct deadline){
-		    OUTPUT_TEXT("reply"), policy->reply_timeout_s, OWN_SERVER_SLOW};
-	}
-}
-
-static void
-deadline_passed(struct builder *build)
-{
-	struct deadline deadline = deadline_now(build->state, build->policy);
-
-	if (build->state->deadline_ms == 0 || build->now_ms < build->state->deadline_ms)
-		return;
-	if (banner_fall_due(build->state)) { /* from here on the server's time runs */
-		build->touched = true;
-		return;
-	}
-	struct inspect_event *event = output_event(build, EVENT_TIMEOUT);
-	output_event_text(build, event, 0, deadline.name, deadline.name_length, VIOLATION_TEXT);
-	build->out->tally.timeouts++;
-	ending_with(build, deadline.reply, INSPECT_REASON_TIMEOUT);
-}
-
-static bool
-takes_content(const struct inspect *state)
-{
-	return state->phase == PHASE_CONTENT || state->phase == PHASE_CHUNK ||
-	       state->phase == PHASE_DRAIN;
-}
-
-/* A minimum rate: what has come since the content began must be worth the time, less one time-out.
- * An honest client never meets it; one that dribbles does not go on for ever. */
-static void
-keep_to_rate(struct builder *build, uint64_t timeout_ms)
-{
-	struct inspect *state = build->state;
-	uint64_t rate = build->policy->data_rate_min;
-
-	uint64_t come = state->content_size + state->drained;
-
-	if (state->began_ms == 0)
-		state->began_ms = build->now_ms;
-	if (rate == 0 || come > UINT64_MAX / 2000)
-		return;
-	uint64_t least = state->began_ms + timeout_ms + come * 1000 / rate;
-	if (least < state->deadline_ms)
-		state->deadline_ms = least;
-}
-
-void
-ending_set_deadline(struct builder *build)
-{
-	struct inspect *state = build->state;
-
-	if (state->phase == PHASE_ENDED) {
-		state->deadline_ms = 0;
-	} else if (build->touched) {
-		uint64_t seconds = deadline_now(state, build->policy).seconds;
-		state->deadline_ms = seconds ? build->now_ms + seconds * 1000 : 0;
-		if (seconds && takes_content(state))
-			keep_to_rate(build, seconds * 1000);
-	}
-}
-
 void
 ending_signal(struct builder *build)
 {
 	switch (build->input->signal) {
 	case INSPECT_TIMER:
-		deadline_passed(build);
+		pace_timer(build);
 		break;
 	case INSPECT_RESET:
 		leg_was_reset(build);

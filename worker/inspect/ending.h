@@ -27,7 +27,5 @@ void ending_client_end(struct builder *build);
 void ending_server_end(struct builder *build);
 /* All that is not bytes. */
 void ending_signal(struct builder *build);
-/* Sets the deadline anew if the step has done something. */
-void ending_set_deadline(struct builder *build);
 
 #endif

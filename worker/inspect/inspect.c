@@ -4,6 +4,7 @@
 #include "worker/inspect/ending.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/output.h"
+#include "worker/inspect/pace.h"
 #include "worker/inspect/phase.h"
 #include "worker/inspect/server.h"
 
@@ -51,6 +52,6 @@ inspect_step(struct inspect *state, const struct inspect_policy *policy,
 		else
 			server_step(&build);
 	}
-	ending_set_deadline(&build);
+	pace_set(&build);
 	output_finish(&build);
 }

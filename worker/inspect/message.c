@@ -39,6 +39,7 @@ message_content(struct inspect *state)
 	state->drained = 0;
 	state->body = BODY_LINE;
 	state->began_ms = 0;
+	state->rested_ms = 0;
 	content_begin(state);
 }
 

@@ -7,6 +7,7 @@
 #include "worker/inspect/ending.h"
 #include "worker/inspect/ledger.h"
 #include "worker/inspect/message.h"
+#include "worker/inspect/pace.h"
 #include "worker/inspect/phase.h"
 #include "worker/inspect/reply.h"
 #include "worker/inspect/reply_effect.h"
@@ -175,6 +176,8 @@ take_answer(struct builder *build, const struct reply *reply, const uint8_t *byt
 	if (state->sync == entry.verb)
 		state->sync = LEDGER_NOTHING;
 	reply_effect(build, &entry, reply, bytes);
+	if (ledger_is_empty(state))
+		pace_go_on(build);
 	if (reply->code == 421 || entry.verb == VERB_QUIT)
 		ending_both(build, INSPECT_FIN, INSPECT_REASON_FINS);
 	if ((entry.flags & LEDGER_REPLACE) != 0 && own_reply_row(entry.reply)->close)

@@ -48,7 +48,9 @@ enum state_flag {
 	STATE_BDAT_FAILED = 1 << 11, /* a chunk was refused: RSET or a new MAIL must come first */
 	STATE_SIZE_SAID = 1 << 12,   /* MAIL declared a size */
 	STATE_CHUNKED = 1 << 13,     /* a chunk came in this transaction: no DATA any more */
-	STATE_FLAGS_ALL = (1 << 14) - 1,
+	STATE_TORN = 1 << 14,	 /* the last line ended with LF alone: this one is a part of it */
+	STATE_SKIP_CR = 1 << 15, /* the last octet of the line that is too long was CR */
+	STATE_FLAGS_ALL = (1 << 16) - 1,
 };
 
 enum state_mail {
