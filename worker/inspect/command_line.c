@@ -66,28 +66,28 @@ judge_octets(const struct inspect *state, const struct command *command)
 	}
 }
 
-/* Brings no mail on.  MAIL within a transaction does not either. */
+static bool
+is_mail(unsigned verb)
+{
+	return command_table_row(verb)->argument == ARGUMENT_FROM;
+}
+
+/* A transaction goes on, as far as is known. */
+static bool
+is_in_transaction(const struct inspect *state)
+{
+	return state->mail == MAIL_SENT || state->mail == MAIL_ACCEPTED;
+}
+
+/* Brings no mail on. */
 static bool
 is_junk(const struct inspect *state, unsigned verb)
 {
-	switch (verb) {
-	case VERB_HELO:
-	case VERB_EHLO:
-	case VERB_NOOP:
-	case VERB_RSET:
-	case VERB_VRFY:
-	case VERB_EXPN:
-	case VERB_HELP:
-	case VERB_ETRN:
-		return true;
-	case VERB_MAIL:
-	case VERB_SEND:
-	case VERB_SOML:
-	case VERB_SAML:
-		return state->mail == MAIL_SENT || state->mail == MAIL_ACCEPTED;
-	default:
-		return false;
-	}
+	if (is_mail(verb))
+		return is_in_transaction(state);
+	if (verb == VERB_DATA)
+		return state->mail == MAIL_NONE;
+	return verb < VERB_PERMITTED && verb != VERB_RCPT && verb != VERB_BDAT && verb != VERB_QUIT;
 }
 
 /* One transaction has its content by DATA or in chunks (RFC 3030 2), binary content in chunks only
