@@ -23,20 +23,26 @@ begins_auth(const uint8_t *line, size_t length)
 static bool
 skip_line(struct builder *build, const uint8_t *rest, size_t length)
 {
+	struct inspect *state = build->state;
+	bool after_cr = (state->flags & STATE_SKIP_CR) != 0;
 	const uint8_t *lf = length ? memchr(rest, '\n', length) : NULL;
 	size_t part = lf ? (size_t)(lf - rest) + 1 : length;
 
 	if (length > 0)
 		build->out->secret = true; /* it may be anything */
-	if (part > COMMAND_LINE_SKIP_MAX - build->state->skipped) {
-		output_drop(build, COMMAND_LINE_SKIP_MAX - build->state->skipped);
+	if (part > COMMAND_LINE_SKIP_MAX - state->skipped) {
+		output_drop(build, COMMAND_LINE_SKIP_MAX - state->skipped);
 		command_line_endless(build, COMMAND_LINE_SKIP_MAX + 1);
 		return true;
 	}
 	output_drop(build, part);
-	build->state->skipped += (uint32_t)part;
+	state->skipped += (uint32_t)part;
 	if (lf)
-		command_line_skipped(build);
+		command_line_skipped(build, part > 1 ? lf[-1] == '\r' : after_cr);
+	else if (length && rest[length - 1] == '\r')
+		state->flags |= STATE_SKIP_CR;
+	else if (length)
+		state->flags &= ~(uint32_t)STATE_SKIP_CR;
 	return length > 0;
 }
 

@@ -127,6 +127,9 @@ judge(const struct builder *build, const struct command *command)
 		return OWN_SASL_BAD;
 	if (command->verb == VERB_RCPT && state->mail == MAIL_NONE)
 		return OWN_NEED_MAIL;
+	/* RFC 5321 4.1.4; a server that takes it begins anew, which nobody here would know. */
+	if (is_mail(command->verb) && is_in_transaction(state))
+		return OWN_NESTED_MAIL;
 	if (command->verb == VERB_DATA && judge_data(state) != OWN_NONE)
 		return judge_data(state);
 	if (judge_octets(state, command) != OWN_NONE)
@@ -338,12 +341,26 @@ take_judged(
 	}
 }
 
+/* RFC 5321 2.3.8: only CRLF ends a line.  What follows a bare LF belongs to the line that it seems to
+ * end, and is no command, whatever it looks like: whoever wrote it may have meant data. */
+static bool
+is_whole(struct inspect *state, bool crlf)
+{
+	bool torn = (state->flags & STATE_TORN) != 0;
+
+	state->flags &= ~(uint32_t)STATE_TORN;
+	if (!crlf)
+		state->flags |= STATE_TORN;
+	return crlf && !torn;
+}
+
 void
 command_line_take(struct builder *build, const uint8_t *line, size_t length)
 {
 	struct inspect *state = build->state;
 	bool crlf = length >= 2 && line[length - 2] == '\r';
 	size_t text = length - (crlf ? 2 : 1);
+	bool whole = is_whole(state, crlf);
 	struct command command;
 
 	build->touched = true;
@@ -353,8 +370,8 @@ command_line_take(struct builder *build, const uint8_t *line, size_t length)
 		return;
 	}
 	command_parse(&command, line, text);
-	if (!crlf) {
-		command.fault = OWN_BARE; /* RFC 5321 2.3.8 */
+	if (!whole) {
+		command.fault = OWN_BARE;
 		command.unframed = true;
 	}
 	note_line(build, &command, line, text);
@@ -396,7 +413,7 @@ command_line_endless(struct builder *build, size_t length)
 
 	if ((state->flags & STATE_SKIP_AUTH) == 0)
 		rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, length);
-	state->flags &= ~(uint32_t)(STATE_SKIP | STATE_SKIP_AUTH);
+	state->flags &= ~(uint32_t)(STATE_SKIP | STATE_SKIP_AUTH | STATE_SKIP_CR);
 	state->skipped = 0;
 	build->touched = true;
 	build->out->tally.commands++;
@@ -408,13 +425,14 @@ command_line_endless(struct builder *build, size_t length)
 }
 
 void
-command_line_skipped(struct builder *build)
+command_line_skipped(struct builder *build, bool crlf)
 {
 	static const uint8_t word[] = "line";
 	struct inspect *state = build->state;
 	bool exchange = (state->flags & STATE_SKIP_AUTH) != 0;
 
-	state->flags &= ~(uint32_t)(STATE_SKIP | STATE_SKIP_AUTH);
+	is_whole(state, crlf);
+	state->flags &= ~(uint32_t)(STATE_SKIP | STATE_SKIP_AUTH | STATE_SKIP_CR);
 	build->touched = true;
 	build->out->tally.commands++;
 	if (exchange) {

@@ -13,8 +13,8 @@
 void command_line_take(struct builder *build, const uint8_t *line, size_t length);
 /* A command goes to the server, in whatever words: what it begins, and its place in the ledger. */
 void command_line_enter(struct builder *build, const struct command *command);
-/* A line beyond its limit has been dropped: answers it. */
-void command_line_skipped(struct builder *build);
+/* A line beyond its limit has been dropped: answers it. `crlf`: it ended so. */
+void command_line_skipped(struct builder *build, bool crlf);
 /* It is longer than COMMAND_LINE_SKIP_MAX, `length` octets so far: the session ends. */
 void command_line_endless(struct builder *build, size_t length);
 

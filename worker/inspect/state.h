@@ -10,7 +10,7 @@
 #include "worker/inspect/inspect.h"
 
 #define STATE_MAGIC    0x54534753u /* "SGST" */
-#define STATE_VERSION  3u
+#define STATE_VERSION  4u
 #define LEDGER_ENTRIES 48u
 #define SENDER_MAX     128u
 
@@ -151,7 +151,8 @@ struct inspect {
 	uint32_t nuls;
 	uint32_t rule;		   /* that has refused last: ordinal from 1; 0 none */
 	uint64_t declared_size;	   /* SIZE= of MAIL */
-	uint64_t began_ms;	   /* when the content under way began; 0 not yet */
+	uint64_t began_ms;	   /* when the content under way began; 0 not yet (pace.h) */
+	uint64_t rested_ms;	   /* since when its time does not run; 0 it does */
 	uint64_t greeting_ms;	   /* until then the greeting is held back; 0 not at all */
 	uint64_t untimely;	   /* bit = enum untimely (pipelining.c) that was told */
 	uint64_t chunk_left;	   /* octets of the chunk under way that have not come */
