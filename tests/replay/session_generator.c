@@ -64,11 +64,16 @@ put_command(struct maker *maker)
 	    "AUTH PLAIN AGEAYg==", "AUTH LOGIN", "WIZ", "KILL", "XCLIENT A=B",
 	    "MAIL FROM:<a@client.example> BODY=BINARYMIME", "MAIL FROM:a", "RCPT", "DATA x", "",
 	    " ", "mail from:<x@y>", "Subject: x", ".", NULL};
+	static const char *const parameters[] = {" SIZE=100", " SIZE=x", " BODY=7BIT", " RET=FULL",
+	    " ENVID=a+2Bb", " ENVID=a+0Ab", " AUTH=<>", " REQUIRETLS", " SMTPUTF8", " NOTIFY=NEVER",
+	    " NOTIFY=ALL", " ORCPT=rfc822;b@inside.example", " XOORG=a", " ", NULL};
 
 	put(maker, one_of(maker, commands));
+	for (unsigned i = below(maker, 6) ? 0 : below(maker, 4); i; i--)
+		put(maker, one_of(maker, parameters));
 	if (below(maker, 60) == 0)
 		put_times(maker, 'x', below(maker, 20000));
-	put(maker, "\r\n");
+	put(maker, below(maker, 30) ? "\r\n" : "\n");
 }
 
 /* Octets of a chunk; whatever they look like, they are content. */
@@ -181,6 +186,7 @@ put_reply(struct maker *maker, unsigned kind)
 	    "250-mail.inside.example\r\n250-PIPELINING\r\n250-STARTTLS\r\n250-AUTH PLAIN "
 	    "LOGIN\r\n250-SIZE 1000\r\n250 XSECRET\r\n",
 	    "250-mail\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 BINARYMIME\r\n",
+	    "250-mail\r\n250-DSN\r\n250-REQUIRETLS\r\n250 LIMITS MAILMAX=2 RCPTMAX=100\r\n",
 	    "250-mail\r\n250 CHUNKING\r\n", "250-mail\r\n250-X\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n",
 	    "502 no\r\n", NULL};
 	static const char *const starttls[] = {"220 go\r\n", "454 no\r\n", "250 what\r\n", NULL};
@@ -225,6 +231,9 @@ server_piece(struct maker *maker)
 		    below(maker, 8) ? "220 mail.inside.example ESMTP\r\n" : "220-a\r\n220 b\r\n");
 	} else if (observer->off) {
 		put(maker, "250 Ok\r\n");
+	} else if (observer->state == OBSERVE_CONTENT) {
+		if (below(maker, 8) == 0)
+			put_reply(maker, EARLY);
 	} else {
 		for (size_t i = 0; i < outstanding && below(maker, 8); i++) {
 			bool within = i + 1 == outstanding && observer->chunks.server_left;
@@ -317,12 +326,27 @@ turn(struct maker *maker)
 		act(maker, DIALOGUE_BYTES, client ? INSPECT_CLIENT : INSPECT_SERVER, 0);
 }
 
+/* The server greets within the delay, and perhaps the client cannot wait. */
+static void
+begin_delayed(struct maker *maker)
+{
+	put(maker, "220 mail.inside.example ESMTP\r\n");
+	act(maker, DIALOGUE_BYTES, INSPECT_SERVER, 0);
+	if (below(maker, 3) == 0) {
+		put_command(maker);
+		act(maker, DIALOGUE_BYTES, INSPECT_CLIENT, 0);
+	}
+	act(maker, DIALOGUE_TIME, INSPECT_CLIENT, maker->dialogue->policy.greeting_delay_ms);
+}
+
 /* Without this few sessions come so far. */
 static void
 begin_chunky(struct maker *maker)
 {
-	put(maker, "220 mail.inside.example ESMTP\r\n");
-	act(maker, DIALOGUE_BYTES, INSPECT_SERVER, 0);
+	if (!maker->harness.observer.greeted) {
+		put(maker, "220 mail.inside.example ESMTP\r\n");
+		act(maker, DIALOGUE_BYTES, INSPECT_SERVER, 0);
+	}
 	put(maker, "EHLO client.example\r\n");
 	act(maker, DIALOGUE_BYTES, INSPECT_CLIENT, 0);
 	put(maker, "250-mail\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 BINARYMIME\r\n");
@@ -346,6 +370,8 @@ choose_rules(struct maker *maker, struct inspect_policy *policy)
 		    .action =
 			(uint8_t)(INSPECT_ACTION_REJECT + (below(maker, 4) ? 0 : below(maker, 3))),
 		    .limit = 10 + below(maker, 80)};
+		if (policy->rule[i].action == INSPECT_ACTION_REJECT && below(maker, 5) == 0)
+			policy->rule[i].code = 421;
 	}
 	inspect_policy_finish(policy);
 }
@@ -365,6 +391,11 @@ choose_policy(struct maker *maker)
 		policy->flags &= ~(uint32_t)INSPECT_ALLOW_TLS;
 	if (below(maker, 10) == 0)
 		policy->flags |= INSPECT_MONITOR_ONLY;
+	policy->recipients_max = below(maker, 3) ? 0 : 1 + below(maker, 4);
+	policy->junk_max = below(maker, 4) ? 0 : 2 + below(maker, 10);
+	policy->greeting_delay_ms = below(maker, 6) ? 0 : 1 + below(maker, 5000);
+	if (below(maker, 2))
+		policy->flags |= INSPECT_LOG_EARLY;
 	if (below(maker, 2))
 		choose_rules(maker, policy);
 	maker->dialogue->mode =
@@ -382,7 +413,9 @@ session_generate(struct dialogue *dialogue, uint64_t seed, struct visible *failu
 	maker.chunky = below(&maker, 2) == 0;
 	choose_policy(&maker);
 	harness_init(&maker.harness, &dialogue->policy, dialogue->mode, &whole);
-	if (maker.chunky)
+	if (dialogue->policy.greeting_delay_ms)
+		begin_delayed(&maker);
+	if (maker.chunky && !harness_over(&maker.harness))
 		begin_chunky(&maker);
 	for (unsigned i = 0; i < TURNS_MAX && !harness_over(&maker.harness); i++)
 		turn(&maker);
@@ -404,6 +437,9 @@ session_print(const struct dialogue *dialogue, struct visible *text)
 	visible_format(text,
 	    "policy header-hold %u\npolicy message-size-max %llu\npolicy rules none\n",
 	    policy->header_hold, (unsigned long long)policy->message_size_max);
+	visible_format(text,
+	    "policy recipients-max %u\npolicy junk-max %u\npolicy greeting-delay %u\n",
+	    policy->recipients_max, policy->junk_max, policy->greeting_delay_ms);
 	for (unsigned i = 0; i < policy->rules; i++)
 		if (inspect_criterion_takes(policy->rule[i].criterion, INSPECT_ACTION_REJECT))
 			visible_format(text, "policy rule %s gt %u %s\n",
