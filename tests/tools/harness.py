@@ -352,9 +352,10 @@ class Gateway:
                 ("descriptors_held", counters["descriptors_held"]),
                 ("chunks in use", version["chunks"] - version["chunks_free"])) if value != 0}
         end = time.monotonic() + seconds
-        while left() and time.monotonic() < end:
-            time.sleep(0.1)
         remains = left()
+        while remains and time.monotonic() < end:
+            time.sleep(0.1)
+            remains = left()
         check(not remains, "left behind: %s" % remains)
 
 
