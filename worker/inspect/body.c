@@ -241,11 +241,30 @@ take_relayed(struct builder *build, enum body_stop stop)
 	return true;
 }
 
+/* The same behind the first `good` octets of a run that began at `before`: where the rest of the content
+ * stands decides what ends it.  Between CR and LF nothing stands. */
+static bool
+refuse_within(struct builder *build, const uint8_t *run, size_t good, uint8_t before)
+{
+	struct inspect *state = build->state;
+	bool line = good && run[good - 1] == '\r';
+
+	if (line) {
+		output_drop(build, 1);
+		state->content_size++;
+	}
+	if (good)
+		before = line || run[good - 1] == '\n' ? BODY_LINE : BODY_INSIDE;
+	state->body = before;
+	return refuse_here(build);
+}
+
 bool
 body_take(struct builder *build, const uint8_t *rest, size_t length)
 {
 	struct inspect *state = build->state;
 	enum body_stop stop;
+	uint8_t before = state->body;
 	size_t run = scan(build->input->scan, rest, length, &state->body, &stop);
 	size_t good = run ? admit(build, rest, run) : 0;
 
@@ -254,7 +273,7 @@ body_take(struct builder *build, const uint8_t *rest, size_t length)
 	if (run || stop != STOP_MORE)
 		build->touched = true;
 	if (good < run)
-		return refuse_here(build);
+		return refuse_within(build, rest, good, before);
 	switch (stop) {
 	case STOP_MORE:
 		return false;
