@@ -95,6 +95,8 @@ chain_run(const struct dialogue *dialogue, struct visible *failure)
 
 	if (dialogue->policy.needs & INSPECT_NEED_HOLD)
 		return true; /* what the second holds has not arrived */
+	if (dialogue->policy.junk_max)
+		return true; /* a RSET of the first one's own counts against the client at the second */
 	for (size_t i = 0; i < dialogue->count; i++)
 		if (dialogue->acts[i].kind != DIALOGUE_BYTES &&
 		    dialogue->acts[i].kind != DIALOGUE_END)
