@@ -1,7 +1,10 @@
 """The rules of a map at a running gateway: what is refused, what is counted, what passes unharmed."""
 
+import os
 import re
+import signal
 import socket
+import time
 
 from eod_matrix import Client
 from harness import check, wait_until
@@ -185,6 +188,32 @@ def held_back_is_shown(world):
         check(traffic()["content_state"] > 0, "the boundary is not remembered")
         client.send([b".\r\n"])
         check(client.reply() == 250 and client.say(b"QUIT") == 221, "it was refused")
+
+
+@scenario
+def greeting_held_back(world):
+    """greeting-delay: the greeting waits, also at another worker; who does not wait gets 554."""
+    world.sink()
+    gateway = world.gate()
+    use_map(gateway, "patient", "parameters", "greeting-delay 2000")
+    began = time.monotonic()
+    client = Client(world.listen)
+    with client.socket:
+        wait_until(lambda: len(gateway.show("conn")["sessions"]) == 1, "the session is there")
+        for pid in gateway.workers().values():
+            os.kill(pid, signal.SIGKILL)
+        envelope(client)
+        waited = time.monotonic() - began
+        check(waited >= 2.0, "the greeting came after %.3f s" % waited)
+        check(client.say(b"QUIT") == 221, "no 221")
+    check(gateway.counters()["early_talkers"] == 0, "it is no early talker")
+    use_map(gateway, "strict", "parameters", "greeting-delay 60000")
+    client = Client(world.listen)
+    with client.socket:
+        check(client.say(b"EHLO client.test") == 554 and client.reply() == 0, "an early talker went on")
+    wait_until(lambda: gateway.counters()["early_talkers"] == 1, "the early talker is counted")
+    check("109009: Client outside:127.0.0.1/" in gateway.log(), "no event")
+    gateway.check_nothing_left()
 
 
 @scenario
