@@ -44,6 +44,24 @@ rotate(uint64_t value, unsigned bits)
 	return (value << bits) | (value >> (64 - bits));
 }
 
+#define CHECK_ODD 0x9e3779b97f4a7c15ull
+#define CHECK_MIX 0xc2b2ae3d27d4eb4full
+
+static uint64_t
+word_at(const uint8_t *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+static uint64_t
+stir(uint64_t lane, uint64_t word)
+{
+	return rotate(lane + word * CHECK_MIX, 31) * CHECK_ODD;
+}
+
 /*
  * Four lanes of multiply and rotate, so that the multiplications overlap: it is taken at each
  * commit.  It finds torn and damaged records; it is no defence against a forger, who could write
@@ -52,23 +70,29 @@ rotate(uint64_t value, unsigned bits)
 uint64_t
 record_checksum_bytes(const void *from, size_t length)
 {
-	const uint64_t odd = 0x9e3779b97f4a7c15ull, mix = 0xc2b2ae3d27d4eb4full;
-	uint64_t lane[4] = {odd, mix, ~odd, ~mix};
-	uint64_t word, sum = length / sizeof(word);
+	uint64_t a = CHECK_ODD, b = CHECK_MIX, c = ~CHECK_ODD, d = ~CHECK_MIX;
+	uint64_t word = 0, sum = length / sizeof(word);
 	const uint8_t *bytes = from;
-	size_t i = 0;
 
-	for (; length >= sizeof(word); length -= sizeof(word), i++) {
-		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
-		lane[i % 4] = rotate(lane[i % 4] + word * mix, 31) * odd;
+	/* Spelled out, so that the lanes stay in registers. */
+	for (; length >= 4 * sizeof(word); length -= 4 * sizeof(word), bytes += 4 * sizeof(word)) {
+		a = stir(a, word_at(bytes));
+		b = stir(b, word_at(bytes + sizeof(word)));
+		c = stir(c, word_at(bytes + 2 * sizeof(word)));
+		d = stir(d, word_at(bytes + 3 * sizeof(word)));
 	}
+
+	uint64_t lane[4] = {a, b, c, d};
+	unsigned last = 0;
+
+	for (; length >= sizeof(word); length -= sizeof(word), bytes += sizeof(word), last++)
+		lane[last] = stir(lane[last], word_at(bytes));
 	if (length > 0) {
-		word = 0;
-		memcpy(&word, bytes + i * sizeof(word), length);
-		lane[i % 4] = rotate(lane[i % 4] + (word ^ length << 56) * mix, 31) * odd;
+		memcpy(&word, bytes, length);
+		lane[last] = stir(lane[last], word ^ length << 56);
 	}
-	for (unsigned lanes = 0; lanes < 4; lanes++)
-		sum = rotate(sum ^ lane[lanes], 27) * odd + mix;
+	for (unsigned i = 0; i < 4; i++)
+		sum = rotate(sum ^ lane[i], 27) * CHECK_ODD + CHECK_MIX;
 	return sum ^ (sum >> 29);
 }
 
@@ -77,17 +101,6 @@ record_checksum(const struct record *record)
 {
 	return record_checksum_bytes(
 	    (const uint8_t *)record + sizeof(uint64_t), CHECKED_WORDS * sizeof(uint64_t));
-}
-
-const struct record *
-record_current(const struct slot_session *session)
-{
-	uint64_t published = atomic_load_explicit(&session->published, memory_order_acquire);
-	const struct record *record = &session->record[published & 1];
-
-	if (published == 0 || record->generation != session->generation)
-		return NULL;
-	return record;
 }
 
 struct record *
@@ -379,6 +392,27 @@ outlet_advance(struct outlet *outlet, uint64_t sent)
 	}
 	outlet->count = count - done;
 	memmove(outlet->word, outlet->word + done, outlet->count * sizeof(outlet->word[0]));
+}
+
+void
+outlet_sources(const struct outlet *outlet, uint64_t sent, uint64_t *ret_input, uint64_t *ret_text)
+{
+	*ret_input = outlet->input;
+	*ret_text = outlet->text;
+	for (uint32_t i = 0; i < word_count(outlet); i++) {
+		enum outlet_kind kind = word_kind(outlet->word[i]);
+		uint32_t length = word_length(outlet->word[i]);
+		bool is_sent = kind == OUTLET_KEEP || kind == OUTLET_INSERT;
+		uint32_t part = is_sent && sent < length ? (uint32_t)sent : length;
+
+		if (kind == OUTLET_KEEP || kind == OUTLET_DROP)
+			*ret_input += part;
+		else
+			*ret_text += part;
+		if (part < length)
+			return;
+		sent -= is_sent ? part : 0;
+	}
 }
 
 size_t

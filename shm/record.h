@@ -88,8 +88,6 @@ _Static_assert(sizeof(struct record) == 960, "record is part of the ABI");
 
 struct slot_session;
 
-/* The published record, or NULL before the first commit of this generation. Owner only: no copy. */
-const struct record *record_current(const struct slot_session *session);
 /* The other buffer, filled with the current record (zeroed before the first), sequence + 1. */
 struct record *record_begin(struct slot_session *session, uint32_t generation);
 /* Seals the check word and publishes. Law 2: nothing is done before this has returned. */
@@ -115,6 +113,9 @@ bool outlet_revoke(struct outlet *outlet, uint32_t length);
 uint64_t outlet_input_end(const struct outlet *outlet); /* input position after the last word */
 uint64_t outlet_text_end(const struct outlet *outlet);
 void outlet_advance(struct outlet *outlet, uint64_t sent); /* sent <= pending; eats leading DROPs */
+/* Where input and text would stand after outlet_advance(). */
+void outlet_sources(
+    const struct outlet *outlet, uint64_t sent, uint64_t *ret_input, uint64_t *ret_text);
 
 /* One piece ready to be sent: from the input (KEEP) or the text (INSERT) at `position`. */
 struct outlet_piece {

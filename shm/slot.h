@@ -112,4 +112,16 @@ struct slot_session {
 _Static_assert(sizeof(struct slot_session) % SHM_CACHE_LINE == 0, "slots keep their lines");
 _Static_assert(sizeof(struct slot_session) <= 3200, "idle session budget");
 
+/* The published record, or NULL before the first commit of this generation. Owner only: no copy. */
+static inline const struct record *
+record_current(const struct slot_session *session)
+{
+	uint64_t published = atomic_load_explicit(&session->published, memory_order_acquire);
+	const struct record *record = &session->record[published & 1];
+
+	if (published == 0 || record->generation != session->generation)
+		return NULL;
+	return record;
+}
+
 #endif

@@ -146,6 +146,46 @@ test_torn_record_is_refused(void **state)
 	assert_false(record_read(session, 3, &record));
 }
 
+/* The same arithmetic word by word: other builds read what this one has written. */
+static uint64_t
+plain_checksum(const uint8_t *bytes, size_t length)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15ull, mix = 0xc2b2ae3d27d4eb4full;
+	uint64_t lane[4] = {odd, mix, ~odd, ~mix};
+	uint64_t sum = length / 8;
+
+	for (size_t i = 0; i * 8 < length; i++) {
+		size_t rest = length - i * 8 < 8 ? length - i * 8 : 8;
+		uint64_t word = 0, value;
+
+		memcpy(&word, bytes + i * 8, rest);
+		if (rest < 8)
+			word ^= (uint64_t)rest << 56;
+		value = lane[i % 4] + word * mix;
+		lane[i % 4] = (value << 31 | value >> 33) * odd;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t value = sum ^ lane[i];
+
+		sum = (value << 27 | value >> 37) * odd + mix;
+	}
+	return sum ^ (sum >> 29);
+}
+
+static void
+test_checksum_of_every_length(void **state)
+{
+	uint8_t bytes[1100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 167 + i / 251);
+	for (size_t length = 0; length <= 1000; length++)
+		for (size_t at = 0; at < 3; at++)
+			assert_true(record_checksum_bytes(bytes + at, length) ==
+				    plain_checksum(bytes + at, length));
+}
+
 static struct record sound;
 
 static bool
@@ -364,6 +404,7 @@ test_outlet_sends_what_was_committed(void **state)
 	assert_int_equal(outlet_text_end(&outlet), 5);
 	for (uint64_t sent = 0; sent <= 12; sent++) {
 		struct outlet part = outlet;
+		uint64_t input, text;
 
 		/* An adopter skips; a worker advances: both go on at the same byte. */
 		assert_int_equal(render(&outlet, sent, out), 12 - sent);
@@ -372,6 +413,9 @@ test_outlet_sends_what_was_committed(void **state)
 		assert_int_equal(render(&part, 0, out), 12 - sent);
 		assert_string_equal(out, expected + sent);
 		assert_int_equal(part.written, 100 + sent);
+		outlet_sources(&outlet, sent, &input, &text);
+		assert_int_equal(input, part.input);
+		assert_int_equal(text, part.text);
 		assert_int_equal(outlet_pending(&part), 12 - sent);
 		assert_int_equal(outlet_input_end(&part), 15);
 		assert_int_equal(outlet_text_end(&part), 5);
@@ -387,13 +431,16 @@ test_outlet_pieces_are_bounded(void **state)
 {
 	struct outlet outlet;
 	struct outlet_piece piece[3];
+	uint64_t input, text;
 
 	(void)state;
 	memset(&outlet, 0xff, sizeof(outlet)); /* 26 INSERTs, and a count beyond them */
 	assert_int_equal(outlet_pieces(&outlet, 0, piece, 3), 3);
 	assert_int_equal(outlet_pending(&outlet), (uint64_t)OUTLET_WORDS * OUTLET_LENGTH_MAX);
+	outlet_sources(&outlet, UINT64_MAX, &input, &text);
 	outlet_advance(&outlet, UINT64_MAX);
 	assert_int_equal(outlet.count, 0);
+	assert_true(input == outlet.input && text == outlet.text);
 }
 
 static struct outlet
@@ -471,6 +518,7 @@ main(void)
 	    TEST(test_old_record_is_not_current),
 	    TEST(test_each_bit_is_checked),
 	    TEST(test_torn_record_is_refused),
+	    TEST(test_checksum_of_every_length),
 	    TEST(test_everything_is_validated),
 	    TEST(test_reader_beside_writer),
 	    TEST(test_writer_killed),
