@@ -174,7 +174,7 @@ is_ending(const struct record *record)
 static void
 end_poisoned(struct worker *worker, struct session *session)
 {
-	struct record *draft = commit_begin(worker, session);
+	struct record *draft = commit_begin(session);
 	const char *words = inspect_last_words(draft->inspect, draft->inspect_length);
 	enum ending how = ENDING_RESET;
 
@@ -223,7 +223,7 @@ adopt_record(struct worker *worker, struct session *session, const struct record
     const struct handover_item *item)
 {
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		restore_leg(session, session_shared(worker, session), record, leg, item);
+		restore_leg(session, session->shared, record, leg, item);
 		session->secret_end[leg] = session->leg[leg].received;
 	}
 	if (is_ending(record)) {
@@ -241,11 +241,11 @@ adopt_record(struct worker *worker, struct session *session, const struct record
 static void
 adopt_finished(struct worker *worker, struct session *session)
 {
-	if (!window_check_slot(session_shared(worker, session), &worker->shm, session->slot)) {
+	if (!window_check_slot(session->shared, &worker->shm, session->slot)) {
 		struct record *draft;
 
 		commit_discard(worker, session, CLOSE_INVALID_RECORD);
-		draft = commit_begin(worker, session);
+		draft = commit_begin(session);
 		draft->flags |= RECORD_FINISHED;
 		commit_publish(worker, session, draft);
 	}
@@ -257,7 +257,7 @@ adopt_finished(struct worker *worker, struct session *session)
 static void
 adopt_lost(struct worker *worker, struct session *session)
 {
-	struct slot_session *shared = session_shared(worker, session);
+	struct slot_session *shared = session->shared;
 	struct record record;
 	bool known = record_read(shared, session->generation, &record) &&
 		     window_check_slot(shared, &worker->shm, session->slot);
@@ -292,7 +292,7 @@ state_loads(struct worker *worker, const struct slot_session *shared, const stru
 void
 adopt_session(struct worker *worker, struct session *session, const struct handover_item *item)
 {
-	struct slot_session *shared = session_shared(worker, session);
+	struct slot_session *shared = session->shared;
 	struct record record;
 
 	session->adopted = true;

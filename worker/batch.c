@@ -34,7 +34,7 @@ static void
 pulse_enter(const struct batch *batch, enum shm_leg from)
 {
 	struct worker_pulse *pulse = &batch->worker->journal->pulse;
-	const struct record *record = record_current(session_shared(batch->worker, batch->session));
+	const struct record *record = record_current(batch->session->shared);
 	uint64_t position = record == NULL ? 0 : record->position[from];
 
 	atomic_store_explicit(&pulse->step_direction, (uint32_t)from, memory_order_relaxed);
@@ -65,8 +65,7 @@ batch_load(struct batch *batch)
 	const uint8_t *extra;
 	size_t length;
 
-	return extra_find(
-		   &worker->shm, session_shared(worker, batch->session), draft, &extra, &length) &&
+	return extra_find(&worker->shm, batch->session->shared, draft, &extra, &length) &&
 	       inspect_load(worker->state, draft->inspect, draft->inspect_length, extra, length);
 }
 
@@ -83,7 +82,7 @@ batch_begin(struct batch *batch)
 	    policy_cache_get(&worker->policies, custody->policy_slot, custody->policy_hash);
 	if (batch->policy == NULL)
 		return false;
-	batch->draft = commit_begin(worker, batch->session);
+	batch->draft = commit_begin(batch->session);
 	batch->changed = false;
 	batch->signals = batch->session->signals;
 	report_begin(&worker->report);
@@ -101,7 +100,7 @@ batch_begin(struct batch *batch)
 static bool
 may_hold_secret(const struct batch *batch, enum shm_leg leg)
 {
-	const struct slot_session *shared = session_shared(batch->worker, batch->session);
+	const struct slot_session *shared = batch->session->shared;
 	const struct window *input = &shared->input[leg];
 
 	return !window_is_empty(&shared->text[leg]) ||
@@ -128,7 +127,7 @@ batch_mark_secret(struct batch *batch)
 static bool
 state_differs(const struct batch *batch, struct record *draft)
 {
-	const struct record *record = session_record(batch->worker, batch->session);
+	const struct record *record = session_record(batch->session);
 
 	if (batch->steps == 0 || record == NULL)
 		return false;
@@ -197,7 +196,7 @@ apply_edit(struct batch *batch, const struct inspect_input *input, const struct 
 		if (edit->to >= SHM_LEGS || edit->text > sizeof(output->text) ||
 		    edit->length > sizeof(output->text) - edit->text)
 			return false;
-		if (session_leg_gone(batch->worker, batch->session, edit->to))
+		if (session_leg_gone(batch->session, edit->to))
 			return true;
 		error = commit_insert(batch->worker, batch->session, batch->draft, edit->to,
 		    output->text + edit->text, edit->length);
@@ -206,7 +205,7 @@ apply_edit(struct batch *batch, const struct inspect_input *input, const struct 
 		return error == 0;
 	case INSPECT_REVOKE:
 		return edit->to == INSPECT_SERVER &&
-		       (session_leg_gone(batch->worker, batch->session, SHM_SERVER) ||
+		       (session_leg_gone(batch->session, SHM_SERVER) ||
 			   outlet_revoke(&batch->draft->outlet[SHM_SERVER], edit->length));
 	default:
 		return false;
@@ -221,7 +220,7 @@ apply_held(struct batch *batch, uint64_t sendable)
 	struct outlet *outlet = &batch->draft->outlet[SHM_SERVER];
 	const struct inspect_output *output = &batch->worker->output;
 
-	if (session_leg_gone(batch->worker, batch->session, SHM_SERVER)) {
+	if (session_leg_gone(batch->session, SHM_SERVER)) {
 		outlet->held = 0;
 		return true;
 	}

@@ -20,16 +20,16 @@ outlet_give_up(struct outlet *outlet, uint64_t sent)
 }
 
 struct record *
-commit_begin(struct worker *worker, struct session *session)
+commit_begin(struct session *session)
 {
-	struct slot_session *shared = session_shared(worker, session);
+	struct slot_session *shared = session->shared;
 	struct record *draft = record_begin(shared, session->generation);
 
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		struct outlet *outlet = &draft->outlet[leg];
 		uint64_t sent = session->leg[leg].sent;
 
-		if (session_leg_gone(worker, session, leg))
+		if (session_leg_gone(session, leg))
 			outlet_give_up(outlet, sent);
 		else
 			outlet_advance(outlet, sent - outlet->written);
@@ -41,7 +41,7 @@ commit_begin(struct worker *worker, struct session *session)
 static void
 note_spoken(const struct worker *worker, const struct session *session, const struct record *draft)
 {
-	const struct record *record = session_record(worker, session);
+	const struct record *record = session_record(session);
 
 	if ((draft->flags & RECORD_SPOKEN) && (record == NULL || !(record->flags & RECORD_SPOKEN)))
 		spoken_set(&worker->shm, session->slot);
@@ -54,7 +54,7 @@ commit_publish(struct worker *worker, struct session *session, struct record *dr
 		draft->stored[leg] = draft->position[leg];
 	note_spoken(worker, session, draft);
 	FAILPOINT(before_publish);
-	record_publish(session_shared(worker, session), draft);
+	record_publish(session->shared, draft);
 	FAILPOINT(after_publish);
 	journal_append(
 	    worker->journal, session->slot, session->generation, draft->sequence, draft->stored);
@@ -65,7 +65,7 @@ int
 commit_insert(struct worker *worker, struct session *session, struct record *draft,
     enum shm_leg leg, const char *text, uint32_t length)
 {
-	struct window *window = &session_shared(worker, session)->text[leg];
+	struct window *window = &session->shared->text[leg];
 	struct outlet *outlet = &draft->outlet[leg];
 	uint64_t position = outlet_text_end(outlet);
 
@@ -112,7 +112,7 @@ commit_end(struct record *draft, enum ending how, enum close_reason reason)
 void
 commit_reset(struct worker *worker, struct session *session, enum close_reason reason)
 {
-	struct record *draft = commit_begin(worker, session);
+	struct record *draft = commit_begin(session);
 
 	commit_end(draft, ENDING_RESET, reason);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
@@ -131,7 +131,7 @@ window_forget(struct window *window)
 void
 commit_discard(struct worker *worker, struct session *session, enum close_reason reason)
 {
-	struct slot_session *shared = session_shared(worker, session);
+	struct slot_session *shared = session->shared;
 	struct record *draft;
 
 	for (int leg = 0; leg < SHM_LEGS; leg++) {

@@ -14,7 +14,7 @@
 struct worker;
 struct session;
 
-struct record *commit_begin(struct worker *worker, struct session *session);
+struct record *commit_begin(struct session *session);
 void commit_publish(struct worker *worker, struct session *session, struct record *draft);
 
 /* Puts text of the gateway's own behind what is committed for the leg. 0, -ENOBUFS (no chunk) or

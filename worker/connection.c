@@ -67,12 +67,12 @@ static uint8_t *
 read_room(struct worker *worker, struct session *session, enum shm_leg leg, size_t *ret_length)
 {
 	struct leg *side = &session->leg[leg];
-	struct window *window = &session_shared(worker, session)->input[leg];
+	struct window *window = &session->shared->input[leg];
 	bool wipe;
 
-	if (!window_is_empty(window) && session_needed(worker, session, leg) == side->received &&
+	if (!window_is_empty(window) && session_needed(session, leg) == side->received &&
 	    window_end(window) - side->received < CHUNK_ROOM_MIN) {
-		wipe = record_current(session_shared(worker, session))->flags & RECORD_SECRET;
+		wipe = record_current(session->shared)->flags & RECORD_SECRET;
 		window_release_all(window, &worker->shm, &worker->chunks, wipe);
 	}
 	if (window_is_empty(window))
@@ -107,7 +107,7 @@ void
 connection_want_read(struct worker *worker, struct session *session, enum shm_leg leg)
 {
 	struct leg *side = &session->leg[leg];
-	struct window *window = &session_shared(worker, session)->input[leg];
+	struct window *window = &session->shared->input[leg];
 	uint64_t held;
 
 	if (side->read != READ_NONE || side->descriptor < 0 ||
@@ -117,11 +117,11 @@ connection_want_read(struct worker *worker, struct session *session, enum shm_le
 		read_discard(worker, session, leg);
 		return;
 	}
-	held = side->received - session_needed(worker, session, leg);
+	held = side->received - session_needed(session, leg);
 	if (held >= SESSION_HELD_MAX)
 		return;
 	/* When chunks are short, what can leave does so before more is taken. */
-	if (worker->shedding.is_short && session_sendable(worker, session, !leg) != 0)
+	if (worker->shedding.is_short && session_sendable(session, !leg) != 0)
 		return;
 	if (!(side->flags & LEG_PARKED) || held > 0) {
 		side->flags &= (uint16_t)~LEG_PARKED;
@@ -129,7 +129,7 @@ connection_want_read(struct worker *worker, struct session *session, enum shm_le
 		return;
 	}
 	if (!window_is_empty(window)) {
-		const struct record *record = record_current(session_shared(worker, session));
+		const struct record *record = record_current(session->shared);
 
 		window_release_all(
 		    window, &worker->shm, &worker->chunks, record->flags & RECORD_SECRET);
@@ -142,7 +142,7 @@ static unsigned
 output_pieces(const struct worker *worker, const struct session *session, enum shm_leg leg,
     struct iovec piece[EVENT_LOOP_PIECES])
 {
-	const struct slot_session *shared = session_shared(worker, session);
+	const struct slot_session *shared = session->shared;
 	const struct outlet *outlet = &record_current(shared)->outlet[leg];
 	struct outlet_piece output[EVENT_LOOP_PIECES];
 	size_t outputs = outlet_pieces(
@@ -178,7 +178,7 @@ connection_want_send(struct worker *worker, struct session *session, enum shm_le
 
 	if (side->descriptor < 0 ||
 	    (side->flags & (LEG_SENDING | LEG_SEND_STARVED | LEG_FIN_DONE)) ||
-	    session_sendable(worker, session, leg) == 0)
+	    session_sendable(session, leg) == 0)
 		return;
 	message = event_loop_message(&worker->loop);
 	count = output_pieces(worker, session, leg, message->piece);
@@ -224,7 +224,7 @@ end_by_reset(struct worker *worker, struct session *session, enum shm_leg leg)
 void
 connection_want_end(struct worker *worker, struct session *session, enum shm_leg leg)
 {
-	const struct record *record = record_current(session_shared(worker, session));
+	const struct record *record = record_current(session->shared);
 	struct leg *side = &session->leg[leg];
 
 	if (side->descriptor < 0 || (side->flags & (LEG_RESET | LEG_RESET_ASKED)))
@@ -232,7 +232,7 @@ connection_want_end(struct worker *worker, struct session *session, enum shm_leg
 	switch (record->ending[leg]) {
 	case ENDING_FIN:
 		if ((side->flags & (LEG_FIN_DONE | LEG_SENDING)) ||
-		    session_pending(worker, session, leg) != 0)
+		    session_pending(session, leg) != 0)
 			return;
 		FAILPOINT(before_end);
 		end_by_fin(worker, session, leg);
@@ -264,7 +264,7 @@ connection_park(struct worker *worker, struct session *session, enum shm_leg leg
 	struct leg *side = &session->leg[leg];
 
 	if (side->read != READ_RECEIVE || (side->flags & LEG_CANCELLED) ||
-	    session_needed(worker, session, leg) != side->received)
+	    session_needed(session, leg) != side->received)
 		return;
 	side->flags |= LEG_PARKED;
 	connection_stop_receiving(worker, session, leg);

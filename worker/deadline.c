@@ -18,24 +18,23 @@ session_can_park(const struct session *session)
 /* How long the last output may wait to be taken. Who stops the gateway or clears a session does
  * not wait long for a peer that takes nothing. */
 static uint64_t
-unsent_ms(const struct worker *worker, const struct session *session)
+unsent_ms(const struct session *session)
 {
-	uint16_t reason = session_record(worker, session)->close_reason;
+	uint16_t reason = session_record(session)->close_reason;
 
 	return reason == CLOSE_ADMINISTRATOR || reason == CLOSE_SHUTDOWN ? SESSION_BLOCKED_MS
 									 : SESSION_UNSENT_MS;
 }
 
 static uint64_t
-due_ending(const struct worker *worker, const struct session *session)
+due_ending(const struct session *session)
 {
 	uint64_t due = UINT64_MAX;
 
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		const struct leg *side = &session->leg[leg];
-		uint64_t at =
-		    session->active_ms +
-		    (side->flags & LEG_FIN_DONE ? SESSION_LINGER_MS : unsent_ms(worker, session));
+		uint64_t at = session->active_ms +
+			      (side->flags & LEG_FIN_DONE ? SESSION_LINGER_MS : unsent_ms(session));
 
 		if (!session_leg_is_done(side) && at < due)
 			due = at;
@@ -46,7 +45,7 @@ due_ending(const struct worker *worker, const struct session *session)
 static uint64_t
 due_live(const struct worker *worker, const struct session *session)
 {
-	uint64_t due = session_record(worker, session)->deadline_ms;
+	uint64_t due = session_record(session)->deadline_ms;
 	uint64_t idle = session->active_ms + SESSION_IDLE_MS;
 
 	if (due == 0)
@@ -63,8 +62,8 @@ due_live(const struct worker *worker, const struct session *session)
 void
 deadline_schedule(struct worker *worker, struct session *session)
 {
-	uint64_t due = session->state == SESSION_ENDING ? due_ending(worker, session)
-							: due_live(worker, session);
+	uint64_t due =
+	    session->state == SESSION_ENDING ? due_ending(session) : due_live(worker, session);
 
 	if (due != UINT64_MAX)
 		timer_set_no_later(&worker->wheel, &session->timer, due);
@@ -95,7 +94,7 @@ blocked_reason(const struct session *session)
 static void
 timer_live(struct worker *worker, struct session *session)
 {
-	uint64_t deadline = session_record(worker, session)->deadline_ms;
+	uint64_t deadline = session_record(session)->deadline_ms;
 
 	if (deadline != 0 && deadline <= worker->now_ms)
 		session->signals |= SIGNAL_TIMER;
@@ -118,8 +117,8 @@ timer_ending(struct worker *worker, struct session *session)
 			if (session->active_ms + SESSION_LINGER_MS <= worker->now_ms)
 				side->flags |= LEG_LINGERED;
 		} else if (!session_leg_is_done(side) &&
-			   session->active_ms + unsent_ms(worker, session) <= worker->now_ms) {
-			struct record *draft = commit_begin(worker, session);
+			   session->active_ms + unsent_ms(session) <= worker->now_ms) {
+			struct record *draft = commit_begin(session);
 
 			draft->ending[leg] = ENDING_RESET;
 			commit_publish(worker, session, draft);

@@ -7,12 +7,6 @@
 _Static_assert(INSPECT_EXTRA_SIZE <= RECORD_EXTRA_SIZE, "one half of a chunk holds it");
 _Static_assert(2 * RECORD_EXTRA_SIZE <= SHM_CHUNK_SIZE, "two halves are a chunk");
 
-static struct window *
-extra_window(const struct worker *worker, const struct session *session)
-{
-	return &session_shared(worker, session)->extension;
-}
-
 bool
 extra_differs(struct worker *worker, const struct record *record)
 {
@@ -25,8 +19,8 @@ extra_differs(struct worker *worker, const struct record *record)
 int
 extra_store(struct worker *worker, struct session *session, struct record *draft)
 {
-	const struct record *published = session_record(worker, session);
-	struct window *window = extra_window(worker, session);
+	const struct record *published = session_record(session);
+	struct window *window = &session->shared->extension;
 	size_t length = inspect_save_extra(worker->state, worker->extra, sizeof(worker->extra));
 	int error;
 
@@ -53,9 +47,9 @@ extra_store(struct worker *worker, struct session *session, struct record *draft
 void
 extra_settle(struct worker *worker, struct session *session)
 {
-	struct window *window = extra_window(worker, session);
+	struct window *window = &session->shared->extension;
 
-	if (!window_is_empty(window) && session_record(worker, session)->extra_length == 0)
+	if (!window_is_empty(window) && session_record(session)->extra_length == 0)
 		window_release_all(window, &worker->shm, &worker->chunks, false);
 }
 

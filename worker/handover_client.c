@@ -124,8 +124,8 @@ take_client(struct worker *worker, const struct handover_item *item, const int *
 	    session_table_find(&worker->sessions, item->slot) != NULL)
 		return false;
 	session = session_take(worker, item->slot, item->generation);
-	session_attach(worker, session, SHM_CLIENT, fds[0]);
-	session_attach(worker, session, SHM_SERVER, -1);
+	session_attach(session, SHM_CLIENT, fds[0]);
+	session_attach(session, SHM_SERVER, -1);
 	session_open(worker, session);
 	if (worker->draining)
 		session_signal(worker, session, SIGNAL_SHUTDOWN);
@@ -141,7 +141,7 @@ take_server(struct worker *worker, const struct handover_item *item, const int *
 	    item->legs != HANDOVER_LEG(SHM_SERVER) || session->leg[SHM_SERVER].descriptor >= 0 ||
 	    (session->leg[SHM_SERVER].flags & LEG_ABSENT))
 		return false;
-	session_attach(worker, session, SHM_SERVER, fds[0]);
+	session_attach(session, SHM_SERVER, fds[0]);
 	session_run(worker, session);
 	return true;
 }
@@ -158,8 +158,7 @@ take_adopted(struct worker *worker, const struct handover_item *item, const int 
 		return false;
 	session = session_take(worker, item->slot, item->generation);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
-		session_attach(
-		    worker, session, leg, item->legs & HANDOVER_LEG(leg) ? fds[next++] : -1);
+		session_attach(session, leg, item->legs & HANDOVER_LEG(leg) ? fds[next++] : -1);
 	adopt_session(worker, session, item);
 	if (worker->draining)
 		session_signal(worker, session, SIGNAL_SHUTDOWN);

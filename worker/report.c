@@ -173,7 +173,7 @@ report_release(struct worker *worker, const struct session *session)
 {
 	const struct slot_custody *custody = session_custody(worker, session);
 	struct report *report = &worker->report;
-	struct trail *trail = &session_shared(worker, session)->trail;
+	struct trail *trail = &session->shared->trail;
 	uint32_t at_ms = (uint32_t)(worker->now_ms - custody->opened_ms);
 
 	for (unsigned i = 0; i < report->event_count; i++)
@@ -251,7 +251,7 @@ closed_entry_fill(struct closed_entry *entry, const struct worker *worker,
 	entry->reason = record->close_reason;
 	entry->client = custody->leg[SHM_CLIENT].peer;
 	entry->server = custody->leg[SHM_SERVER].peer;
-	memcpy(&entry->trail, &session_shared(worker, session)->trail, sizeof(entry->trail));
+	memcpy(&entry->trail, &session->shared->trail, sizeof(entry->trail));
 }
 
 /* As on the ASA: said before the teardown of a session that inspection has ended. */

@@ -19,81 +19,55 @@ session_find(struct worker *worker, uint32_t slot, uint32_t generation)
 	return session != NULL && session->generation == generation ? session : NULL;
 }
 
-struct slot_session *
-session_shared(const struct worker *worker, const struct session *session)
-{
-	return shm_session(&worker->shm, session->slot);
-}
-
 const struct slot_custody *
 session_custody(const struct worker *worker, const struct session *session)
 {
 	return shm_custody(&worker->shm, session->slot);
 }
 
-const struct record *
-session_record(const struct worker *worker, const struct session *session)
-{
-	return record_current(session_shared(worker, session));
-}
-
 bool
-session_leg_gone(const struct worker *worker, const struct session *session, enum shm_leg leg)
+session_leg_gone(const struct session *session, enum shm_leg leg)
 {
-	const struct record *record = session_record(worker, session);
+	const struct record *record = session_record(session);
 
 	return (session->leg[leg].flags & (LEG_RESET | LEG_RESET_ASKED | LEG_ABSENT | LEG_DEAD)) ||
 	       (record != NULL && record->ending[leg] == ENDING_RESET);
 }
 
 uint64_t
-session_pending(const struct worker *worker, const struct session *session, enum shm_leg leg)
+session_pending(const struct session *session, enum shm_leg leg)
 {
 	const struct outlet *outlet;
 
-	if (session_leg_gone(worker, session, leg))
+	if (session_leg_gone(session, leg))
 		return 0;
-	outlet = &session_record(worker, session)->outlet[leg];
+	outlet = &session_record(session)->outlet[leg];
 	return outlet_pending(outlet) - (session->leg[leg].sent - outlet->written);
 }
 
 uint64_t
-session_sendable(const struct worker *worker, const struct session *session, enum shm_leg leg)
+session_sendable(const struct session *session, enum shm_leg leg)
 {
 	const struct outlet *outlet;
 
-	if (session_leg_gone(worker, session, leg))
+	if (session_leg_gone(session, leg))
 		return 0;
-	outlet = &session_record(worker, session)->outlet[leg];
+	outlet = &session_record(session)->outlet[leg];
 	return outlet_sendable(outlet) - (session->leg[leg].sent - outlet->written);
 }
 
-/* The leg's outlet as it is now: without what the kernel has taken. */
-static struct outlet
-outlet_now(const struct worker *worker, const struct session *session, enum shm_leg leg)
-{
-	struct outlet outlet = session_record(worker, session)->outlet[leg];
-
-	if (session_leg_gone(worker, session, leg)) {
-		outlet.input = outlet_input_end(&outlet);
-		outlet.text = outlet_text_end(&outlet);
-		outlet.count = 0;
-	} else {
-		outlet_advance(&outlet, session->leg[leg].sent - outlet.written);
-	}
-	return outlet;
-}
-
 uint64_t
-session_needed(const struct worker *worker, const struct session *session, enum shm_leg leg)
+session_needed(const struct session *session, enum shm_leg leg)
 {
-	const struct record *record = session_record(worker, session);
+	const struct record *record = session_record(session);
+	const struct outlet *outlet = &record->outlet[!leg];
+	uint64_t input, text;
 
-	/* The usual case costs no copy: all output has left. */
-	if (record->outlet[!leg].count == 0 || session_pending(worker, session, !leg) == 0)
+	if (session_pending(session, !leg) == 0)
 		return record->flags & RECORD_DRAINING ? session->leg[leg].received
 						       : record->position[leg];
-	return outlet_now(worker, session, !leg).input;
+	outlet_sources(outlet, session->leg[!leg].sent - outlet->written, &input, &text);
+	return input;
 }
 
 struct session *
@@ -101,6 +75,7 @@ session_take(struct worker *worker, uint32_t slot, uint32_t generation)
 {
 	struct session *session = session_table_take(&worker->sessions, slot);
 
+	session->shared = shm_session(&worker->shm, slot);
 	session->generation = generation;
 	session->state = SESSION_LIVE;
 	session->active_ms = worker->now_ms;
@@ -110,18 +85,18 @@ session_take(struct worker *worker, uint32_t slot, uint32_t generation)
 }
 
 void
-session_attach(struct worker *worker, struct session *session, enum shm_leg leg, int descriptor)
+session_attach(struct session *session, enum shm_leg leg, int descriptor)
 {
 	session->leg[leg].descriptor = descriptor;
 	session->leg[leg].flags |= LEG_PARKED; /* no chunk before the first byte */
-	atomic_store(&session_shared(worker, session)->descriptor[leg], descriptor);
+	atomic_store(&session->shared->descriptor[leg], descriptor);
 }
 
 /* A slot whose last session left nothing behind is only renamed. */
 static void
 shared_renew(struct worker *worker, struct session *session)
 {
-	struct slot_session *shared = session_shared(worker, session);
+	struct slot_session *shared = session->shared;
 	struct window *windows[] = {&shared->input[0], &shared->input[1], &shared->text[0],
 	    &shared->text[1], &shared->extension};
 
@@ -176,9 +151,9 @@ session_server_failed(struct worker *worker, struct session *session, int error)
 static uint64_t
 release_input(struct worker *worker, struct session *session, enum shm_leg leg)
 {
-	struct window *input = &session_shared(worker, session)->input[leg];
-	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
-	uint64_t needed = session_needed(worker, session, leg);
+	struct window *input = &session->shared->input[leg];
+	bool wipe = session_record(session)->flags & RECORD_SECRET;
+	uint64_t needed = session_needed(session, leg);
 
 	window_release_below(input, &worker->shm, &worker->chunks, needed, wipe);
 	if (session->state == SESSION_ENDING && needed == session->leg[leg].received &&
@@ -190,23 +165,27 @@ release_input(struct worker *worker, struct session *session, enum shm_leg leg)
 static void
 release_text(struct worker *worker, struct session *session, enum shm_leg leg)
 {
-	struct window *text = &session_shared(worker, session)->text[leg];
-	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
+	struct window *window = &session->shared->text[leg];
+	const struct record *record = session_record(session);
+	const struct outlet *outlet = &record->outlet[leg];
+	bool wipe = record->flags & RECORD_SECRET;
+	uint64_t input, text;
 
-	if (window_is_empty(text))
+	if (window_is_empty(window))
 		return;
-	if (session_pending(worker, session, leg) != 0)
-		window_release_below(text, &worker->shm, &worker->chunks,
-		    outlet_now(worker, session, leg).text, wipe);
-	else if (!(session->leg[leg].flags & LEG_SENDING))
-		window_release_all(text, &worker->shm, &worker->chunks, wipe);
+	if (session_pending(session, leg) != 0) {
+		outlet_sources(outlet, session->leg[leg].sent - outlet->written, &input, &text);
+		window_release_below(window, &worker->shm, &worker->chunks, text, wipe);
+	} else if (!(session->leg[leg].flags & LEG_SENDING)) {
+		window_release_all(window, &worker->shm, &worker->chunks, wipe);
+	}
 }
 
 /* Chunks that neither input nor output needs go back. */
 static void
 session_release(struct worker *worker, struct session *session)
 {
-	const struct slot_session *shared = session_shared(worker, session);
+	const struct slot_session *shared = session->shared;
 	bool holds = !window_is_empty(&shared->extension);
 	uint64_t passed = 0;
 
@@ -243,7 +222,7 @@ leg_end_seen(const struct leg *leg)
 static void
 session_finish(struct worker *worker, struct session *session)
 {
-	struct record *draft = commit_begin(worker, session);
+	struct record *draft = commit_begin(session);
 
 	draft->flags |= RECORD_FINISHED;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
@@ -263,7 +242,7 @@ session_finish(struct worker *worker, struct session *session)
 void
 session_act(struct worker *worker, struct session *session)
 {
-	const struct record *record = session_record(worker, session);
+	const struct record *record = session_record(session);
 
 	if (session->state == SESSION_FINISHING)
 		return;
@@ -316,10 +295,10 @@ session_run(struct worker *worker, struct session *session)
 static void
 session_free(struct worker *worker, struct session *session)
 {
-	struct slot_session *shared = session_shared(worker, session);
+	struct slot_session *shared = session->shared;
 	struct window *windows[] = {&shared->input[0], &shared->input[1], &shared->text[0],
 	    &shared->text[1], &shared->extension};
-	bool wipe = session_record(worker, session)->flags & RECORD_SECRET;
+	bool wipe = session_record(session)->flags & RECORD_SECRET;
 	struct parting_entry parting = {.slot = session->slot,
 	    .generation = session->generation,
 	    .descriptor = {

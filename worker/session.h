@@ -68,7 +68,8 @@ struct leg {
 };
 
 struct session {
-	struct timer timer; /* first: the wheel gives it back */
+	struct timer timer;	     /* first: the wheel gives it back */
+	struct slot_session *shared; /* this worker's part of the slot */
 	uint32_t slot;
 	uint32_t generation;
 	uint32_t under_way;	       /* submissions whose completion has not come */
@@ -106,8 +107,7 @@ struct session *session_find(struct worker *worker, uint32_t slot, uint32_t gene
 /* Takes an entry for the slot, which must have none here; no descriptors yet. */
 struct session *session_take(struct worker *worker, uint32_t slot, uint32_t generation);
 /* Gives a leg its descriptor and publishes its number. */
-void session_attach(
-    struct worker *worker, struct session *session, enum shm_leg leg, int descriptor);
+void session_attach(struct session *session, enum shm_leg leg, int descriptor);
 
 /* First commit of a new session: from here on it exists. Closes it at once if its policy does not
  * hold. */
@@ -124,24 +124,24 @@ void session_act(struct worker *worker, struct session *session);
 /* A submission of the session has completed; frees the entry when it was the last one awaited. */
 void session_settle(struct worker *worker, struct session *session);
 
-/* The shared part. */
-struct slot_session *session_shared(const struct worker *worker, const struct session *session);
 /* The published record; NULL before the first. */
-const struct record *session_record(const struct worker *worker, const struct session *session);
+static inline const struct record *
+session_record(const struct session *session)
+{
+	return record_current(session->shared);
+}
+
 const struct slot_custody *session_custody(
     const struct worker *worker, const struct session *session);
 /* Output committed for a leg and not yet taken by the kernel. */
-uint64_t session_pending(
-    const struct worker *worker, const struct session *session, enum shm_leg leg);
+uint64_t session_pending(const struct session *session, enum shm_leg leg);
 /* The part of it that may leave now. */
-uint64_t session_sendable(
-    const struct worker *worker, const struct session *session, enum shm_leg leg);
+uint64_t session_sendable(const struct session *session, enum shm_leg leg);
 /* First input position of leg L that is still needed. */
-uint64_t session_needed(
-    const struct worker *worker, const struct session *session, enum shm_leg leg);
+uint64_t session_needed(const struct session *session, enum shm_leg leg);
 /* Its ending is carried out, as far as it can be. */
 bool session_leg_is_done(const struct leg *leg);
 /* Nothing can be sent to this leg any more. */
-bool session_leg_gone(const struct worker *worker, const struct session *session, enum shm_leg leg);
+bool session_leg_gone(const struct session *session, enum shm_leg leg);
 
 #endif

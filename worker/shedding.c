@@ -82,7 +82,7 @@ end_session(struct worker *worker, struct session *session)
 		commit_reset(worker, session, CLOSE_SHORTAGE);
 		session->signals = 0;
 	} else {
-		record = session_record(worker, session);
+		record = session_record(session);
 		commit_reset(worker, session, (enum close_reason)record->close_reason);
 	}
 	session_act(worker, session);
@@ -104,7 +104,7 @@ shed(struct worker *worker, bool without_words)
 
 	while (shedding->wanted > 0 && !list_is_empty(&shedding->holders)) {
 		struct session *session = session_of(shedding->holders.next);
-		uint32_t held = count_held(session_shared(worker, session));
+		uint32_t held = count_held(session->shared);
 
 		if (worker->now_ms - session->still_ms < shedding->grace_ms ||
 		    !may_end(worker, without_words && ended == 0))

@@ -27,7 +27,7 @@ static const uint8_t *
 input_span(const struct batch *batch, enum shm_leg from, size_t *ret_length)
 {
 	struct worker *worker = batch->worker;
-	const struct window *window = &session_shared(worker, batch->session)->input[from];
+	const struct window *window = &batch->session->shared->input[from];
 	uint64_t position = batch->draft->position[from];
 	uint64_t arrived = batch->session->leg[from].received - position;
 	const uint8_t *span;
