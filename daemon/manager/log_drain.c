@@ -2,6 +2,7 @@
 
 #include "daemon/manager/event_format.h"
 #include "shm/counters.h"
+#include "shm/gateway_clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 
 #define CURSOR_MAGIC	   0x5347435552534f52ull
 #define REFILL_EACH_WRITER 200u
+#define EVENT_LOST	   109035u
 
 struct cursor_file {
 	uint64_t magic;
@@ -41,20 +43,33 @@ read_cursors(struct log_drain *drain)
 	memcpy(drain->cursor, file.cursor, sizeof(drain->cursor));
 }
 
+static bool
+open_cursors(struct log_drain *drain)
+{
+	if (drain->file < 0)
+		drain->file = openat(drain->directory, LOG_DRAIN_CURSOR,
+		    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return drain->file >= 0;
+}
+
 /* Cursors that cannot be noted cost events logged twice after a restart, nothing else. */
+static void
+complain(struct log_drain *drain, bool good)
+{
+	if (!good && !drain->complained)
+		fprintf(stderr, "smtpguard-manager: %s: %s\n", LOG_DRAIN_CURSOR, strerror(errno));
+	drain->complained = !good;
+}
+
 static void
 write_cursors(struct log_drain *drain)
 {
 	struct cursor_file file = {.magic = CURSOR_MAGIC, .tag = drain->tag};
 
-	if (drain->file < 0)
-		return;
 	memcpy(file.cursor, drain->cursor, sizeof(file.cursor));
-	if (pwrite(drain->file, &file, sizeof(file), 0) == sizeof(file))
-		return;
-	fprintf(stderr, "smtpguard-manager: %s: %s\n", LOG_DRAIN_CURSOR, strerror(errno));
-	close(drain->file);
-	drain->file = -1;
+	errno = ENOSPC; /* if it takes a part only */
+	complain(drain,
+	    open_cursors(drain) && pwrite(drain->file, &file, sizeof(file), 0) == sizeof(file));
 }
 
 /* Up to `most` events of one ring, from *cursor on but not beyond `end`. */
@@ -98,15 +113,17 @@ int
 log_drain_open(struct log_drain *drain, const struct shm *shm, struct log_target *target,
     struct event_log *log, int directory, uint64_t tag)
 {
-	*drain = (struct log_drain){.shm = shm, .target = target, .log = log, .tag = tag};
+	*drain = (struct log_drain){.shm = shm,
+	    .target = target,
+	    .log = log,
+	    .directory = directory,
+	    .file = -1,
+	    .tag = tag};
 	text_init(&drain->message, EVENT_FORMAT_MAX);
 	drain->batch = calloc(LOG_DRAIN_BATCH, sizeof(*drain->batch));
 	if (drain->batch == NULL)
 		return -ENOMEM;
-	drain->file =
-	    openat(directory, LOG_DRAIN_CURSOR, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (drain->file < 0)
-		fprintf(stderr, "smtpguard-manager: %s: %s\n", LOG_DRAIN_CURSOR, strerror(errno));
+	complain(drain, open_cursors(drain));
 	read_cursors(drain);
 	refill(drain);
 	return 0;
@@ -123,6 +140,15 @@ log_drain_close(struct log_drain *drain)
 	text_free(&drain->message);
 }
 
+static unsigned
+write_event(
+    struct log_drain *drain, const struct event *event, const struct event_description *description)
+{
+	text_clear(&drain->message);
+	event_format_message(&drain->message, event, description);
+	return log_target_write(drain->target, event, description, &drain->message);
+}
+
 static void
 hand_on(struct log_drain *drain, const struct event *event, uint64_t *lost)
 {
@@ -131,10 +157,27 @@ hand_on(struct log_drain *drain, const struct event *event, uint64_t *lost)
 	/* An id that is not in the catalogue was written by a damaged process. */
 	if (description == NULL)
 		return;
-	text_clear(&drain->message);
-	event_format_message(&drain->message, event, description);
-	*lost += log_target_write(drain->target, event, description, &drain->message);
+	*lost += write_event(drain, event, description);
 	event_log_add(drain->log, event);
+}
+
+/* By itself, so that it is known whether it was taken; as long as it is not, nothing is told. */
+static void
+tell_lost(struct log_drain *drain)
+{
+	uint64_t now_ms = monotonic_now_ms();
+	struct event event;
+
+	if (drain->untold == 0 || now_ms - drain->told_ms < LOG_DRAIN_TELL_MS)
+		return;
+	drain->told_ms = now_ms;
+	event_init(&event, EVENT_LOST, 0);
+	event.number[0] = drain->untold;
+	if (write_event(drain, &event, event_describe(EVENT_LOST)) != 0 ||
+	    log_target_flush(drain->target) != 0)
+		return;
+	event_log_add(drain->log, &event);
+	drain->untold = 0;
 }
 
 unsigned
@@ -162,6 +205,8 @@ log_drain_pass(struct log_drain *drain, void (*follow)(void *context, const stru
 	if (lost > 0)
 		counter_add(
 		    shm_counters(drain->shm, SHM_WRITER_MANAGER), COUNTER_events_lost, lost);
+	drain->untold += lost;
+	tell_lost(drain);
 	if (count > 0 || lost > 0)
 		write_cursors(drain);
 	return count;

@@ -3,7 +3,10 @@
  *
  * The cursors are noted in a file of the state directory after each pass, so that a manager that
  * was started anew goes on where the dead one stopped: nothing twice, nothing left out.  `tag` ties
- * the file to the rings it speaks of.  Overwritten events are counted (events_lost).
+ * the file to the rings it speaks of.
+ *
+ * Events that were overwritten before they were read, or that the target did not take, are counted
+ * (events_lost), and told as soon as it takes something again.
  */
 #ifndef DAEMON_MANAGER_LOG_DRAIN_H
 #define DAEMON_MANAGER_LOG_DRAIN_H
@@ -13,22 +16,27 @@
 #include "daemon/manager/text.h"
 #include "shm/region.h"
 
-#define LOG_DRAIN_BATCH	 256u
-#define LOG_DRAIN_CURSOR "log-position"
+#define LOG_DRAIN_BATCH	  256u
+#define LOG_DRAIN_CURSOR  "log-position"
+#define LOG_DRAIN_TELL_MS 1000u
 
 struct log_drain {
 	const struct shm *shm;
 	struct log_target *target;
 	struct event_log *log;
-	int file; /* -1: cursors cannot be noted */
+	int directory;
+	int file;	 /* -1: it could not be opened; tried again */
+	bool complained; /* of the file */
 	uint64_t tag;
 	uint64_t cursor[SHM_WRITERS_MAX];
 	struct event *batch; /* [LOG_DRAIN_BATCH] */
 	struct text message; /* of the event that is being handed on */
 	unsigned first;	     /* the ring that the next pass begins with */
+	uint64_t untold;     /* events lost since that was last told */
+	uint64_t told_ms;    /* monotonic: when it was tried last */
 };
 
-/* 0 or -ENOMEM. A cursor file that cannot be written is said once on standard error. */
+/* 0 or -ENOMEM. That the cursor file cannot be written is said once on standard error. */
 int log_drain_open(struct log_drain *drain, const struct shm *shm, struct log_target *target,
     struct event_log *log, int directory, uint64_t tag);
 void log_drain_close(struct log_drain *drain);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define STORE_TEMPORARY ".new"
+#define STORE_PREVIOUS	".old"
 
 void
 store_entry_free(struct store_entry *entry)
@@ -168,19 +169,26 @@ rotate(int directory)
 	return 0;
 }
 
-/* Copies by link, so that the name startup-config never vanishes meanwhile. */
+/* Copies by link, so that the name startup-config never vanishes meanwhile.  The link comes first: it
+ * takes room, and the history is not to move up for a save that finds none. */
 static int
 push_history(int directory)
 {
+	static const char previous[] = STORE_STARTUP STORE_PREVIOUS;
 	char first[STORE_NAME_MAX];
 
 	if (faccessat(directory, STORE_STARTUP, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	int result = rotate(directory);
-	if (result < 0)
-		return result;
+	unlinkat(directory, previous, 0);
+	if (linkat(directory, STORE_STARTUP, directory, previous, 0) < 0)
+		return -errno;
 	history_name(first, 1);
-	return linkat(directory, STORE_STARTUP, directory, first, 0) < 0 ? -errno : 0;
+	int result = rotate(directory);
+	if (result == 0 && renameat(directory, previous, directory, first) < 0)
+		result = -errno;
+	if (result < 0)
+		unlinkat(directory, previous, 0);
+	return result;
 }
 
 static int

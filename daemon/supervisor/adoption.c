@@ -6,6 +6,9 @@
 #include "shm/failpoint.h"
 #include "shm/journal.h"
 
+#include <stdio.h>
+#include <string.h>
+
 uint32_t
 adoption_mark(struct slot_custody *custody, uint32_t direction, uint64_t position)
 {
@@ -35,6 +38,17 @@ input_end(const struct supervisor *supervisor, uint32_t slot)
 }
 
 static void
+tell_not_kept(const struct supervisor *supervisor, uint32_t slot, int error)
+{
+	const char *why = strerror(error);
+	struct event event;
+
+	supervisor_event_init(supervisor, &event, 109036, slot);
+	event_add_text(&event, why, strlen(why));
+	supervisor_event(supervisor, &event);
+}
+
+static void
 poison(struct supervisor *supervisor, uint32_t slot)
 {
 	struct event event;
@@ -42,11 +56,15 @@ poison(struct supervisor *supervisor, uint32_t slot)
 	int length = quarantine_write(&supervisor->shm, supervisor->runtime.quarantine, slot,
 	    input_end(supervisor, slot), name, sizeof(name));
 
-	if (length > 0)
-		supervisor_count(supervisor, COUNTER_quarantine_files, 1);
 	supervisor_event_init(supervisor, &event, 109012, slot);
-	event_add_text(&event, name, length > 0 ? (size_t)length : 0);
+	if (length < 0)
+		snprintf(name, sizeof(name), "(none)");
+	event_add_text(&event, name, strlen(name));
 	supervisor_event(supervisor, &event);
+	supervisor_count(
+	    supervisor, length > 0 ? COUNTER_quarantine_files : COUNTER_quarantine_failed, 1);
+	if (length < 0)
+		tell_not_kept(supervisor, slot, -length);
 }
 
 /* The pulse is the dead worker's writing: bounds first, and only a session that was its own. */

@@ -1,6 +1,7 @@
 /* smtpguardd -- the supervisor: options, settings, then the loop */
 #include "config.h"
 #include "daemon/supervisor/settings.h"
+#include "daemon/supervisor/standard_error.h"
 #include "daemon/supervisor/supervisor.h"
 
 #include <getopt.h>
@@ -158,7 +159,10 @@ main(int argc, char **argv)
 	    .state_directory = SMTPGUARD_STATEDIR,
 	};
 	struct supervisor *supervisor;
-	int status = parse_options(argc, argv, &options);
+	int status;
+
+	standard_error_unblock();
+	status = parse_options(argc, argv, &options);
 
 	if (status >= 0)
 		return status;

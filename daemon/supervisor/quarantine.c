@@ -132,8 +132,9 @@ write_file(int directory, const char *name, const struct iovec *parts, int count
 		return -errno;
 	for (int i = 0; i < count; i++)
 		length += (ssize_t)parts[i].iov_len;
+	errno = ENOSPC; /* if it takes a part only */
 	if (writev(fd, parts, count) != length) {
-		r = -EIO;
+		r = -errno;
 		unlinkat(directory, name, 0);
 	}
 	close(fd);

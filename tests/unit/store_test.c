@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -247,6 +248,29 @@ test_full_disk(void **state)
 	/* teardown finds a temporary file if one was left. */
 }
 
+/* There is no room for another name: the history stays where it is. */
+static void
+test_no_room_for_the_history(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct store_entry entry;
+	char why[STORE_WHY_MAX];
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(save(fixture, "hostname good", &entry), 0);
+	assert_int_equal(mkdirat(fixture->directory, "startup-config.old", 0700), 0);
+	for (int i = 0; i < STORE_HISTORY; i++)
+		assert_int_equal(save(fixture, "hostname lost", &entry), -EEXIST);
+	assert_int_equal(unlinkat(fixture->directory, "startup-config.old", AT_REMOVEDIR), 0);
+	expect_loaded(fixture, "startup-config", "hostname good");
+	assert_int_equal(store_read(fixture->directory, "startup-config.1", &entry, why), 0);
+	assert_int_equal(entry.serial, 2);
+	store_entry_free(&entry);
+	assert_int_equal(save(fixture, "hostname new", &entry), 0);
+	assert_int_equal(entry.serial, 4);
+	expect_loaded(fixture, "startup-config", "hostname new");
+}
+
 static void
 test_running_is_tied_to_its_tag(void **state)
 {
@@ -306,6 +330,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_changed_byte_is_found, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_nothing_good_left, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_room_for_the_history, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_running_is_tied_to_its_tag, setup, teardown),
 	    cmocka_unit_test(test_hostile_files),
 	};
