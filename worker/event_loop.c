@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define COMPLETION_ENTRIES 8192u
+#define BACKOFF_NS	   10000000
 
 static const uint8_t allowed_operations[] = {IORING_OP_NOP, IORING_OP_RECV, IORING_OP_SEND,
     IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
@@ -118,15 +119,18 @@ event_loop_wait(struct event_loop *loop, uint64_t wait_ms)
 {
 	struct __kernel_timespec time = {.tv_sec = (long long)(wait_ms / 1000),
 	    .tv_nsec = (long long)(wait_ms % 1000) * 1000000};
+	struct __kernel_timespec backoff = {.tv_nsec = BACKOFF_NS};
 	struct io_uring_cqe *entry;
 	int error = io_uring_submit_and_wait_timeout(&loop->ring, &entry, 1, &time, NULL);
 
 	if (io_uring_sq_ready(&loop->ring) == 0)
 		loop->messages_used = 0;
 	switch (error) {
+	case -EAGAIN: /* the kernel has no memory for a request: not again at once */
+		io_uring_wait_cqe_timeout(&loop->ring, &entry, &backoff);
+		return 0;
 	case -ETIME:
 	case -EINTR:
-	case -EAGAIN:
 	case -EBUSY:
 		return 0;
 	default:

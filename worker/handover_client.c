@@ -87,6 +87,8 @@ handover_client_turn(struct worker *worker)
 		return;
 	}
 	parting_look(&worker->parting, &worker->shm);
+	if (worker->now_ms < worker->ask_after_ms)
+		return;
 	count = request_queue_packet(&worker->requests, &items);
 	if (count != 0)
 		io_uring_prep_send(event_loop_next(&worker->loop, send), worker->handover, items,
@@ -96,10 +98,11 @@ handover_client_turn(struct worker *worker)
 void
 handover_client_sent(struct worker *worker, int result)
 {
-	bool again =
-	    result == -EAGAIN || result == -EINTR || result == -ENOBUFS || result == -ENOMEM;
+	bool is_short = result == -ENOBUFS || result == -ENOMEM;
 
-	request_queue_sent(&worker->requests, again);
+	request_queue_sent(&worker->requests, is_short || result == -EAGAIN || result == -EINTR);
+	if (is_short)
+		worker->ask_after_ms = worker->now_ms + WAITING_RETRY_MS;
 }
 
 /* The slot is this generation's and ours; what a message says is never enough. */
@@ -275,8 +278,10 @@ handover_client_receive(struct worker *worker)
 
 		if (count == -EAGAIN || count == -EINTR)
 			return;
-		if (count == -EPROTO)
-			continue;
+		if (count == -EPROTO) {
+			worker->failed = count;
+			return;
+		}
 		if (count <= 0) {
 			/* No one else can end it: both ends are open here. */
 			worker->handover_armed = true;

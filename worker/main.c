@@ -2,7 +2,8 @@
  * smtpguard-worker INDEX OWNER
  *
  * Started by smtpguardd only, with the descriptors of enum inherited (shm/process.h).  Exit status: 0
- * done, 64 not started by smtpguardd, 70 the ring broke, 71 the system refuses what a worker needs.
+ * done, 64 not started by smtpguardd, 70 the ring broke or a hand-over could not be taken, 71 the
+ * system refuses what a worker needs.
  */
 #include "worker/lockdown.h"
 #include "worker/worker.h"

@@ -183,7 +183,7 @@ int
 worker_run(struct worker *worker)
 {
 	handover_client_ready(worker);
-	while (!worker_is_done(worker)) {
+	while (worker->failed == 0 && !worker_is_done(worker)) {
 		unsigned count;
 		int error;
 
@@ -202,5 +202,5 @@ worker_run(struct worker *worker)
 			for (unsigned i = 0; i < count; i++)
 				worker_complete(worker, &worker->loop.completion[i]);
 	}
-	return 0;
+	return worker->failed;
 }

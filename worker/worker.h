@@ -47,6 +47,8 @@ struct worker {
 	bool handover_armed;   /* its poll is under way */
 	bool supervisor_armed; /* likewise */
 	bool draining;	       /* every session is being ended */
+	int failed;	       /* -errno: it cannot go on */
+	uint64_t ask_after_ms; /* the kernel had no memory for a request */
 	struct session_table sessions;
 	struct parting parting;
 	struct waiting waiting;
@@ -66,7 +68,8 @@ struct worker {
 int worker_open(struct worker *worker, uint32_t index, uint32_t owner, const char **ret_step);
 void worker_close(struct worker *worker);
 
-/* Turns the loop until there is nothing left to do. 0 or -errno of a ring that broke. */
+/* Turns the loop until there is nothing left to do. 0 or -errno: the ring broke, or a hand-over cannot
+ * be taken (no descriptor is left): whoever adopts its sessions gets that one too. */
 int worker_run(struct worker *worker);
 
 #endif
