@@ -123,6 +123,9 @@ policy_set(struct inspect_policy *policy, enum parameter parameter, uint32_t val
 		break;
 	case PARAMETER_COMMAND_TIMEOUT:
 		policy->command_timeout_s = value;
+		/* Whoever must not be slow with commands must not be with content. */
+		if (policy->data_timeout_s > value)
+			policy->data_timeout_s = value;
 		break;
 	case PARAMETER_ERRORS_MAX:
 		policy->errors_max = value;
