@@ -30,6 +30,17 @@ def held(world, phases, count):
     return source
 
 
+def poison(listen):
+    """A session that kills its workers; what it was told at its end."""
+    with connect(listen, 30) as session:
+        said = session.recv(4096)
+        check(said.startswith(b"220"), "no greeting: %r" % said)
+        session.sendall(b"EHLO client.test\r\n")
+        wait_for(session, b"250 ")
+        session.sendall(MAGIC_OF_CRASH + b"\r\n")
+        return read_all(session)
+
+
 @scenario
 def worker_killed(world):
     """kill -9 of each worker in turn: its sessions go on at the other, it comes back."""
@@ -55,14 +66,7 @@ def poisoned_session(world):
     sink = world.sink()
     gateway = world.gate(libexec=libexec_with(world, "smtpguard-worker-crash"))
     source = held(world, ("commands", "data", "tls", "idle"), 10)
-    poison = connect(world.listen, 20)
-    said = poison.recv(4096)
-    check(said.startswith(b"220"), "no greeting: %r" % said)
-    poison.sendall(b"EHLO client.test\r\n")
-    wait_for(poison, b"250 ")
-    poison.sendall(MAGIC_OF_CRASH + b"\r\n")
-    said = read_all(poison)
-    poison.close()
+    said = poison(world.listen)
     check(said.startswith(b"421 4.3.0"), "the poisoned session was told %r" % said)
     wait_until(lambda: gateway.counters()["sessions_poisoned"] == 1, "it is counted")
     quarantine = os.path.join(gateway.state, "quarantine")
