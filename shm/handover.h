@@ -85,6 +85,7 @@ enum request_kind {
 	REQUEST_APPLY_LISTENERS = 1, /* argument[0] = table index; error index in `detail` */
 	REQUEST_CLEAR_SESSION,	     /* argument[0] = session id */
 	REQUEST_STOP,		     /* argument[0] = drain bound in ms */
+	REQUEST_CLEAR_REFUSED,	     /* what classes have refused is zero again */
 	REQUEST_FAILPOINT, /* test builds: argument = worker or SHM_WRITER_SUPERVISOR, point, pass */
 };
 

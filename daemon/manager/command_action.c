@@ -168,8 +168,10 @@ run_clear_counters(struct command_action *action)
 static int
 run_clear_service_policy(struct command_action *action)
 {
+	static const uint64_t none[4];
+
 	counters_clear_rules(&action->manager->shm);
-	return EX_OK;
+	return ask_supervisor(action, REQUEST_CLEAR_REFUSED, none);
 }
 
 static int

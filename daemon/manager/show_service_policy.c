@@ -2,13 +2,16 @@
 
 #include "daemon/manager/config_lines.h"
 #include "daemon/manager/show_json.h"
+#include "daemon/policy/connection_limits.h"
 #include "daemon/policy/map.h"
 #include "daemon/policy/match_rule.h"
+#include "shm/class_usage.h"
 #include "shm/counters.h"
 #include "worker/inspect/policy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_MAP "_default_esmtp_map"
@@ -39,6 +42,8 @@ struct show {
 	struct text *out;
 	json_t *policies; /* NULL: text */
 	json_t *classes;
+	char policy[CLASS_NAME_SIZE]; /* that is being shown, and its class */
+	char class_name[CLASS_NAME_SIZE];
 };
 
 static void
@@ -167,9 +172,72 @@ add_relay(struct show *show, bool raw)
 		    show->classes, json_pack("{s:s, s:b}", "inspect", "none", "raw", raw));
 }
 
+/* NULL: the supervisor knows of no such class (yet). */
+static const struct class_usage *
+find_usage(const struct show *show)
+{
+	for (uint32_t i = 0; i < CLASSES_MAX; i++) {
+		const struct class_usage *usage = shm_class_usage(show->shm, i);
+
+		if (strncmp(usage->name, show->class_name, sizeof(usage->name)) == 0 &&
+		    strncmp(usage->policy, show->policy, sizeof(usage->policy)) == 0)
+			return usage;
+	}
+	return NULL;
+}
+
+/* "conn-max 50 per-client-max 5" as {"conn_max": 50, "per_client_max": 5}. */
+static json_t *
+limits_json(const char *limits)
+{
+	json_t *object = json_object();
+	char words[CONNECTION_LIMITS_TEXT];
+	char *save = NULL;
+
+	snprintf(words, sizeof(words), "%s", limits);
+	for (char *word = strtok_r(words, " ", &save); word != NULL;
+	     word = strtok_r(NULL, " ", &save)) {
+		const char *number = strtok_r(NULL, " ", &save);
+
+		if (number == NULL)
+			break;
+		for (char *dash = word; (dash = strchr(dash, '-')) != NULL;)
+			*dash = '_';
+		json_object_set_new(
+		    object, word, json_integer((json_int_t)strtoull(number, NULL, 10)));
+	}
+	return object;
+}
+
+/* In the ASA's form. */
+static void
+add_connection(struct show *show, const char *limits)
+{
+	static const struct class_usage nothing;
+	const struct class_usage *usage = find_usage(show);
+
+	if (usage == NULL)
+		usage = &nothing;
+	uint32_t connections = atomic_load(&usage->connections);
+	uint32_t embryonic = atomic_load(&usage->embryonic);
+	uint64_t refused = atomic_load(&usage->refused);
+	if (show->policies != NULL)
+		json_array_append_new(show->classes,
+		    json_pack("{s:o, s:I, s:I, s:I}", "set_connection", limits_json(limits),
+			"current_embryonic", (json_int_t)embryonic, "current",
+			(json_int_t)connections, "drops", (json_int_t)refused));
+	else
+		text_printf(show->out,
+		    "      Set connection policy: %s\n"
+		    "        current embryonic conns %" PRIu32 ", current conns %" PRIu32
+		    ", drop %" PRIu64 "\n",
+		    limits, embryonic, connections, refused);
+}
+
 static void
 add_class(struct show *show, const char *name)
 {
+	snprintf(show->class_name, sizeof(show->class_name), "%s", name);
 	if (show->policies == NULL)
 		text_printf(show->out, "    Class-map: %s\n", name);
 	else
@@ -180,8 +248,10 @@ add_class(struct show *show, const char *name)
 static void
 add_policy(struct show *show, const char *name)
 {
+	static const char connection[] = "  set connection ";
 	bool inside = false;
 
+	snprintf(show->policy, sizeof(show->policy), "%s", name);
 	for (size_t i = 0; i < show->lines->count; i++) {
 		const char *line = show->lines->line[i];
 		struct words words;
@@ -199,6 +269,8 @@ add_policy(struct show *show, const char *name)
 			add_inspect(show, words.count > 2 ? words.word[2] : DEFAULT_MAP);
 		else if (starts(&words, "no", "inspect"))
 			add_relay(show, words.count > 3);
+		else if (strncmp(line, connection, strlen(connection)) == 0)
+			add_connection(show, line + strlen(connection));
 	}
 }
 
@@ -269,7 +341,11 @@ void
 show_service_policy(const struct shm *shm, const struct config *config, bool json, struct text *out)
 {
 	struct lines lines;
-	struct show show = {shm, config, &lines, out, json ? json_array() : NULL, NULL};
+	struct show show = {.shm = shm,
+	    .config = config,
+	    .lines = &lines,
+	    .out = out,
+	    .policies = json ? json_array() : NULL};
 
 	lines_init(&lines);
 	config_lines(&lines, config, NULL, false);

@@ -13,9 +13,9 @@
 
 _Static_assert(CLASS_NAME_SIZE >= CONFIG_NAME_MAX + 1, "a class has room for its name");
 
-/* Where the classes of each policy begin in the table's class_of. */
+/* Where each class of each policy stands in the table's class_of; CLASS_NONE: it has no say. */
 struct class_numbers {
-	uint32_t first[CONFIG_POLICIES_MAX];
+	uint16_t number[CONFIG_POLICIES_MAX][CONFIG_CLASSES_MAX];
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -103,27 +103,54 @@ mode_of(enum config_treatment treatment)
 	return modes[treatment];
 }
 
-/* Appends the rules of a class; *ret_all: no later one will be asked. false: no room. */
+/* What a class has a say about. */
+enum say { SAY_TREATMENT = 1 << 0, SAY_LIMITS = 1 << 1 };
+
+static unsigned
+say_of(const struct config_class *class)
+{
+	return (class->treatment != CONFIG_UNTREATED ? SAY_TREATMENT : 0) |
+	       (class->limits.entered != 0 ? SAY_LIMITS : 0);
+}
+
+/* Appends the rules of a class; *ret_all: they fit every client. false: no room. */
 static bool
 add_class(const struct config *config, struct compiled *compiled, const struct config_static *rule,
-    const struct config_class *class, uint32_t index, bool *ret_all)
+    const struct config_class *class, const struct class_rule *pattern, bool *ret_all)
 {
 	struct class_rule list[CONFIG_ACCESS_LINES_MAX];
 	struct listener_table *table = &compiled->listeners;
 	unsigned count = class_rules_list(config, rule, class->name, list);
+	*ret_all = false;
 	if (count == 0)
 		return true;
 	if (count > CLASS_RULES_MAX - table->class_rules)
 		return false;
-	uint32_t image = image_for(config, compiled, tree_map_of(class));
 	for (unsigned i = 0; i < count; i++) {
-		list[i].mode = mode_of(class->treatment);
-		list[i].class_index = (uint16_t)index;
-		list[i].policy_slot = (uint16_t)image;
+		list[i].mode = pattern->mode;
+		list[i].class_index = pattern->class_index;
+		list[i].policy_slot = pattern->policy_slot;
 		table->class_rule[table->class_rules++] = list[i];
 	}
 	*ret_all = class_rules_is_for_all(&list[count - 1]);
 	return true;
+}
+
+/* What the rules of a class have in common; one that only limits leaves the rest to the listener. */
+static struct class_rule
+pattern_of(const struct config *config, struct compiled *compiled, const struct config_class *class,
+    uint16_t number, const struct listener_entry *entry)
+{
+	struct class_rule pattern = {
+	    .mode = entry->mode,
+	    .class_index = number,
+	    .policy_slot = (uint16_t)entry->policy_slot,
+	};
+	if (say_of(class) & SAY_TREATMENT) {
+		pattern.mode = mode_of(class->treatment);
+		pattern.policy_slot = (uint16_t)image_for(config, compiled, tree_map_of(class));
+	}
+	return pattern;
 }
 
 /* The rules that an earlier entry has are used again. */
@@ -143,10 +170,25 @@ share_rules(struct listener_table *table, struct listener_entry *entry)
 	}
 }
 
+/* Its classes with rules, as long as they can answer what no earlier one has answered for all. */
 static bool
-is_asked(const struct config_class *class)
+add_asked(const struct config *config, struct compiled *compiled,
+    const struct config_policy *policy, const uint16_t number[CONFIG_CLASSES_MAX],
+    const struct config_static *rule, const struct listener_entry *entry)
 {
-	return !tree_is_default_class(class) && class->treatment != CONFIG_UNTREATED;
+	unsigned open = SAY_TREATMENT | SAY_LIMITS;
+	for (unsigned i = 0; open != 0 && i < policy->classes; i++) {
+		const struct config_class *class = &policy->class_of[i];
+		bool all;
+		if (tree_is_default_class(class) || !(say_of(class) & open))
+			continue;
+		struct class_rule pattern = pattern_of(config, compiled, class, number[i], entry);
+		if (!add_class(config, compiled, rule, class, &pattern, &all))
+			return false;
+		if (all)
+			open &= ~say_of(class);
+	}
+	return true;
 }
 
 static void
@@ -158,15 +200,9 @@ add_classes(const struct config *config, struct compiled *compiled,
 	const struct config_policy *policy = tree_policy_for(config, rule);
 	if (policy == NULL)
 		return;
-	uint32_t number = numbers->first[policy - config->policy];
-	bool room = true, all = false;
+	const uint16_t *number = numbers->number[policy - config->policy];
 	entry->class_first = table->class_rules;
-	for (unsigned i = 0; room && !all && i < policy->classes; i++) {
-		const struct config_class *class = &policy->class_of[i];
-		if (is_asked(class))
-			room = add_class(config, compiled, rule, class, number++, &all);
-	}
-	if (!room)
+	if (!add_asked(config, compiled, policy, number, rule, entry))
 		add_error(compiled,
 		    "policy-map %s: its classes have more than %u lines over all statics",
 		    policy->name, CLASS_RULES_MAX);
@@ -175,6 +211,9 @@ add_classes(const struct config *config, struct compiled *compiled,
 		share_rules(table, entry);
 	else
 		entry->class_first = 0;
+	for (unsigned i = 0; i < policy->classes; i++)
+		if (tree_is_default_class(&policy->class_of[i]))
+			entry->class_own = number[i];
 }
 
 static void
@@ -195,18 +234,31 @@ add_listener(const struct config *config, struct compiled *compiled,
 	add_classes(config, compiled, numbers, rule, entry);
 }
 
-/* The classes of all policies, one behind the other. */
 static void
-name_classes(
+fill_class(
+    struct class_entry *entry, const struct config_policy *policy, const struct config_class *class)
+{
+	memcpy(entry->policy, policy->name, sizeof(policy->name));
+	memcpy(entry->name, class->name, sizeof(class->name));
+	entry->limits = class->limits.most;
+	entry->limits_given = (say_of(class) & SAY_LIMITS) != 0;
+	entry->limits_only = say_of(class) == SAY_LIMITS;
+}
+
+/* The classes of all policies, one behind the other; what inspection_default says about treatment is
+ * its listeners' own. */
+static void
+number_classes(
     const struct config *config, struct compiled *compiled, struct class_numbers *ret_numbers)
 {
 	struct listener_table *table = &compiled->listeners;
 	for (unsigned i = 0; i < config->policies; i++) {
 		const struct config_policy *policy = &config->policy[i];
-		ret_numbers->first[i] = table->classes;
 		for (unsigned k = 0; k < policy->classes; k++) {
 			const struct config_class *class = &policy->class_of[k];
-			if (!is_asked(class))
+			unsigned say = say_of(class);
+			ret_numbers->number[i][k] = CLASS_NONE;
+			if (tree_is_default_class(class) ? !(say & SAY_LIMITS) : say == 0)
 				continue;
 			if (table->classes == CLASSES_MAX) {
 				add_error(compiled,
@@ -215,9 +267,8 @@ name_classes(
 				    policy->name, class->name, CLASSES_MAX);
 				return;
 			}
-			struct class_entry *entry = &table->class_of[table->classes++];
-			memcpy(entry->policy, policy->name, sizeof(policy->name));
-			memcpy(entry->name, class->name, sizeof(class->name));
+			ret_numbers->number[i][k] = (uint16_t)table->classes;
+			fill_class(&table->class_of[table->classes++], policy, class);
 		}
 	}
 }
@@ -268,7 +319,7 @@ config_compile(const struct config *config, struct compiled *ret_compiled)
 	struct class_numbers numbers;
 	memset(ret_compiled, 0, sizeof(*ret_compiled));
 	check_references(config, ret_compiled);
-	name_classes(config, ret_compiled, &numbers);
+	number_classes(config, ret_compiled, &numbers);
 	for (unsigned i = 0; ret_compiled->errors == 0 && i < config->statics; i++)
 		add_listener(config, ret_compiled, &numbers, &config->static_of[i]);
 	return ret_compiled->errors == 0;

@@ -92,7 +92,8 @@ static bool
 classes_equal(const struct config_class *one, const struct config_class *other)
 {
 	return strcmp(one->name, other->name) == 0 && one->treatment == other->treatment &&
-	       strcmp(one->map, other->map) == 0;
+	       strcmp(one->map, other->map) == 0 &&
+	       connection_limits_equal(&one->limits, &other->limits);
 }
 
 static bool

@@ -144,9 +144,8 @@ edit_class_left(struct edit *edit, const struct cli_place *before)
 	struct config_policy *policy = tree_find_policy(edit->config, before->map);
 	const struct config_class *left =
 	    policy != NULL ? tree_find_class(policy, before->class_name) : NULL;
-	if (left != NULL && left->treatment == CONFIG_UNTREATED)
-		edit_warn(
-		    edit, "WARNING: class %s has no inspect line yet and does nothing", left->name);
+	if (left != NULL && left->treatment == CONFIG_UNTREATED && left->limits.entered == 0)
+		edit_warn(edit, "WARNING: class %s has no line yet and does nothing", left->name);
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include "daemon/policy/edit_access_list.h"
 #include "daemon/policy/edit_class_map.h"
+#include "daemon/policy/edit_connection.h"
 #include "daemon/policy/edit_esmtp.h"
 #include "daemon/policy/edit_fixup.h"
 #include "daemon/policy/edit_match.h"

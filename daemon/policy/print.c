@@ -220,6 +220,7 @@ print_builtin(struct printer *printer, const struct config *config, const struct
 static void
 print_class(struct printer *printer, const struct config_class *class)
 {
+	char limits[CONNECTION_LIMITS_TEXT];
 	sub(printer, " ", "class %s", class->name);
 	const char *map = class->map;
 	if (map[0] == '\0' && printer->all)
@@ -237,6 +238,9 @@ print_class(struct printer *printer, const struct config_class *class)
 	case CONFIG_UNTREATED:
 		break;
 	}
+	connection_limits_text(&class->limits, limits);
+	if (limits[0] != '\0')
+		sub(printer, "  ", "set connection %s", limits);
 }
 
 static void

@@ -13,6 +13,7 @@
 
 #include "daemon/policy/access_entry.h"
 #include "daemon/policy/config.h"
+#include "daemon/policy/connection_limits.h"
 #include "daemon/policy/match_rule.h"
 #include "daemon/policy/parameters.h"
 #include "shm/layout.h"
@@ -93,6 +94,7 @@ struct config_class {
 	char name[CONFIG_NAME_MAX + 1];
 	enum config_treatment treatment;
 	char map[CONFIG_NAME_MAX + 1]; /* "": the default map */
+	struct connection_limits limits;
 };
 
 struct config_policy {

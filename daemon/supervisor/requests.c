@@ -178,6 +178,9 @@ manager_request(struct supervisor *supervisor, const struct supervisor_request *
 					       ? request->argument[0]
 					       : supervisor->settings.drain_ms);
 		break;
+	case REQUEST_CLEAR_REFUSED:
+		tally_clear_refused(&supervisor->tally);
+		break;
 	case REQUEST_FAILPOINT:
 		answer.error = plan_failpoint(supervisor, request->argument);
 		break;

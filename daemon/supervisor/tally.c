@@ -227,6 +227,14 @@ renew_usage(const struct tally *tally)
 	}
 }
 
+void
+tally_clear_refused(const struct tally *tally)
+{
+	for (uint32_t i = 0; i < CLASSES_MAX; i++)
+		atomic_store_explicit(
+		    &shm_class_usage(tally->shm, i)->refused, 0, memory_order_relaxed);
+}
+
 static bool
 listens_there(const struct tally *tally, uint32_t listener, const struct shm_endpoint *endpoint)
 {

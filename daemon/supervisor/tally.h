@@ -56,6 +56,9 @@ void tally_rebuild(struct tally *tally, uint32_t used);
 /* Looks who is not embryonic any more. */
 void tally_refresh(struct tally *tally);
 
+/* What was refused in the name of each class is zero again. */
+void tally_clear_refused(const struct tally *tally);
+
 /* Zero where nobody is. */
 struct count tally_of_server(
     const struct tally *tally, uint16_t limits_class, const struct shm_endpoint *server);

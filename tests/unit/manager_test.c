@@ -47,6 +47,7 @@ struct gateway {
 	atomic_bool stop;
 	atomic_uint applied;
 	atomic_ullong cleared;
+	atomic_bool refused_cleared;
 	struct listener_table table; /* as last applied; read after a reply only */
 };
 
@@ -95,6 +96,8 @@ supervise(void *context)
 			answer.error = apply(gateway, request.argument[0], &answer.detail);
 		else if (request.kind == REQUEST_CLEAR_SESSION)
 			atomic_store(&gateway->cleared, request.argument[0]);
+		else if (request.kind == REQUEST_CLEAR_REFUSED)
+			atomic_store(&gateway->refused_cleared, true);
 		else
 			answer.error = -ENOSYS;
 		send(ready.fd, &answer, sizeof(answer), MSG_NOSIGNAL);
@@ -540,6 +543,7 @@ test_service_policy_and_counters(void **state)
 	    "      Inspect: esmtp _default_esmtp_map, packet 17, drop 0, reset-drop 0\n"
 	    "        mask-banner, count 0\n"));
 	assert_int_equal(execute(&person, "clear service-policy"), 0);
+	assert_true(atomic_load(&gateway->refused_cleared));
 	assert_int_equal(execute(&person, "clear counters"), 0);
 	counter_add_rule(block, slot, COUNTER_RULE_PACKETS, 2);
 	assert_int_equal(execute(&person, "show service-policy"), 0);

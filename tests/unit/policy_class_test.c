@@ -254,7 +254,7 @@ test_classes_that_do_nothing(void **state)
 	expect_quiet("match any");
 	expect_done("policy-map global_policy", false);
 	expect_quiet("class c");
-	expect_warning("exit", "class c has no inspect line yet");
+	expect_warning("exit", "class c has no line yet");
 	expect_comes_back();
 	compile();
 	assert_string_equal(rules_of(0), "");

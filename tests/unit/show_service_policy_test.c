@@ -2,6 +2,7 @@
 #include "daemon/manager/policy_place.h"
 #include "daemon/manager/show_service_policy.h"
 #include "daemon/policy/cli.h"
+#include "shm/class_usage.h"
 #include "shm/counters.h"
 
 #include <jansson.h>
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,6 +224,64 @@ test_fixups(void **state)
 					    "      no inspect esmtp\n"));
 }
 
+/* As the supervisor counts for the first class of that name in that policy. */
+static void
+use(uint32_t index, const char *policy, const char *name, uint32_t connections)
+{
+	struct class_usage *usage = shm_class_usage(&shm, index);
+
+	snprintf(usage->policy, sizeof(usage->policy), "%s", policy);
+	snprintf(usage->name, sizeof(usage->name), "%s", name);
+	atomic_store(&usage->connections, connections);
+	atomic_store(&usage->embryonic, connections / 2);
+	atomic_store(&usage->refused, 10 * connections);
+}
+
+static void
+test_connections(void **state)
+{
+	json_error_t error;
+	int limit, current, embryonic, drops;
+
+	(void)state;
+	make_classes();
+	run("policy-map global_policy");
+	run("class partner");
+	run("set connection conn-max 50");
+	run("policy-map late");
+	run("class inspection_default");
+	run("set connection per-client-max 5 per-client-embryonic-max 2");
+	use(0, "global_policy", "partner", 7);
+	use(1, "global_policy", "inspection_default", 8);
+	use(2, "late", "inspection_default", 3);
+	assert_non_null(
+	    strstr(show(false), "    Class-map: partner\n"
+				"      no inspect esmtp\n"
+				"      Set connection policy: conn-max 50\n"
+				"        current embryonic conns 3, current conns 7, drop 70\n"
+				"    Class-map: legacy\n"));
+	assert_non_null(strstr(show(false),
+	    "  Service-policy: late\n"
+	    "    Class-map: inspection_default\n"
+	    "      no inspect esmtp raw\n"
+	    "      Set connection policy: per-client-max 5 per-client-embryonic-max 2\n"
+	    "        current embryonic conns 1, current conns 3, drop 30\n"));
+
+	json_t *value = json_loads(show(true), JSON_REJECT_DUPLICATES, &error);
+	assert_non_null(value);
+	json_t *rules =
+	    json_object_get(json_array_get(json_object_get(value, "policies"), 1), "rules");
+	assert_int_equal(json_unpack(json_array_get(rules, 2), "{s:{s:i}, s:i, s:i, s:i}",
+			     "set_connection", "per_client_embryonic_max", &limit, "current",
+			     &current, "current_embryonic", &embryonic, "drops", &drops),
+	    0);
+	assert_int_equal(limit, 2);
+	assert_int_equal(current, 3);
+	assert_int_equal(embryonic, 1);
+	assert_int_equal(drops, 30);
+	json_decref(value);
+}
+
 /* "class", "inspect" and "raw" of a list of rules. */
 static void
 test_classes_in_json(void **state)
@@ -295,6 +355,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_the_block_of_the_asa, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rules_that_have_moved, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_connections, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fixups, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_classes_in_json, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_json, setup, teardown),

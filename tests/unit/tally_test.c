@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -410,6 +411,21 @@ test_the_embryonic_are_learnt_when_asked(void **state)
 	ASSERT_COUNT(tally_of_client(&scene->tally, 0, &client), ((struct count){2, 2}));
 }
 
+/* Any number of clients, as long as they do not come at once. */
+static void
+test_clients_that_have_left_take_no_room(void **state)
+{
+	struct scene *scene = *state;
+	char client[32];
+
+	for (unsigned i = 0; i < 10 * SLOTS; i++) {
+		snprintf(client, sizeof(client), "192.0.%u.%u", i / 256, i % 256);
+		open_slot(scene, i % SLOTS, 0, client);
+		free_slot(scene, i % SLOTS);
+	}
+	assert_in_range(scene->tally.table.used, 1, 2); /* of the server and of the client */
+}
+
 static void
 test_what_was_refused_stays_with_the_class(void **state)
 {
@@ -430,6 +446,9 @@ test_what_was_refused_stays_with_the_class(void **state)
 	assert_int_equal(shm_class_usage(&scene->shm, 1)->refused, 11);
 	assert_string_equal(shm_class_usage(&scene->shm, 2)->policy, "other_policy");
 	assert_int_equal(shm_class_usage(&scene->shm, 2)->refused, 0);
+	tally_clear_refused(&scene->tally);
+	for (uint32_t i = 0; i < CLASSES; i++)
+		assert_int_equal(shm_class_usage(&scene->shm, i)->refused, 0);
 }
 
 int
@@ -439,6 +458,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_a_walk_gives_the_same),
 	    TEST(test_the_embryonic_are_learnt_when_asked),
+	    TEST(test_clients_that_have_left_take_no_room),
 	    TEST(test_what_was_refused_stays_with_the_class),
 	};
 
