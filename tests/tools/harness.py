@@ -75,6 +75,7 @@ class Tool:
 
     def __init__(self, build, name, arguments, log):
         self.name = name
+        self.last = None  # line that was read
         self.log = open(log, "w+")
         self.process = subprocess.Popen(
             [os.path.join(build, "tests/tools", name), "--control"] + [str(a) for a in arguments],
@@ -98,6 +99,7 @@ class Tool:
         if line == "":
             raise Failure("%s has ended (%s): %s" % (
                 self.name, self.process.wait(), self.errors(5) or "no message"))
+        self.last = line
         return json.loads(line)
 
     def command(self, text):
@@ -121,12 +123,12 @@ class Tool:
         return self.finish()
 
     def finish(self):
-        last = None
+        """Its closing figures, which may have come in the place of an answer."""
         for line in self.process.stdout:
-            last = line
+            self.last = line
         self.process.wait()
-        check(last is not None, "%s gave no figures: %s" % (self.name, self.errors(5)))
-        return json.loads(last)
+        check(self.last is not None, "%s gave no figures: %s" % (self.name, self.errors(5)))
+        return json.loads(self.last)
 
     def errors(self, most=20):
         self.log.flush()
@@ -233,6 +235,12 @@ class Gateway:
     def log(self):
         with open(self.log_path, errors="replace") as log:
             return log.read()
+
+    def log_end(self, most=2000):
+        """The last of it."""
+        with open(self.log_path, "rb") as log:
+            log.seek(max(0, os.path.getsize(self.log_path) - most))
+            return log.read().decode(errors="replace")
 
     def ctl(self, *lines, json_form=False, fails=False, seconds=20):
         """Runs command lines; (exit code, output). fails: False it must not, True it must."""

@@ -13,46 +13,74 @@
 #include <string.h>
 
 #define COMPLAINTS_MAX 50
+#define LINE_SIZE      512
+
+/* Of a line: what is compared.  What was said is read again for a complaint. */
+struct entry {
+	struct oracle_key key;
+	uint64_t size;
+	enum ledger_result result;
+	uint32_t file; /* index of argv */
+	long place;    /* of the line in it */
+};
 
 struct entries {
-	struct ledger_entry *entry;
+	struct entry *entry;
 	size_t count;
 	size_t size;
 };
 
+static char **paths;
+
 static unsigned long complaints;
 
 static void
-complain(const struct ledger_entry *entry, const char *what)
+complain(const struct entry *entry, const char *what)
 {
-	char key[ORACLE_KEY_TEXT];
+	struct ledger_entry said = {0};
+	char key[ORACLE_KEY_TEXT], line[LINE_SIZE];
+	FILE *file;
 
 	if (complaints++ >= COMPLAINTS_MAX)
 		return;
+	file = fopen(paths[entry->file], "re");
+	if (file == NULL || fseek(file, entry->place, SEEK_SET) != 0 ||
+	    fgets(line, sizeof(line), file) == NULL || !ledger_parse(line, &said))
+		errx(2, "%s: has changed", paths[entry->file]);
+	fclose(file);
 	oracle_key_print(&entry->key, key);
 	printf("%s %" PRIu64 " %s: %s (%s)\n", key, entry->size, ledger_result_name(entry->result),
-	    what, entry->detail);
+	    what, said.detail);
 }
 
 static void
-entries_read(struct entries *entries, const char *path)
+entry_add(struct entries *entries, const struct entry *entry)
 {
-	FILE *file = fopen(path, "re");
-	char line[512];
+	if (entries->count == entries->size) {
+		entries->size = entries->size == 0 ? 4096 : entries->size * 2;
+		entries->entry = realloc(entries->entry, entries->size * sizeof(struct entry));
+		if (entries->entry == NULL)
+			err(2, "%s", paths[entry->file]);
+	}
+	entries->entry[entries->count++] = *entry;
+}
+
+static void
+entries_read(struct entries *entries, uint32_t index)
+{
+	FILE *file = fopen(paths[index], "re");
+	char line[LINE_SIZE];
+	long place = 0;
 
 	if (file == NULL)
-		err(2, "%s", path);
-	for (unsigned long number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
-		if (entries->count == entries->size) {
-			entries->size = entries->size == 0 ? 4096 : entries->size * 2;
-			entries->entry =
-			    realloc(entries->entry, entries->size * sizeof(struct ledger_entry));
-			if (entries->entry == NULL)
-				err(2, "%s", path);
-		}
-		if (!ledger_parse(line, &entries->entry[entries->count]))
-			errx(2, "%s:%lu: not a ledger line", path, number);
-		entries->count++;
+		err(2, "%s", paths[index]);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		struct ledger_entry said;
+
+		if (!ledger_parse(line, &said))
+			errx(2, "%s: not a ledger line at %ld", paths[index], place);
+		entry_add(entries, &(struct entry){said.key, said.size, said.result, index, place});
+		place += (long)strlen(line);
 	}
 	fclose(file);
 }
@@ -72,14 +100,14 @@ key_compare(const struct oracle_key *one, const struct oracle_key *other)
 static int
 entry_compare(const void *one, const void *other)
 {
-	const struct ledger_entry *a = one, *b = other;
+	const struct entry *a = one, *b = other;
 
 	return key_compare(&a->key, &b->key);
 }
 
 /* What the sink may hold of one attempt. */
 static void
-attempt_judge(const struct ledger_entry *attempt, const struct ledger_entry *sink, size_t count)
+attempt_judge(const struct entry *attempt, const struct entry *sink, size_t count)
 {
 	size_t complete = 0;
 
@@ -118,16 +146,17 @@ main(int argc, char **argv)
 		fputs("usage: mailledger SOURCE.LEDGER... SINK.LEDGER\n", stderr);
 		return 64;
 	}
+	paths = argv;
 	for (int i = 1; i < argc - 1; i++)
-		entries_read(&source, argv[i]);
-	entries_read(&sink, argv[argc - 1]);
+		entries_read(&source, (uint32_t)i);
+	entries_read(&sink, (uint32_t)argc - 1);
 	if (source.count > 0)
-		qsort(source.entry, source.count, sizeof(struct ledger_entry), entry_compare);
+		qsort(source.entry, source.count, sizeof(struct entry), entry_compare);
 	if (sink.count > 0)
-		qsort(sink.entry, sink.count, sizeof(struct ledger_entry), entry_compare);
+		qsort(sink.entry, sink.count, sizeof(struct entry), entry_compare);
 
 	for (size_t i = 0; i < source.count; i++) {
-		struct ledger_entry *attempt = &source.entry[i];
+		struct entry *attempt = &source.entry[i];
 		size_t first;
 
 		if (i > 0 && key_compare(&attempt->key, &source.entry[i - 1].key) == 0)

@@ -84,11 +84,17 @@ def failpoint_of_adoption(run, blow):
             [role, worker_role(1 - blow.victim)])
 
 
+def kill_manager(run, blow):
+    run.motion(blow)
+    return run.traffic.held.command("blow %d" % run.roles["manager"]), ["manager"]
+
+
 KINDS = {
     "kill": Kind("kill -9", kill_worker),
     "kill-stopped": Kind("kill -9 of a stopped worker", kill_stopped_worker),
     "failpoint": Kind("failpoint {point} pass {passes}", failpoint),
     "failpoint-adopt": Kind("failpoint {point} pass {passes}", failpoint_of_adoption),
+    "kill-manager": Kind("kill -9", kill_manager),
 }
 
 
@@ -98,3 +104,8 @@ def of_worker(number, rng, points):
         return Blow(number, rng.choice(("kill", "kill-stopped")), rng)
     point = points[number // 2 % len(points)]
     return Blow(number, "failpoint-adopt" if point.startswith("adopt_") else "failpoint", rng, point)
+
+
+def of_soak(number, rng):
+    """Anybody who may be killed while the load runs."""
+    return Blow(number, rng.choice(("kill", "kill-stopped", "kill-manager")), rng)

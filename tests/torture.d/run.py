@@ -21,7 +21,7 @@ class Run:
         self.roles = {}
         self.blows = 0
         self.unreached = 0
-        self.calm_ms = 0.0
+        self.calm_ms = None  # not measured
         self.least_seen = {}
 
     def calm(self):
@@ -82,36 +82,42 @@ class Run:
         check(not others, "the blow has cost others too: %s" % ", ".join(others))
         return (time.monotonic() - began) * 1000
 
+    def hit(self, blow):
+        """The blow, and all that goes on after it; what the sources held at it, and a line's end."""
+        traffic = self.traffic
+        self.roles = traffic.gateway.roles()
+        at_blow, dead = blow.strike(self)
+        time.sleep(blow.after)
+        traffic.release(self.rng)
+        traffic.sink.command("reset")
+        died = self.wait_deaths([self.roles[role] for role in dead])
+        back = self.wait_back(dead if died else [])
+        self.blows += 1
+        return at_blow, "%4d %-34s %-18s back in %.0f ms%s" % (
+            blow.number + 1, blow.name(), ", ".join(dead), back, "" if died else ", NOT REACHED")
+
+    def failed(self):
+        failed = self.traffic.failures()
+        check(failed < FAILED_MOST, "too many sessions have failed")
+        return failed
+
     def blow(self, blow):
+        """One of a series in which the phases are full each time."""
         traffic = self.traffic
         traffic.fill()
         if self.blows % LOOK_EVERY == 0:
             self.look()
         held = traffic.held_counts()
         held["reset-server"] -= RESET_OF_SERVER
-        self.roles = traffic.gateway.roles()
-        at_blow, dead = blow.strike(self)
+        at_blow, line = self.hit(blow)
         counts = {name: min(count, held[name]) for name, count in at_blow["phases"].items()}
-        time.sleep(blow.after)
-        traffic.release(self.rng)
-        traffic.sink.command("reset")
-        died = self.wait_deaths([self.roles[role] for role in dead])
-        back = self.wait_back(dead if died else [])
         traffic.fill()
         traffic.leaks.watch()
-        self.tell(blow, dead, counts, back, died)
-
-    def tell(self, blow, dead, counts, back, died):
-        silence = self.traffic.held.command("figures")["silence_us"]
-        self.traffic.held.command("mark keep")
-        failed = self.traffic.failures()
+        silence = traffic.held.command("figures")["silence_us"]
+        traffic.held.command("mark keep")
         least = min(phases.NAMES, key=lambda name: counts[name])
-        self.blows += 1
-        print("%4d %-34s %-18s at least %d in each of %d phases (%s)  silence p99 %.1f max %.1f ms, "
-              "back in %.0f ms, failed %d%s" % (
-                  blow.number + 1, blow.name(), ", ".join(dead), counts[least], len(phases.NAMES),
-                  least, silence["p99"] / 1000, silence["max"] / 1000, back, failed,
-                  "" if died else ", NOT REACHED"), flush=True)
+        print("%s, silence p99 %.1f max %.1f ms, at least %d in each of %d phases (%s), failed %d" % (
+            line, silence["p99"] / 1000, silence["max"] / 1000, counts[least], len(phases.NAMES),
+            least, self.failed()), flush=True)
         few = phases.few(counts)
         check(not few, "fewer than %d sessions at the blow: %s" % (phases.AT_LEAST, ", ".join(few)))
-        check(failed < FAILED_MOST, "too many sessions have failed")

@@ -15,7 +15,7 @@ class Verdict:
         self.run = run
         self.end = end
         self.failed = end.held["failed"] + end.load["failed"]
-        self.judged = run.calm_ms <= CALM_MOST
+        self.judged = run.calm_ms is not None and run.calm_ms <= CALM_MOST
         self.wrong = list(self._sessions()) + list(self._silence(survival_only))
         self.wrong += list(self._counters()) + list(self._sink()) + end.leaks
 
@@ -41,16 +41,21 @@ class Verdict:
             yield "the sink saw %d altered, %d foreign, %d violations" % (
                 sink["differs"], sink["foreign"], sink["violations"])
 
-    def line(self, arguments, seconds):
+    def _silence_told(self):
+        if self.run.calm_ms is None:
+            return ""
         silence = self.end.held["silence_all_us"]
-        return ("seed %d, %d blows in %.0f s: silence p50 %.1f, p99 %.1f, max %.1f ms "
-                "(calm p99 %.1f%s); %d sessions survived, %d adopted; %s" % (
-                    arguments.seed, arguments.count, seconds, silence["p50"] / 1000,
-                    silence["p99"] / 1000, silence["max"] / 1000, self.run.calm_ms,
-                    "" if self.judged else ": too busy to judge silence by",
-                    self.end.held["done"] + self.end.load["done"],
-                    self.end.counters.get("sessions_adopted", 0),
-                    "all survived" if not self.wrong else "FAILED: " + "; ".join(self.wrong)))
+        return "silence p50 %.1f, p99 %.1f, max %.1f ms (calm p99 %.1f%s); " % (
+            silence["p50"] / 1000, silence["p99"] / 1000, silence["max"] / 1000, self.run.calm_ms,
+            "" if self.judged else ": too busy to judge silence by")
+
+    def line(self, arguments, seconds):
+        return "seed %d, %d blows in %.0f s: %s%d messages, %d sessions survived, %d adopted; %s" % (
+            arguments.seed, self.run.blows, seconds, self._silence_told(),
+            self.end.held["given"] + self.end.load["given"],
+            self.end.held["done"] + self.end.load["done"],
+            self.end.counters.get("sessions_adopted", 0),
+            "all survived" if not self.wrong else "FAILED: " + "; ".join(self.wrong))
 
     def tell(self, arguments, seconds):
         """The closing lines; the exit code."""
@@ -58,8 +63,9 @@ class Verdict:
         for text in end.complaints if self.wrong else []:
             print(text)
         print(end.ledger)
-        print("by the gateway's account at least: " + ", ".join(
-            "%s %d" % pair for pair in sorted(self.run.least_seen.items())))
+        if self.run.least_seen:
+            print("by the gateway's account at least: " + ", ".join(
+                "%s %d" % pair for pair in sorted(self.run.least_seen.items())))
         print("messages given %d, refused %d; %d credentials intact" % (
             end.held["given"] + end.load["given"], end.held["refused"] + end.load["refused"],
             end.sink["authenticated"]))
