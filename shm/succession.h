@@ -19,7 +19,8 @@ struct succession {
 	_Atomic uint64_t sequence; /* of that table; 0 = none was applied */
 	_Atomic uint64_t session_id; /* given last */
 	_Atomic uint64_t looked_ms;  /* CLOCK_MONOTONIC of the clock floor */
-	uint8_t reserved[24];
+	_Atomic uint32_t tries;	     /* to take over, since a supervisor served */
+	uint8_t reserved[20];
 };
 _Static_assert(sizeof(struct succession) == 64, "one line");
 

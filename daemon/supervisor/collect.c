@@ -186,6 +186,19 @@ end_those_that_do_not_belong(struct supervisor *supervisor)
 	}
 }
 
+static bool
+has_kept_memory(struct supervisor *supervisor)
+{
+	int fd[SHM_REGIONS], r;
+
+	if (!kept_use_memory(&supervisor->kept, fd))
+		return false;
+	r = shm_attach(&supervisor->shm, fd, SHM_ROLE_SUPERVISOR);
+	for (int i = 0; r < 0 && i < SHM_REGIONS; i++)
+		close(fd[i]);
+	return r == 0;
+}
+
 /* False: there is none. */
 static bool
 has_memory(struct supervisor *supervisor)
@@ -193,10 +206,10 @@ has_memory(struct supervisor *supervisor)
 	struct workers_file file;
 
 	if (!read_file(supervisor, &file))
-		return false;
+		return has_kept_memory(supervisor);
 	find_processes(supervisor, &file);
 	if (count_living(supervisor) == 0)
-		return false;
+		return has_kept_memory(supervisor);
 	if (spawn_has_capability(CAP_SYS_PTRACE))
 		find_memory(supervisor);
 	else
@@ -206,6 +219,22 @@ has_memory(struct supervisor *supervisor)
 		return true;
 	fprintf(stderr, "smtpguardd: the workers of an earlier smtpguardd are ended\n");
 	end_all(supervisor);
+	return false;
+}
+
+/* Memory that is damaged so that nobody gets through with it must not end one start after the other. */
+static bool
+may_use_memory(struct supervisor *supervisor)
+{
+	_Atomic uint32_t *tries = &shm_succession(&supervisor->shm)->tries;
+
+	if (atomic_fetch_add(tries, 1) < COLLECT_TRIES_MAX)
+		return true;
+	fprintf(stderr,
+	    "smtpguardd: %u supervisors in a row have died while they took over; it begins anew\n",
+	    COLLECT_TRIES_MAX);
+	end_all(supervisor);
+	shm_detach(&supervisor->shm);
 	return false;
 }
 
@@ -226,7 +255,7 @@ collect_memory(struct supervisor *supervisor, bool *ret_found)
 {
 	int r;
 
-	*ret_found = has_memory(supervisor);
+	*ret_found = has_memory(supervisor) && may_use_memory(supervisor);
 	if (!*ret_found)
 		return 0;
 	end_those_that_do_not_belong(supervisor);
@@ -379,11 +408,17 @@ collect_rest(struct supervisor *supervisor)
 	FAILPOINT(collect_sockets);
 	listening_found(supervisor);
 	FAILPOINT(collect_listeners);
-	/* A worker that was ready is here: one that cannot be started ends nothing. */
-	supervisor->worker_was_ready = true;
+	/* Where a worker was ready, one that cannot be started ends nothing. */
+	supervisor->worker_was_ready = count_living(supervisor) > 0;
 	report(supervisor);
 	collect_tick(supervisor);
 	FAILPOINT(collect_greeted);
+}
+
+void
+collect_done(struct supervisor *supervisor)
+{
+	atomic_store(&shm_succession(&supervisor->shm)->tries, 0);
 }
 
 void

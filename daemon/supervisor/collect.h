@@ -14,8 +14,9 @@
  * say what is true (daemon/supervisor/collect_slots.h).  A worker that does not answer is ended by the
  * watchdog; what it has never read is read for it then.
  *
- * When no worker lives there is nothing to take over: their connections went with them.  Without
- * CAP_SYS_PTRACE the old workers are ended, because the listeners are theirs.
+ * When no worker lives their connections went with them; what else there was systemd may have kept
+ * (daemon/supervisor/kept.h).  Without CAP_SYS_PTRACE the old workers are ended, because the listeners
+ * are theirs, and so they are when COLLECT_TRIES_MAX supervisors in a row did not get through.
  *
  * Supervisor only.
  */
@@ -24,12 +25,17 @@
 
 #include "daemon/supervisor/supervisor.h"
 
+#define COLLECT_TRIES_MAX 16u
+
 /* First: finds the workers, and maps their memory as supervisor->shm.  *ret_found false: there is none
  * to take over, no worker is left, and everything begins anew.  An exit status of <sysexits.h> after
  * saying why; the workers are left for another try then. */
 int collect_memory(struct supervisor *supervisor, bool *ret_found);
 /* Then, when the loop stands: the rest. */
 void collect_rest(struct supervisor *supervisor);
+
+/* It serves: nobody has died of it. */
+void collect_done(struct supervisor *supervisor);
 
 /* The greeting of those that could not take it before. */
 void collect_tick(struct supervisor *supervisor);

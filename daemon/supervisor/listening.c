@@ -23,15 +23,21 @@ watch_listener(void *context, int fd, bool opened)
 	return 0;
 }
 
+static unsigned
+listener_fds(const struct listeners *listeners, int fds[LISTENERS_MAX])
+{
+	for (uint32_t i = 0; i < listeners->count; i++)
+		fds[i] = listeners->listener[i].fd;
+	return listeners->count;
+}
+
 void
 listening_shelve(struct supervisor *supervisor, uint32_t worker)
 {
-	const struct listeners *listeners = &supervisor->listeners;
 	int fds[LISTENERS_MAX], r;
+	unsigned count = listener_fds(&supervisor->listeners, fds);
 
-	for (uint32_t i = 0; i < listeners->count; i++)
-		fds[i] = listeners->listener[i].fd;
-	r = shelf_put(&supervisor->worker[worker].shelf, fds, listeners->count);
+	r = shelf_put(&supervisor->worker[worker].shelf, fds, count);
 	if (r < 0)
 		fprintf(stderr,
 		    "smtpguardd: cannot lay the listeners by: %s; should this process die, "
@@ -42,8 +48,11 @@ listening_shelve(struct supervisor *supervisor, uint32_t worker)
 static void
 shelve_all(struct supervisor *supervisor)
 {
+	int fds[LISTENERS_MAX];
+
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		listening_shelve(supervisor, i);
+	kept_put_listeners(fds, listener_fds(&supervisor->listeners, fds));
 }
 
 /* In this order: a sequence that is not 0 always belongs to the table that it stands beside. */
@@ -164,6 +173,9 @@ listening_found(struct supervisor *supervisor)
 		for (unsigned k = 0; k < count; k++)
 			take_found(supervisor, fds[k]);
 	}
-	if (apply_noted(supervisor) < 0)
+	for (unsigned k = 0; k < supervisor->kept.listeners; k++)
+		take_found(supervisor, supervisor->kept.listener[k]);
+	supervisor->kept.listeners = 0;
+	if (apply_noted(supervisor) < 0 && supervisor->listeners.count > 0)
 		shelve_all(supervisor);
 }

@@ -16,8 +16,8 @@
 int listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_detail);
 /* No connection is accepted any more, by nobody. */
 void listening_end(struct supervisor *supervisor);
-/* What lies on the shelves of living workers, and the table that was in force.  Without such a table
- * they are kept for the manager's next one, and nothing is accepted till then. */
+/* What lies on the shelves of living workers or was kept by systemd, and the table that was in force.
+ * Without such a table they wait for the manager's next one, and nothing is accepted till then. */
 void listening_found(struct supervisor *supervisor);
 /* A new worker gets its duplicates. */
 void listening_shelve(struct supervisor *supervisor, uint32_t worker);

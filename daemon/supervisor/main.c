@@ -139,6 +139,7 @@ run(struct supervisor *supervisor, const struct options *options)
 	}
 	if (options->test)
 		return settings_test(supervisor->manager_path, options->configuration);
+	kept_take(&supervisor->kept);
 	status =
 	    settings_read(supervisor->manager_path, options->configuration, &supervisor->settings);
 	if (status != 0)

@@ -8,6 +8,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/ending.h"
 #include "daemon/supervisor/limits.h"
+#include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/notify.h"
 #include "daemon/supervisor/opening.h"
 #include "daemon/supervisor/requests.h"
@@ -209,6 +210,11 @@ supervisor_open(
 		status = make_loop(supervisor);
 	if (status == 0 && found)
 		collect_rest(supervisor);
+	else if (status == 0)
+		listening_found(supervisor);
+	kept_close(&supervisor->kept);
+	if (status == 0)
+		kept_put_memory(supervisor->shm.fd);
 	return status;
 }
 
@@ -313,6 +319,7 @@ say_ready(struct supervisor *supervisor)
 	struct event event;
 
 	supervisor->phase = PHASE_RUNNING;
+	collect_done(supervisor);
 	fprintf(stderr, "smtpguardd: ready: %u workers, %u sessions\n", supervisor->workers,
 	    supervisor->custody.slots);
 	event_init(&event, 109023, 0);
@@ -344,6 +351,7 @@ supervisor_run(struct supervisor *supervisor)
 	}
 	/* Nobody is left to be taken over. */
 	workers_file_remove(supervisor->runtime.directory);
+	kept_drop_all();
 	return supervisor->status;
 }
 

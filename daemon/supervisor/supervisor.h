@@ -25,6 +25,7 @@
 #include "daemon/settings.h"
 #include "daemon/supervisor/admission.h"
 #include "daemon/supervisor/custody.h"
+#include "daemon/supervisor/kept.h"
 #include "daemon/supervisor/listener.h"
 #include "daemon/supervisor/pool.h"
 #include "daemon/supervisor/process.h"
@@ -95,6 +96,7 @@ struct supervisor {
 	struct shortage_state shortage[SHORTAGES];
 	bool accepts_put_off; /* listeners are not watched until the next tick */
 	struct listeners listeners;
+	struct kept kept; /* by systemd, from the last time */
 	struct tally tally;
 	struct spell refusals[ADMISSIONS]; /* by configured limits */
 	struct gateway_clock clock;

@@ -4,10 +4,11 @@ import os
 import signal
 import time
 
-from harness import check, free_port, process_lives, wait_until
+from harness import Gateway, check, free_port, process_lives, wait_until
 from faults import held
 from garbage import connect
 from registry import scenario, swaks
+from service import Service
 
 PHASES = ("envelope", "data", "final", "tls", "idle", "urgent")
 EACH = 10
@@ -147,6 +148,44 @@ def supervisor_killed_queue(world):
         check(said.startswith(b"220 "), "told %r" % said)
         connection.close()
     gateway.check_nothing_left()
+
+
+@scenario
+def service_all_killed(world):
+    """All processes at once: what systemd kept brings back queue, trails, unsaved configuration."""
+    world.sink()
+    with Service(world.folder) as service:
+        gateway = Gateway(world.build, world.folder)
+        world.gateways.append(world.keep(gateway))
+        service.attach(gateway)
+        gateway.start()
+        world.listen = "127.0.0.1:%d" % free_port()
+        gateway.configure(gateway.static(world.listen, world.server), "hostname unsaved-name")
+        code, text = swaks(world.listen)
+        check(code == 0, "no session: " + text[-300:])
+        source = held(world, ("data", "idle"), 5)
+        service.wait_for("READY", "1")
+        wait_until(lambda: service.names() == ["listener"] + ["memory%d" % i for i in range(5)],
+                   "memory and listeners are kept, not %s" % service.names())
+        closed = gateway.show("conn closed")["sessions"]
+        for pid in gateway.processes():
+            os.kill(pid, signal.SIGKILL)
+        gateway.process.wait()
+        waiting = connect(world.listen, 30)
+        service.attach(gateway)
+        gateway.start()
+        said = waiting.recv(4096)
+        check(b"unsaved-name" in said, "the one that waited was told %r" % said)
+        waiting.close()
+        again = {session["id"]: session["reason"] for session in
+                 gateway.show("conn closed")["sessions"]}
+        check(all(session["id"] in again for session in closed), "trails were lost: %s" % again)
+        check(sum(reason == "Supervisor and worker died" for reason in again.values()) >= 10,
+              "the lost sessions are not told: %s" % again)
+        source.stop()
+        gateway.check_nothing_left()
+        check(gateway.stop() == 0, "the clean stop failed")
+        wait_until(lambda: not service.names(), "a clean stop leaves nothing in the store")
 
 
 @scenario

@@ -186,6 +186,8 @@ class Gateway:
         self.libexec = libexec
         self.process = None
         self.prefix = []  # what starts it in its place
+        self.pass_fds = ()
+        self.environment = None
         self.runtime = os.path.join(self.folder, "run")
         self.state = os.path.join(self.folder, "state")
         self.conf = os.path.join(self.folder, "smtpguard.conf")
@@ -221,7 +223,8 @@ class Gateway:
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen(
                 self.prefix + [self.program("smtpguardd")] + self.arguments(), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True)
+                stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=self.pass_fds,
+                env=self.environment)
         wait_until(self.answers, "the gateway answers `show version`", seconds)
         wait_until(lambda: len(self.workers()) == self.workers_wanted,
                    "%d workers are ready" % self.workers_wanted, seconds)
