@@ -45,6 +45,13 @@ failpoint_attach_once(struct failpoint_plan *plan)
 }
 
 void
+failpoint_retire(struct failpoint_plan *plan, uint32_t owner)
+{
+	if (plan->owner == owner)
+		plan->owner = UINT32_MAX;
+}
+
+void
 failpoint_pass(enum failpoint point)
 {
 	uint32_t serial;

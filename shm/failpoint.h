@@ -7,7 +7,8 @@
  * of the pid seen by failpoint_attach(), which a locked-down worker's filter must let through.
  *
  * A supervisor takes the plan back before it dies: a point of the taking over is reached by the
- * supervisor after the one that was asked, and not once more by the one after that.
+ * supervisor after the one that was asked, and not once more by the one after that.  A manager's it
+ * takes back when that one has died.
  */
 #ifndef SHM_FAILPOINT_H
 #define SHM_FAILPOINT_H
@@ -59,9 +60,22 @@
 	X(worker_reaped)     /* a worker is dead, its sessions are not given away */               \
 	X(slot_orphaned)     /* one of them is nobody's */
 
+/* Those of a manager that changes the configuration or saves it. */
+#define FAILPOINTS_OF_MANAGER(X)                                                                   \
+	X(policy_filling) /* a policy slot is being filled */                                      \
+	X(change_placed)  /* the compiled images are in place */                                   \
+	X(change_listed)  /* the listener table is written, the supervisor was not asked */        \
+	X(change_applied) /* the supervisor has it, the old table is not retired */                \
+	X(change_taken)	  /* it is the running configuration, not noted yet */                     \
+	X(file_written)	  /* a temporary file is whole, not in its place */                        \
+	X(file_linked)	  /* startup-config is in the history too */                               \
+	X(file_placed)	  /* a file is in its place, not synced */                                 \
+	X(file_erased)	  /* the history has moved, startup-config is not gone */
+
 #define FAILPOINTS(X)                                                                              \
 	FAILPOINTS_OF_WORKER(X)                                                                    \
-	FAILPOINTS_OF_SUPERVISOR(X)
+	FAILPOINTS_OF_SUPERVISOR(X)                                                                \
+	FAILPOINTS_OF_MANAGER(X)
 
 enum failpoint {
 #define X(name) FAILPOINT_##name,
@@ -73,18 +87,21 @@ enum failpoint {
 struct failpoint_plan {
 	_Atomic uint32_t serial; /* rises with each plan; 0 = none */
 	_Atomic uint32_t
-	    owner; /* owner word of the worker that is to die, or FAILPOINT_SUPERVISOR */
+	    owner; /* owner word of the worker that is to die, or one of FAILPOINT_... */
 	_Atomic uint32_t point; /* enum failpoint */
 	_Atomic uint32_t pass;	/* 1 = at the first pass */
 };
 
 /* No worker's owner word. */
 #define FAILPOINT_SUPERVISOR (UINT32_MAX - 1)
+#define FAILPOINT_MANAGER    (UINT32_MAX - 2)
 
 const char *failpoint_name(unsigned point); /* NULL: no such point */
 void failpoint_attach(const struct failpoint_plan *plan, uint32_t owner);
 /* The supervisor. */
 void failpoint_attach_once(struct failpoint_plan *plan);
+/* The process of that owner word has died: a plan for it holds no more. */
+void failpoint_retire(struct failpoint_plan *plan, uint32_t owner);
 void failpoint_pass(enum failpoint point);
 
 #ifdef SMTPGUARD_FAILPOINTS

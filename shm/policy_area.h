@@ -9,6 +9,8 @@
  * Listener tables: two, used in turn.  The manager fills the one that is not current and asks the
  * supervisor to apply it; the supervisor copies it, checks every field, opens what is new, and
  * only then closes what is gone.  The answer says whether it holds now.
+ *
+ * The manager changes `heartbeat` at each turn of its loop, so that the supervisor finds it hanging.
  */
 #ifndef SHM_POLICY_AREA_H
 #define SHM_POLICY_AREA_H
@@ -111,6 +113,7 @@ struct listener_table {
 
 struct policy_area {
 	struct listener_table listeners[2];
+	_Alignas(SHM_CACHE_LINE) _Atomic uint64_t heartbeat;
 	_Alignas(SHM_CACHE_LINE) struct policy_slot slot[POLICY_SLOTS];
 };
 

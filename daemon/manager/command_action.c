@@ -197,7 +197,17 @@ find_failpoint(const char *name, uint64_t *ret_point)
 	return false;
 }
 
-/* test failpoint worker NUMBER NAME PASS, test failpoint supervisor NAME PASS */
+static uint64_t
+failpoint_process(const char *name)
+{
+	if (strcmp(name, "supervisor") == 0)
+		return SHM_WRITER_SUPERVISOR;
+	if (strcmp(name, "manager") == 0)
+		return SHM_WRITER_MANAGER;
+	return strtoull(name, NULL, 10);
+}
+
+/* test failpoint {worker NUMBER | supervisor | manager} NAME PASS */
 static int
 run_test_failpoint(struct command_action *action)
 {
@@ -205,9 +215,7 @@ run_test_failpoint(struct command_action *action)
 
 	if (action->outcome->values < 3 || !find_failpoint(value(action, 1), &argument[1]))
 		return fail(action, EX_USAGE, "No such failpoint");
-	argument[0] = strcmp(value(action, 0), "supervisor") == 0
-			  ? SHM_WRITER_SUPERVISOR
-			  : strtoull(value(action, 0), NULL, 10);
+	argument[0] = failpoint_process(value(action, 0));
 	argument[2] = strtoull(value(action, 2), NULL, 10);
 	return ask_supervisor(action, REQUEST_FAILPOINT, argument);
 }

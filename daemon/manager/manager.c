@@ -1,6 +1,7 @@
 #include "daemon/manager/manager.h"
 
 #include "daemon/manager/command.h"
+#include "shm/failpoint.h"
 #include "shm/gateway_clock.h"
 
 #include <errno.h>
@@ -115,6 +116,7 @@ open_parts(struct manager *manager)
 	result = shm_attach(&manager->shm, regions, SHM_ROLE_MANAGER);
 	if (result < 0)
 		return complain("shared memory", result);
+	failpoint_attach(shm_failpoint(&manager->shm), FAILPOINT_MANAGER);
 	result = open_loop(manager);
 	if (result < 0)
 		return complain("event loop", result);
@@ -170,6 +172,8 @@ serve(struct manager *manager)
 	int timeout = 0;
 
 	while (!manager->stopping) {
+		atomic_fetch_add_explicit(
+		    &shm_policy(&manager->shm)->heartbeat, 1, memory_order_relaxed);
 		int result = loop_turn(&manager->loop, timeout);
 		if (result < 0)
 			return complain("event loop", result);

@@ -1,6 +1,7 @@
 #include "daemon/manager/policy_place.h"
 
 #include "shm/counters.h"
+#include "shm/failpoint.h"
 #include "shm/slot.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ fill(const struct shm *shm, uint32_t index, const struct compiled_image *image)
 	struct policy_slot *slot = &shm_policy(shm)->slot[index];
 
 	atomic_store_explicit(&slot->state, POLICY_FILLING, memory_order_seq_cst);
+	FAILPOINT(policy_filling);
 	zero_counters(shm, index);
 	memset(slot->image, 0, sizeof(slot->image));
 	memcpy(slot->image, image->bytes, image->size);

@@ -6,6 +6,7 @@
 #include "daemon/manager/present.h"
 #include "daemon/manager/running_load.h"
 #include "daemon/manager/store.h"
+#include "shm/failpoint.h"
 #include "shm/gateway_clock.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ apply(struct running *running, uint32_t *ret_detail)
 	uint32_t table =
 	    policy_place_listeners(running->shm, &running->compiled->listeners, sequence);
 	uint64_t argument[4] = {table};
+	FAILPOINT(change_listed);
 	int result =
 	    supervisor_link_ask(running->link, REQUEST_APPLY_LISTENERS, argument, ret_detail);
 
@@ -41,6 +43,7 @@ apply(struct running *running, uint32_t *ret_detail)
 			policy_place_retire(running->shm, table);
 		return result;
 	}
+	FAILPOINT(change_applied);
 	if (newest != 0)
 		policy_place_retire(running->shm, old);
 	running->sequence = sequence;
@@ -164,6 +167,7 @@ running_change(struct running *running, struct config *next, struct text *why)
 
 	if (!compile_and_place(running, next, why))
 		return false;
+	FAILPOINT(change_placed);
 	int result = apply_what_works(running, false, &detail);
 	if (result < 0) {
 		explain_listener(running, result, detail, why);
@@ -171,6 +175,7 @@ running_change(struct running *running, struct config *next, struct text *why)
 	}
 	config_free(running->config);
 	running->config = next;
+	FAILPOINT(change_taken);
 	keep(running, why);
 	return true;
 }

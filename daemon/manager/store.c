@@ -1,6 +1,7 @@
 #include "daemon/manager/store.h"
 
 #include "daemon/manager/store_format.h"
+#include "shm/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,6 +138,7 @@ write_temporary(int directory, const char *name, const struct text *text, bool s
 		result = -errno;
 	if (result < 0)
 		unlinkat(directory, name, 0);
+	FAILPOINT(file_written);
 	return result;
 }
 
@@ -251,6 +253,7 @@ store_save(int directory, const struct lines *lines, const char *by, struct stor
 		return result;
 
 	result = push_history(directory);
+	FAILPOINT(file_linked);
 	if (result == 0 &&
 	    renameat(directory, STORE_STARTUP STORE_TEMPORARY, directory, STORE_STARTUP) < 0)
 		result = -errno;
@@ -258,6 +261,7 @@ store_save(int directory, const struct lines *lines, const char *by, struct stor
 		unlinkat(directory, STORE_STARTUP STORE_TEMPORARY, 0);
 		return result;
 	}
+	FAILPOINT(file_placed);
 	return sync_directory(directory);
 }
 
@@ -269,6 +273,7 @@ store_erase(int directory)
 	if (faccessat(directory, STORE_STARTUP, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	int result = rotate(directory);
+	FAILPOINT(file_erased);
 	if (result < 0)
 		return result;
 	history_name(first, 1);
@@ -295,5 +300,6 @@ store_keep_running(int directory, const struct lines *lines, uint64_t tag)
 	if (result == 0 &&
 	    renameat(directory, STORE_RUNNING STORE_TEMPORARY, directory, STORE_RUNNING) < 0)
 		result = -errno;
+	FAILPOINT(file_placed);
 	return result;
 }

@@ -42,8 +42,8 @@ children_tick(struct supervisor *supervisor)
 }
 
 static void
-report_worker(struct supervisor *supervisor, uint32_t id, uint32_t index, pid_t pid,
-    const char *text, uint32_t number)
+report(struct supervisor *supervisor, uint32_t id, uint32_t index, pid_t pid, const char *text,
+    uint32_t number)
 {
 	struct event event;
 
@@ -56,9 +56,31 @@ report_worker(struct supervisor *supervisor, uint32_t id, uint32_t index, pid_t 
 	supervisor_event(supervisor, &event);
 }
 
+static void
+watch_manager(struct supervisor *supervisor)
+{
+	const struct process *process = &supervisor->manager;
+
+	if (!process_is_running(process))
+		return;
+	switch (watchdog_look(&supervisor->manager_watchdog, launch_manager_heartbeat(supervisor),
+	    supervisor->gateway_ms)) {
+	case WATCHDOG_HANGS:
+		report(supervisor, 109018, 0, process->pid, NULL, WATCHDOG_MANAGER_MS / 1000);
+		process_signal(process, SIGKILL);
+		break;
+	case WATCHDOG_STILL_THERE:
+		process_signal(process, SIGKILL);
+		break;
+	case WATCHDOG_WELL:
+		break;
+	}
+}
+
 void
 children_watch(struct supervisor *supervisor)
 {
+	watch_manager(supervisor);
 	for (uint32_t i = 0; i < supervisor->workers; i++) {
 		struct worker *worker = &supervisor->worker[i];
 
@@ -67,7 +89,7 @@ children_watch(struct supervisor *supervisor)
 		switch (watchdog_look(
 		    &worker->watchdog, launch_heartbeat(supervisor, i), supervisor->gateway_ms)) {
 		case WATCHDOG_HANGS:
-			report_worker(
+			report(
 			    supervisor, 109016, i, worker->process.pid, NULL, WATCHDOG_MS / 1000);
 			process_signal(&worker->process, SIGABRT);
 			process_signal(
@@ -80,6 +102,16 @@ children_watch(struct supervisor *supervisor)
 			break;
 		}
 	}
+}
+
+bool
+children_are_well(const struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->workers; i++)
+		if (process_is_running(&supervisor->worker[i].process) &&
+		    supervisor->worker[i].watchdog.fired)
+			return false;
+	return !process_is_running(&supervisor->manager) || !supervisor->manager_watchdog.fired;
 }
 
 static void
@@ -105,7 +137,7 @@ worker_died(
 		supervisor_count(supervisor, COUNTER_workers_killed, 1);
 	if (supervisor->phase >= PHASE_LEAVING)
 		return;
-	report_worker(supervisor, 109010, index, pid, text, adopted);
+	report(supervisor, 109010, index, pid, text, adopted);
 	dispatch_place(supervisor);
 	dispatch_sweep(supervisor);
 }
@@ -120,7 +152,7 @@ children_worker_ended(struct supervisor *supervisor, uint32_t index)
 	if (!process_reap(&worker->process, supervisor->monotonic_ms, &death))
 		return;
 	/* It could not do otherwise: the watchdog has ended it. */
-	if (death.end == PROCESS_END_UNKNOWN && watchdog_has_fired(&worker->watchdog))
+	if (death.end == PROCESS_END_UNKNOWN && worker->watchdog.fired)
 		death = (struct process_death){.end = PROCESS_END_FAULT, .status = SIGABRT};
 	worker_died(supervisor, index, pid, &death);
 	/* The others learn at once what is theirs now; only then time is taken for a new one. */
@@ -144,6 +176,7 @@ children_manager_ended(struct supervisor *supervisor)
 	if (!process_reap(&supervisor->manager, supervisor->monotonic_ms, &death))
 		return;
 	launch_close(supervisor, &supervisor->manager_socket);
+	failpoint_retire(shm_failpoint(&supervisor->shm), FAILPOINT_MANAGER);
 	if (supervisor->phase >= PHASE_LEAVING)
 		return;
 	process_describe(&death, text, sizeof(text));
@@ -170,7 +203,7 @@ children_worker_ready(struct supervisor *supervisor, uint32_t index)
 	worker->drain_pending = supervisor->phase == PHASE_DRAINING;
 	supervisor->worker_was_ready = true;
 	launch_publish(supervisor, index, PROCESS_READY);
-	report_worker(supervisor, 109011, index, worker->process.pid, NULL, 0);
+	report(supervisor, 109011, index, worker->process.pid, NULL, 0);
 	if (supervisor->unowned.count > 0)
 		dispatch_place(supervisor);
 	if (supervisor->deaths > 0)

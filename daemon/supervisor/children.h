@@ -15,8 +15,10 @@ void children_init(struct supervisor *supervisor);
 /* Starts what does not run and whose time has come. */
 void children_tick(struct supervisor *supervisor);
 
-/* Ends workers that hang. */
+/* Ends those that hang. */
 void children_watch(struct supervisor *supervisor);
+/* None hangs and cannot be ended. */
+bool children_are_well(const struct supervisor *supervisor);
 
 void children_worker_ended(struct supervisor *supervisor, uint32_t index);
 void children_manager_ended(struct supervisor *supervisor);

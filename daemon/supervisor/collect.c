@@ -1,277 +1,18 @@
 #include "daemon/supervisor/collect.h"
 
+#include "daemon/supervisor/collect_memory.h"
 #include "daemon/supervisor/collect_slots.h"
 #include "daemon/supervisor/launch.h"
-#include "daemon/supervisor/limits.h"
 #include "daemon/supervisor/listening.h"
-#include "daemon/supervisor/workers_file.h"
 #include "shm/failpoint.h"
 #include "shm/handover.h"
 #include "shm/succession.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
-
-#define END_WAIT_MS 5000
-
-/* Until it is gone, so that it does nothing any more to what others are given. */
-static void
-end_process(struct process *process)
-{
-	struct pollfd poller = {.fd = process->pidfd, .events = POLLIN};
-
-	process_signal(process, SIGKILL);
-	poll(&poller, 1, END_WAIT_MS);
-	close(process->pidfd);
-	process_init(process);
-}
-
-static void
-find_processes(struct supervisor *supervisor, const struct workers_file *file)
-{
-	for (unsigned i = 0; i < file->count; i++) {
-		const struct workers_file_entry *entry = &file->entry[i];
-		struct process *place = entry->manager ? &supervisor->manager
-						       : &supervisor->worker[entry->index].process;
-
-		if (!process_is_running(place))
-			process_find(place, entry->pid, entry->started);
-	}
-	if (process_is_running(&supervisor->manager))
-		end_process(&supervisor->manager);
-}
-
-static bool
-read_file(struct supervisor *supervisor, struct workers_file *file)
-{
-	unsigned line = 0;
-	int r = workers_file_read(supervisor->runtime.directory, file, &line);
-
-	if (r == -EBADMSG)
-		fprintf(stderr,
-		    "smtpguardd: %s in the runtime folder: line %u does not hold; workers of an "
-		    "earlier smtpguardd may be left\n",
-		    WORKERS_FILE_NAME, line);
-	else if (r < 0 && r != -ENOENT)
-		fprintf(stderr, "smtpguardd: cannot read %s in the runtime folder: %s\n",
-		    WORKERS_FILE_NAME, strerror(-r));
-	return r == 0;
-}
-
-static unsigned
-count_living(const struct supervisor *supervisor)
-{
-	unsigned count = 0;
-
-	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++)
-		count += process_is_running(&supervisor->worker[i].process);
-	return count;
-}
-
-static void
-end_all(struct supervisor *supervisor)
-{
-	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++)
-		if (process_is_running(&supervisor->worker[i].process))
-			end_process(&supervisor->worker[i].process);
-}
-
-/* The regions as this process needs them: a worker has some for reading only, and the file behind
- * them can be opened by root alone. */
-static int
-fetch_region(const struct process *process, int number)
-{
-	char path[32];
-	int got = pidfd_getfd(process->pidfd, number, 0);
-	int fd;
-
-	if (got < 0)
-		return -errno;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", got);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	close(got);
-	return fd;
-}
-
-static int
-fetch_memory(struct supervisor *supervisor, const struct process *process)
-{
-	int fd[SHM_REGIONS], count = 0, r = 0;
-
-	while (count < SHM_REGIONS && r == 0) {
-		fd[count] = fetch_region(process, INHERITED_REGIONS + count);
-		if (fd[count] < 0)
-			r = fd[count];
-		else
-			count++;
-	}
-	if (r == 0)
-		r = shm_attach(&supervisor->shm, fd, SHM_ROLE_SUPERVISOR);
-	for (int i = 0; r < 0 && i < count; i++)
-		close(fd[i]);
-	return r;
-}
-
-static bool
-has_this_region(const struct supervisor *supervisor, const struct process *process, int region)
-{
-	int fd = pidfd_getfd(process->pidfd, INHERITED_REGIONS + region, 0);
-	struct stat one, other;
-	bool same = fd >= 0 && fstat(fd, &one) == 0 &&
-		    fstat(supervisor->shm.fd[region], &other) == 0 && one.st_dev == other.st_dev &&
-		    one.st_ino == other.st_ino;
-
-	if (fd >= 0)
-		close(fd);
-	return same;
-}
-
-/* It works on our memory, and as the worker that the process table says. */
-static bool
-belongs(const struct supervisor *supervisor, uint32_t index)
-{
-	const struct process *process = &supervisor->worker[index].process;
-	const struct process_entry *entry = shm_process(&supervisor->shm, index);
-
-	if (!entry || atomic_load(&entry->pid) != process->pid)
-		return false;
-	for (int i = 0; i < SHM_REGIONS; i++)
-		if (!has_this_region(supervisor, process, i))
-			return false;
-	return true;
-}
-
-static void
-find_memory(struct supervisor *supervisor)
-{
-	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++) {
-		const struct process *process = &supervisor->worker[i].process;
-		int r;
-
-		if (!process_is_running(process))
-			continue;
-		r = fetch_memory(supervisor, process);
-		if (r == 0)
-			return;
-		fprintf(stderr,
-		    "smtpguardd: the memory of worker %u (pid %d) cannot be taken over: %s\n", i,
-		    process->pid, strerror(-r));
-	}
-}
-
-static void
-end_those_that_do_not_belong(struct supervisor *supervisor)
-{
-	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++) {
-		struct process *process = &supervisor->worker[i].process;
-
-		if (!process_is_running(process) || belongs(supervisor, i))
-			continue;
-		fprintf(stderr,
-		    "smtpguardd: worker %u (pid %d) does not belong here and is ended\n", i,
-		    process->pid);
-		end_process(process);
-	}
-}
-
-static bool
-has_kept_memory(struct supervisor *supervisor)
-{
-	int fd[SHM_REGIONS], r;
-
-	if (!kept_use_memory(&supervisor->kept, fd))
-		return false;
-	r = shm_attach(&supervisor->shm, fd, SHM_ROLE_SUPERVISOR);
-	for (int i = 0; r < 0 && i < SHM_REGIONS; i++)
-		close(fd[i]);
-	return r == 0;
-}
-
-/* False: there is none. */
-static bool
-has_memory(struct supervisor *supervisor)
-{
-	struct workers_file file;
-
-	if (!read_file(supervisor, &file))
-		return has_kept_memory(supervisor);
-	find_processes(supervisor, &file);
-	if (count_living(supervisor) == 0)
-		return has_kept_memory(supervisor);
-	if (spawn_has_capability(CAP_SYS_PTRACE))
-		find_memory(supervisor);
-	else
-		fprintf(stderr, "smtpguardd: without CAP_SYS_PTRACE the sessions of an earlier "
-				"smtpguardd cannot be taken over\n");
-	if (supervisor->shm.base[SHM_CONTROL])
-		return true;
-	fprintf(stderr, "smtpguardd: the workers of an earlier smtpguardd are ended\n");
-	end_all(supervisor);
-	return false;
-}
-
-/* Memory that is damaged so that nobody gets through with it must not end one start after the other. */
-static bool
-may_use_memory(struct supervisor *supervisor)
-{
-	_Atomic uint32_t *tries = &shm_succession(&supervisor->shm)->tries;
-
-	if (atomic_fetch_add(tries, 1) < COLLECT_TRIES_MAX)
-		return true;
-	fprintf(stderr,
-	    "smtpguardd: %u supervisors in a row have died while they took over; it begins anew\n",
-	    COLLECT_TRIES_MAX);
-	end_all(supervisor);
-	shm_detach(&supervisor->shm);
-	return false;
-}
-
-static void
-say_what_stays(const struct supervisor *supervisor)
-{
-	const struct settings *settings = &supervisor->settings;
-
-	if (settings->workers != 0 && settings->workers != supervisor->shm.workers)
-		fprintf(stderr,
-		    "smtpguardd: workers = %u holds when no session is taken over; now there are "
-		    "%u\n",
-		    settings->workers, supervisor->shm.workers);
-}
-
-int
-collect_memory(struct supervisor *supervisor, bool *ret_found)
-{
-	int r;
-
-	*ret_found = has_memory(supervisor) && may_use_memory(supervisor);
-	if (!*ret_found)
-		return 0;
-	end_those_that_do_not_belong(supervisor);
-	say_what_stays(supervisor);
-	supervisor->workers = supervisor->shm.workers;
-	limits_raise();
-	r = custody_init(&supervisor->custody, &supervisor->shm, supervisor->shm.slots);
-	if (r == 0)
-		r = tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners,
-		    supervisor->shm.slots);
-	if (r == 0)
-		return 0;
-	fprintf(stderr, "smtpguardd: cannot take over %u slots: %s\n", supervisor->shm.slots,
-	    strerror(-r));
-	return EX_OSERR;
-}
 
 /* Gateway time stood while there was no supervisor; the workers' own clocks went on.  What they say
  * is theirs, so no more is believed than has passed. */
@@ -335,8 +76,8 @@ take_worker(struct supervisor *supervisor, uint32_t index)
 	worker->greeting = atomic_load(&shm_succession(&supervisor->shm)->supervisor);
 	worker->silent = true;
 	atomic_store(&shm_process(&supervisor->shm, index)->state, PROCESS_STARTING);
-	watchdog_start(
-	    &worker->watchdog, launch_heartbeat(supervisor, index), supervisor->gateway_ms);
+	watchdog_start(&worker->watchdog, launch_heartbeat(supervisor, index),
+	    supervisor->gateway_ms, WATCHDOG_MS);
 	/* One whose sockets cannot be had is deaf: it is ended, and then its sessions go on. */
 	launch_watch_worker(supervisor, index);
 }
@@ -381,7 +122,7 @@ collect_tick(struct supervisor *supervisor)
 static void
 report(struct supervisor *supervisor)
 {
-	unsigned living = count_living(supervisor);
+	unsigned living = collect_count_living(supervisor);
 	struct event event;
 
 	fprintf(stderr, "smtpguardd: took over %u sessions of %u workers\n",
@@ -409,7 +150,7 @@ collect_rest(struct supervisor *supervisor)
 	listening_found(supervisor);
 	FAILPOINT(collect_listeners);
 	/* Where a worker was ready, one that cannot be started ends nothing. */
-	supervisor->worker_was_ready = count_living(supervisor) > 0;
+	supervisor->worker_was_ready = collect_count_living(supervisor) > 0;
 	report(supervisor);
 	collect_tick(supervisor);
 	FAILPOINT(collect_greeted);

@@ -18,6 +18,9 @@
  * (daemon/supervisor/kept.h).  Without CAP_SYS_PTRACE the old workers are ended, because the listeners
  * are theirs, and so they are when COLLECT_TRIES_MAX supervisors in a row did not get through.
  *
+ *   collect_memory	the living workers and their memory
+ *   collect_slots	slots and connections
+ *
  * Supervisor only.
  */
 #ifndef SUPERVISOR_COLLECT_H
@@ -25,13 +28,7 @@
 
 #include "daemon/supervisor/supervisor.h"
 
-#define COLLECT_TRIES_MAX 16u
-
-/* First: finds the workers, and maps their memory as supervisor->shm.  *ret_found false: there is none
- * to take over, no worker is left, and everything begins anew.  An exit status of <sysexits.h> after
- * saying why; the workers are left for another try then. */
-int collect_memory(struct supervisor *supervisor, bool *ret_found);
-/* Then, when the loop stands: the rest. */
+/* After collect_memory(), when the loop stands: the rest. */
 void collect_rest(struct supervisor *supervisor);
 
 /* It serves: nobody has died of it. */

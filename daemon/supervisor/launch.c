@@ -127,6 +127,12 @@ launch_heartbeat(const struct supervisor *supervisor, uint32_t index)
 	    &shm_journal(&supervisor->shm, index)->pulse.heartbeat_ms, memory_order_relaxed);
 }
 
+uint64_t
+launch_manager_heartbeat(const struct supervisor *supervisor)
+{
+	return atomic_load_explicit(&shm_policy(&supervisor->shm)->heartbeat, memory_order_relaxed);
+}
+
 static void
 add_entry(struct workers_file *file, const struct process *process, bool manager, uint32_t index)
 {
@@ -232,8 +238,8 @@ launch_worker(struct supervisor *supervisor, uint32_t index)
 	}
 	worker->ready = worker->blocked = worker->drain_pending = false;
 	worker->greeting = worker->under_way = worker->sweeps = 0;
-	watchdog_start(
-	    &worker->watchdog, launch_heartbeat(supervisor, index), supervisor->gateway_ms);
+	watchdog_start(&worker->watchdog, launch_heartbeat(supervisor, index),
+	    supervisor->gateway_ms, WATCHDOG_MS);
 	launch_publish(supervisor, index, PROCESS_STARTING);
 	launch_note(supervisor);
 	FAILPOINT(launch_noted);
@@ -279,6 +285,8 @@ launch_manager(struct supervisor *supervisor)
 		start_failed(supervisor, &supervisor->manager, arguments[0], r);
 		return;
 	}
+	watchdog_start(&supervisor->manager_watchdog, launch_manager_heartbeat(supervisor),
+	    supervisor->gateway_ms, WATCHDOG_MANAGER_MS);
 	launch_note(supervisor);
 	FAILPOINT(launch_noted);
 	watch_process(supervisor, &supervisor->manager, supervisor->manager_socket,

@@ -26,5 +26,6 @@ void launch_watch_worker(struct supervisor *supervisor, uint32_t index);
 /* RUNTIME_DIR/workers as it is to be now. */
 void launch_note(struct supervisor *supervisor);
 uint64_t launch_heartbeat(const struct supervisor *supervisor, uint32_t index);
+uint64_t launch_manager_heartbeat(const struct supervisor *supervisor);
 
 #endif

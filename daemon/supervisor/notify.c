@@ -1,7 +1,7 @@
 #include "daemon/supervisor/notify.h"
 
+#include <errno.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -61,4 +61,37 @@ notify_send_fds(const char *text, const int *fds, unsigned count)
 		return;
 	sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
+}
+
+/* A number that fills the whole variable; 0: it does not. */
+static uint64_t
+number_of(const char *name)
+{
+	const char *text = getenv(name);
+	uint64_t number;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	return errno == 0 && *end == '\0' ? number : 0;
+}
+
+void
+notify_watchdog_init(struct notify_watchdog *watchdog)
+{
+	*watchdog = (struct notify_watchdog){0};
+	if (getenv("WATCHDOG_PID") && number_of("WATCHDOG_PID") != (uint64_t)getpid())
+		return;
+	watchdog->every_ms = number_of("WATCHDOG_USEC") / 4000;
+}
+
+void
+notify_watchdog_beat(struct notify_watchdog *watchdog, uint64_t now_ms)
+{
+	if (watchdog->every_ms == 0 || now_ms - watchdog->told_ms < watchdog->every_ms)
+		return;
+	watchdog->told_ms = now_ms;
+	notify_send("WATCHDOG=1");
 }

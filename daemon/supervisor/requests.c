@@ -139,13 +139,19 @@ plan_failpoint(struct supervisor *supervisor, const uint64_t argument[4])
 {
 	struct failpoint_plan *plan = shm_failpoint(&supervisor->shm);
 
-	bool own = argument[0] == SHM_WRITER_SUPERVISOR;
+	uint32_t owner;
 
-	if ((!own && argument[0] >= supervisor->workers) || argument[1] >= FAILPOINT_COUNT ||
-	    argument[2] == 0 || argument[2] > UINT32_MAX)
+	if (argument[0] == SHM_WRITER_SUPERVISOR)
+		owner = FAILPOINT_SUPERVISOR;
+	else if (argument[0] == SHM_WRITER_MANAGER)
+		owner = FAILPOINT_MANAGER;
+	else if (argument[0] < supervisor->workers)
+		owner = supervisor->worker[argument[0]].owner;
+	else
 		return -EINVAL;
-	atomic_store(
-	    &plan->owner, own ? FAILPOINT_SUPERVISOR : supervisor->worker[argument[0]].owner);
+	if (argument[1] >= FAILPOINT_COUNT || argument[2] == 0 || argument[2] > UINT32_MAX)
+		return -EINVAL;
+	atomic_store(&plan->owner, owner);
 	atomic_store(&plan->point, (uint32_t)argument[1]);
 	atomic_store(&plan->pass, (uint32_t)argument[2]);
 	atomic_fetch_add(&plan->serial, 1);

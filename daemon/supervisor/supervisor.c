@@ -5,6 +5,7 @@
 #include "daemon/supervisor/capacity.h"
 #include "daemon/supervisor/children.h"
 #include "daemon/supervisor/collect.h"
+#include "daemon/supervisor/collect_memory.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/ending.h"
 #include "daemon/supervisor/limits.h"
@@ -171,6 +172,7 @@ supervisor_clear(struct supervisor *supervisor)
 	runtime_init(&supervisor->runtime);
 	children_init(supervisor);
 	dispatch_init(supervisor);
+	notify_watchdog_init(&supervisor->beat);
 }
 
 int
@@ -273,6 +275,8 @@ tick(struct supervisor *supervisor)
 	children_manager_ended(supervisor);
 	children_watch(supervisor);
 	collect_tick(supervisor);
+	if (children_are_well(supervisor))
+		notify_watchdog_beat(&supervisor->beat, supervisor->monotonic_ms);
 	children_tick(supervisor);
 	set_gauges(supervisor);
 	if (supervisor->phase == PHASE_RUNNING &&

@@ -27,6 +27,7 @@
 #include "daemon/supervisor/custody.h"
 #include "daemon/supervisor/kept.h"
 #include "daemon/supervisor/listener.h"
+#include "daemon/supervisor/notify.h"
 #include "daemon/supervisor/pool.h"
 #include "daemon/supervisor/process.h"
 #include "daemon/supervisor/runtime.h"
@@ -118,6 +119,7 @@ struct supervisor {
 	uint32_t deaths;
 
 	struct process manager;
+	struct watchdog manager_watchdog;
 	int manager_socket;
 	bool listeners_applied;
 	bool worker_was_ready;
@@ -125,7 +127,8 @@ struct supervisor {
 	enum supervisor_phase phase;
 	uint64_t phase_end_ms; /* monotonic */
 	uint64_t drain_ms;
-	int status; /* exit status */
+	struct notify_watchdog beat; /* systemd's watchdog */
+	int status;		     /* exit status */
 };
 
 /* Everything up to the first start of the children; an exit status after saying why. */

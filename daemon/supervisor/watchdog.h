@@ -1,5 +1,5 @@
 /*
- * watchdog -- a worker that does not come round any more
+ * watchdog -- a process that does not come round any more
  *
  * A worker notes gateway time in its pulse at each turn of its loop, and turns several times a
  * second.  One whose note has stood still for WATCHDOG_MS of gateway time hangs: in a step, or
@@ -7,7 +7,10 @@
  * is marked; by SIGKILL if that was not enough after WATCHDOG_KILL_MS.  Gateway time hardly moves
  * while the host is paused, so a pause is no hang.
  *
- * The note is the worker's writing: only whether it changes is looked at.  Supervisor only.
+ * The manager's note is policy_area.heartbeat; it has more time, because it waits for disks, and is
+ * ended by SIGKILL at once.
+ *
+ * The note is the other's writing: only whether it changes is looked at.  Supervisor only.
  */
 #ifndef SUPERVISOR_WATCHDOG_H
 #define SUPERVISOR_WATCHDOG_H
@@ -15,20 +18,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WATCHDOG_MS	 10000u
-#define WATCHDOG_KILL_MS 1000u
+#define WATCHDOG_MS	    10000u
+#define WATCHDOG_MANAGER_MS 20000u
+#define WATCHDOG_KILL_MS    1000u
 
 enum watchdog_verdict { WATCHDOG_WELL, WATCHDOG_HANGS, WATCHDOG_STILL_THERE };
 
 struct watchdog {
 	uint64_t seen;	   /* the note when it last changed */
 	uint64_t since_ms; /* gateway time of that */
-	uint64_t limit_ms; /* how long it may stand now */
+	uint64_t limit_ms; /* how long it may stand */
+	bool fired;	   /* it stood longer, and is being ended */
 };
 
-void watchdog_start(struct watchdog *watchdog, uint64_t note, uint64_t now_ms);
+void watchdog_start(struct watchdog *watchdog, uint64_t note, uint64_t now_ms, uint64_t limit_ms);
 /* WATCHDOG_HANGS once, then WATCHDOG_STILL_THERE each WATCHDOG_KILL_MS. */
 enum watchdog_verdict watchdog_look(struct watchdog *watchdog, uint64_t note, uint64_t now_ms);
-bool watchdog_has_fired(const struct watchdog *watchdog);
 
 #endif

@@ -14,6 +14,7 @@ WANTED = {
     "KillMode": ("process", "the workers outlive the supervisor"),
     "OOMPolicy": ("continue", "a worker that the kernel takes does not end the rest"),
     "RuntimeDirectoryPreserve": ("restart", "the next supervisor finds the workers in it"),
+    "WatchdogSec": ("60s", "a supervisor that hangs is replaced"),
     "Restart": ("always", "the workers wait for the next supervisor"),
 }
 CAPABILITIES = ("CAP_SYS_PTRACE", "CAP_NET_BIND_SERVICE", "CAP_SETUID", "CAP_SETGID", "CAP_KILL")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -217,4 +218,27 @@ def manager_dies(world):
     check(figures["failed"] == 0, "sessions were hurt: " + source.errors(3))
     check(json.loads(gateway.ctl("show counters", json_form=True))["counters"]["managers_started"]
           == 2, "managers_started is not 2")
+    check(sink.command("figures")["differs"] == 0, "messages were altered")
+
+
+@scenario
+def manager_hangs(world):
+    """The manager is stopped: traffic goes on, it is replaced, and what the log lost is told."""
+    sink = world.sink()
+    gateway = world.gate()
+    source = world.source("--messages", -1, "--connections", 10, "--rate", 300, world.listen)
+    manager = gateway.show("version")["manager_pid"]
+    before = gateway.ctl("show running-config")
+    os.kill(manager, signal.SIGSTOP)
+    code, text = swaks(world.listen)
+    check(code == 0, "no session without a manager: " + text[-300:])
+    wait_until(lambda: not process_lives(manager), "the hanging manager is ended", 60)
+    wait_until(lambda: gateway.ctl("show version", fails=None)[0] == 0, "another manager answers")
+    wait_until(lambda: "-109018: " in gateway.log(), "it is told that it hung")
+    after = gateway.ctl("show running-config")
+    check(after == before, "another configuration:\n%s\n%s" % (before, after))
+    if gateway.counters()["events_lost"] > 0:
+        wait_until(lambda: "events were lost" in gateway.log(), "the loss of events is told")
+    figures = source.stop()
+    check(figures["failed"] == 0, "sessions were hurt: " + source.errors(3))
     check(sink.command("figures")["differs"] == 0, "messages were altered")

@@ -157,7 +157,7 @@ def service_all_killed(world):
     with Service(world.folder) as service:
         gateway = Gateway(world.build, world.folder)
         world.gateways.append(world.keep(gateway))
-        service.attach(gateway)
+        service.attach(gateway, WATCHDOG_USEC="4000000")
         gateway.start()
         world.listen = "127.0.0.1:%d" % free_port()
         gateway.configure(gateway.static(world.listen, world.server), "hostname unsaved-name")
@@ -165,6 +165,7 @@ def service_all_killed(world):
         check(code == 0, "no session: " + text[-300:])
         source = held(world, ("data", "idle"), 5)
         service.wait_for("READY", "1")
+        service.wait_for("WATCHDOG", "1")
         wait_until(lambda: service.names() == ["listener"] + ["memory%d" % i for i in range(5)],
                    "memory and listeners are kept, not %s" % service.names())
         closed = gateway.show("conn closed")["sessions"]

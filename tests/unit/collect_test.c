@@ -7,6 +7,7 @@
 
 #include "daemon/supervisor/accept.h"
 #include "daemon/supervisor/children.h"
+#include "daemon/supervisor/collect_memory.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/listening.h"

@@ -1,5 +1,8 @@
-/* kept: what is given to systemd's store comes back by its name, and nothing else is taken. */
+/* kept: what is given to systemd's store comes back by its name, and nothing else is taken.  notify:
+ * what systemd's watchdog is told. */
 #include "daemon/supervisor/kept.h"
+
+#include "daemon/supervisor/notify.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -216,6 +219,39 @@ test_it_is_given_under_its_name(void **state)
 	assert_int_equal(next(got, sizeof(got)), -1);
 }
 
+static void
+test_the_watchdog_is_told_in_time(void **state)
+{
+	struct notify_watchdog watchdog;
+	char got[128], pid[16];
+
+	(void)state;
+	notify_watchdog_init(&watchdog); /* nobody watches */
+	notify_watchdog_beat(&watchdog, 1000000);
+	assert_int_equal(next(got, sizeof(got)), -1);
+	setenv("WATCHDOG_USEC", "4000000", 1);
+	notify_watchdog_init(&watchdog);
+	notify_watchdog_beat(&watchdog, 1000000);
+	expect("WATCHDOG=1", 0);
+	notify_watchdog_beat(&watchdog, 1000999);
+	assert_int_equal(next(got, sizeof(got)), -1);
+	notify_watchdog_beat(&watchdog, 1001000);
+	expect("WATCHDOG=1", 0);
+	/* Another process is watched. */
+	setenv("WATCHDOG_PID", "1", 1);
+	notify_watchdog_init(&watchdog);
+	assert_int_equal(watchdog.every_ms, 0);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("WATCHDOG_PID", pid, 1);
+	notify_watchdog_init(&watchdog);
+	assert_int_equal(watchdog.every_ms, 1000);
+	setenv("WATCHDOG_USEC", "4000000x", 1);
+	notify_watchdog_init(&watchdog);
+	assert_int_equal(watchdog.every_ms, 0);
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
 int
 main(void)
 {
@@ -223,6 +259,7 @@ main(void)
 	    cmocka_unit_test(test_it_comes_back_by_name),
 	    cmocka_unit_test(test_what_is_not_ours_is_not_taken),
 	    cmocka_unit_test_setup_teardown(test_it_is_given_under_its_name, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_the_watchdog_is_told_in_time, setup, teardown),
 	};
 
 	/* So that FIRST and the next ones are free in a child. */

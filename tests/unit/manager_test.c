@@ -2,12 +2,12 @@
  * The manager as a process, alone: the test is its supervisor (shared memory, descriptors, answers)
  * and its person (control socket).
  */
-#include "daemon/manager/manager.h"
 #include "shm/closed.h"
 #include "shm/counters.h"
 #include "shm/gateway_clock.h"
 #include "shm/process.h"
 #include "shm/slot.h"
+#include "tests/unit/manager_harness.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,286 +30,8 @@
 
 #include <cmocka.h>
 
-#define BUSY_PORT  9999
 #define SESSION_ID 0x0123456789abcdefull
 #define CLOSED_ID  0x00000000deadbeefull
-
-struct gateway {
-	char folder[64];
-	int directory;
-	int listener;
-	int requests[2]; /* supervisor's end, manager's end */
-	struct shm shm;
-	struct settings settings;
-	pid_t manager;
-	atomic_uint busy_port; /* the test's supervisor cannot listen there */
-	pthread_t thread;
-	atomic_bool stop;
-	atomic_uint applied;
-	atomic_ullong cleared;
-	atomic_bool refused_cleared;
-	struct listener_table table; /* as last applied; read after a reply only */
-};
-
-struct person {
-	int socket;
-	struct control_decoder *decoder;
-	uint8_t bytes[2 * CONTROL_REPLY_FRAME_MAX];
-	size_t length;
-	uint32_t id;
-	struct text text; /* of the last answer */
-	char prompt[128];
-};
-
-static int
-apply(struct gateway *gateway, uint64_t index, uint32_t *ret_detail)
-{
-	struct listener_table table;
-	int result = policy_area_listeners(shm_policy(&gateway->shm), (uint32_t)index, &table);
-
-	for (uint32_t i = 0; result == 0 && i < table.count; i++)
-		if (table.entry[i].listen.port == atomic_load(&gateway->busy_port)) {
-			*ret_detail = i;
-			return -EADDRINUSE;
-		}
-	if (result == 0) {
-		gateway->table = table;
-		atomic_fetch_add(&gateway->applied, 1);
-	}
-	return result;
-}
-
-static void *
-supervise(void *context)
-{
-	struct gateway *gateway = context;
-
-	while (!atomic_load(&gateway->stop)) {
-		struct pollfd ready = {gateway->requests[0], POLLIN, 0};
-		struct supervisor_request request;
-
-		if (poll(&ready, 1, 20) != 1 ||
-		    recv(ready.fd, &request, sizeof(request), 0) != sizeof(request))
-			continue;
-		struct supervisor_answer answer = {.number = request.number};
-		if (request.kind == REQUEST_APPLY_LISTENERS)
-			answer.error = apply(gateway, request.argument[0], &answer.detail);
-		else if (request.kind == REQUEST_CLEAR_SESSION)
-			atomic_store(&gateway->cleared, request.argument[0]);
-		else if (request.kind == REQUEST_CLEAR_REFUSED)
-			atomic_store(&gateway->refused_cleared, true);
-		else
-			answer.error = -ENOSYS;
-		send(ready.fd, &answer, sizeof(answer), MSG_NOSIGNAL);
-	}
-	return NULL;
-}
-
-/* In the child: the descriptors by number, then the manager itself. */
-static void
-become_manager(const struct gateway *gateway, int settings)
-{
-	int given[9];
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < SHM_REGIONS; i++)
-		given[count++] = gateway->shm.fd[i];
-	given[count++] = gateway->requests[1];
-	given[count++] = gateway->listener;
-	given[count++] = gateway->directory;
-	given[count++] = settings;
-	for (unsigned i = 0; i < count; i++)
-		given[i] = fcntl(given[i], F_DUPFD, 100);
-	/* Before its number may be one of those given. */
-	close(gateway->requests[0]);
-	for (unsigned i = 0; i < count; i++)
-		dup2(given[i], MANAGER_FD_REGIONS + (int)i);
-	for (unsigned i = 0; i < count; i++)
-		close(given[i]);
-	_exit(manager_run());
-}
-
-static void
-start_manager(struct gateway *gateway)
-{
-	int settings = memfd_create("settings", MFD_CLOEXEC);
-
-	assert_int_equal(write(settings, &gateway->settings, sizeof(gateway->settings)),
-	    sizeof(gateway->settings));
-	assert_int_equal(
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gateway->requests), 0);
-	gateway->manager = fork();
-	if (gateway->manager == 0)
-		become_manager(gateway, settings);
-	assert_true(gateway->manager > 0);
-	close(settings);
-	close(gateway->requests[1]);
-	atomic_store(&gateway->stop, false);
-	assert_int_equal(pthread_create(&gateway->thread, NULL, supervise, gateway), 0);
-}
-
-static void
-stop_manager(struct gateway *gateway, int signal, int expected)
-{
-	int status;
-
-	kill(gateway->manager, signal);
-	assert_int_equal(waitpid(gateway->manager, &status, 0), gateway->manager);
-	if (signal == SIGKILL)
-		assert_true(WIFSIGNALED(status));
-	else
-		assert_int_equal(WEXITSTATUS(status), expected);
-	atomic_store(&gateway->stop, true);
-	pthread_join(gateway->thread, NULL);
-	close(gateway->requests[0]);
-}
-
-static void
-create_memory(struct gateway *gateway)
-{
-	struct shm_plan plan = {.slots = 64, .chunks = 64, .workers = 2};
-
-	assert_int_equal(shm_create(&gateway->shm, &plan), 0);
-}
-
-static void
-open_listener(struct gateway *gateway)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", gateway->folder);
-	gateway->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(gateway->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(chmod(address.sun_path, 0666), 0);
-	assert_int_equal(listen(gateway->listener, 16), 0);
-}
-
-static int
-setup(void **state)
-{
-	struct gateway *gateway = calloc(1, sizeof(*gateway));
-
-	snprintf(gateway->folder, sizeof(gateway->folder), "/tmp/manager-test-XXXXXX");
-	assert_non_null(mkdtemp(gateway->folder));
-	assert_int_equal(chmod(gateway->folder, 0755), 0);
-	gateway->directory = open(gateway->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	gateway->settings.magic = SETTINGS_MAGIC;
-	gateway->settings.version = SETTINGS_VERSION;
-	snprintf(
-	    gateway->settings.log_target, sizeof(gateway->settings.log_target), "udp:127.0.0.1:9");
-	atomic_store(&gateway->busy_port, BUSY_PORT);
-	create_memory(gateway);
-	open_listener(gateway);
-	start_manager(gateway);
-	*state = gateway;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	static const char *const names[] = {"control.sock", "startup-config", "startup-config.1",
-	    "startup-config.2", "running-config", "log-position"};
-	struct gateway *gateway = *state;
-
-	stop_manager(gateway, SIGTERM, 0);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		unlinkat(gateway->directory, names[i], 0);
-	close(gateway->directory);
-	close(gateway->listener);
-	shm_detach(&gateway->shm);
-	int result = rmdir(gateway->folder);
-	free(gateway);
-	return result;
-}
-
-static void
-person_open(struct person *person, const struct gateway *gateway)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	memset(person, 0, sizeof(*person));
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", gateway->folder);
-	person->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(person->socket, (struct sockaddr *)&address, sizeof(address)), 0);
-	person->decoder = control_decoder_create();
-	text_init(&person->text, 64u << 20);
-}
-
-static void
-person_close(struct person *person)
-{
-	close(person->socket);
-	control_decoder_destroy(person->decoder);
-	text_free(&person->text);
-}
-
-/* The next reply's text is appended; -1: the manager has closed, -2: nothing within 20 s. */
-static int
-receive(struct person *person, struct control_reply *reply)
-{
-	for (;;) {
-		struct pollfd ready = {person->socket, POLLIN, 0};
-		size_t size;
-
-		enum control_result result = control_decode_reply(
-		    person->decoder, person->bytes, person->length, reply, &size);
-		if (result == CONTROL_READY) {
-			text_add(&person->text, reply->text, reply->text_length);
-			snprintf(person->prompt, sizeof(person->prompt), "%s", reply->prompt);
-			person->length -= size;
-			memmove(person->bytes, person->bytes + size, person->length);
-			return (int)reply->status;
-		}
-		assert_int_equal(result, CONTROL_MORE);
-		if (poll(&ready, 1, 20000) != 1)
-			return -2;
-		ssize_t n = recv(person->socket, person->bytes + person->length,
-		    sizeof(person->bytes) - person->length, 0);
-		if (n <= 0)
-			return -1;
-		person->length += (size_t)n;
-	}
-}
-
-static void
-ask(struct person *person, enum control_kind kind, const char *line, bool json)
-{
-	struct control_request request = {++person->id, kind, json, line};
-	uint8_t frame[4096];
-	size_t length = control_encode_request(&request, frame, sizeof(frame));
-
-	text_clear(&person->text);
-	assert_int_equal(send(person->socket, frame, length, MSG_NOSIGNAL), length);
-}
-
-static int
-await_final(struct person *person)
-{
-	struct control_reply reply = {0};
-	int status;
-
-	do {
-		status = receive(person, &reply);
-		if (status < 0)
-			return status;
-		assert_int_equal(reply.id, person->id);
-	} while (!reply.final);
-	return status;
-}
-
-static int
-execute(struct person *person, const char *line)
-{
-	ask(person, CONTROL_EXECUTE, line, false);
-	return await_final(person);
-}
-
-static bool
-says(const struct person *person, const char *wanted)
-{
-	return strstr(text_string(&person->text), wanted) != NULL;
-}
 
 static void
 test_change_is_live_and_kept(void **state)
@@ -318,30 +40,31 @@ test_change_is_live_and_kept(void **state)
 	struct person person;
 
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "show running-config"), 0);
-	assert_true(says(&person, "inspect esmtp"));
+	assert_int_equal(person_execute(&person, "show running-config"), 0);
+	assert_true(person_says(&person, "inspect esmtp"));
 	assert_int_equal(
-	    execute(&person, "static (inside,outside) tcp 127.0.0.1 2525 127.0.0.1 2526"), 0);
+	    person_execute(&person, "static (inside,outside) tcp 127.0.0.1 2525 127.0.0.1 2526"),
+	    0);
 	assert_int_equal(gateway->table.count, 1);
 	assert_int_equal(gateway->table.entry[0].listen.port, 2525);
 	size_t size;
 	assert_non_null(policy_area_image(
 	    shm_policy(&gateway->shm), gateway->table.entry[0].policy_slot, &size));
 
-	assert_int_equal(execute(&person, "hostname mx-kept"), 0);
+	assert_int_equal(person_execute(&person, "hostname mx-kept"), 0);
 	assert_string_equal(person.prompt, "mx-kept# ");
-	assert_int_equal(execute(&person, "show events"), 0);
+	assert_int_equal(person_execute(&person, "show events"), 0);
 	person_close(&person);
 
 	/* The death of the manager loses no change, saved or not. */
-	stop_manager(gateway, SIGKILL, 0);
-	start_manager(gateway);
+	gateway_stop_manager(gateway, SIGKILL, 0);
+	gateway_start_manager(gateway);
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "show running-config"), 0);
-	assert_true(says(&person, "hostname mx-kept\n"));
-	assert_true(says(&person, "static (inside,outside)"));
+	assert_int_equal(person_execute(&person, "show running-config"), 0);
+	assert_true(person_says(&person, "hostname mx-kept\n"));
+	assert_true(person_says(&person, "static (inside,outside)"));
 	assert_int_equal(gateway->table.count, 1);
-	assert_int_equal(execute(&person, "show startup-config"), 69);
+	assert_int_equal(person_execute(&person, "show startup-config"), 69);
 	person_close(&person);
 }
 
@@ -353,13 +76,15 @@ test_bad_change_changes_nothing(void **state)
 
 	person_open(&person, gateway);
 	assert_int_equal(
-	    execute(&person, "static (inside,outside) tcp 127.0.0.1 9999 127.0.0.1 2526"), 65);
-	assert_true(says(&person, "cannot listen on 127.0.0.1:9999: Address already in use"));
+	    person_execute(&person, "static (inside,outside) tcp 127.0.0.1 9999 127.0.0.1 2526"),
+	    65);
+	assert_true(
+	    person_says(&person, "cannot listen on 127.0.0.1:9999: Address already in use"));
 	assert_int_equal(gateway->table.count, 0);
-	assert_int_equal(execute(&person, "show running-config static"), 0);
-	assert_false(says(&person, "9999"));
-	assert_int_equal(execute(&person, "show rubbish"), 64);
-	assert_true(says(&person, "% Invalid input detected at '^' marker."));
+	assert_int_equal(person_execute(&person, "show running-config static"), 0);
+	assert_false(person_says(&person, "9999"));
+	assert_int_equal(person_execute(&person, "show rubbish"), 64);
+	assert_true(person_says(&person, "% Invalid input detected at '^' marker."));
 	person_close(&person);
 }
 
@@ -370,31 +95,31 @@ test_saved_configuration(void **state)
 	struct person person;
 
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "hostname mx-one"), 0);
-	assert_int_equal(execute(&person, "write memory"), 0);
-	assert_true(says(&person, "Building configuration...\nCryptochecksum: "));
-	assert_true(says(&person, "[OK]\n"));
-	assert_int_equal(execute(&person, "hostname mx-two"), 0);
-	assert_int_equal(execute(&person, "copy running-config startup-config"), 0);
-	assert_int_equal(execute(&person, "show startup-config"), 0);
-	assert_true(says(&person, "hostname mx-two\n"));
+	assert_int_equal(person_execute(&person, "hostname mx-one"), 0);
+	assert_int_equal(person_execute(&person, "write memory"), 0);
+	assert_true(person_says(&person, "Building configuration...\nCryptochecksum: "));
+	assert_true(person_says(&person, "[OK]\n"));
+	assert_int_equal(person_execute(&person, "hostname mx-two"), 0);
+	assert_int_equal(person_execute(&person, "copy running-config startup-config"), 0);
+	assert_int_equal(person_execute(&person, "show startup-config"), 0);
+	assert_true(person_says(&person, "hostname mx-two\n"));
 	person_close(&person);
 
 	/* A new gateway; its saved configuration is torn: the one before is used, and it is said. */
-	stop_manager(gateway, SIGTERM, 0);
+	gateway_stop_manager(gateway, SIGTERM, 0);
 	int fd = openat(gateway->directory, "startup-config", O_WRONLY | O_CLOEXEC);
 	assert_int_equal(ftruncate(fd, 100), 0);
 	close(fd);
 	shm_detach(&gateway->shm);
-	create_memory(gateway);
-	start_manager(gateway);
+	gateway_create_memory(gateway);
+	gateway_start_manager(gateway);
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "show running-config"), 0);
-	assert_true(says(&person, "hostname mx-one\n"));
-	assert_int_equal(execute(&person, "show events"), 0);
-	assert_true(says(&person, "%SMTPGUARD-1-109025: startup-config is damaged"));
-	assert_int_equal(execute(&person, "write erase"), 0);
-	assert_int_equal(execute(&person, "show startup-config"), 69);
+	assert_int_equal(person_execute(&person, "show running-config"), 0);
+	assert_true(person_says(&person, "hostname mx-one\n"));
+	assert_int_equal(person_execute(&person, "show events"), 0);
+	assert_true(person_says(&person, "%SMTPGUARD-1-109025: startup-config is damaged"));
+	assert_int_equal(person_execute(&person, "write erase"), 0);
+	assert_int_equal(person_execute(&person, "show startup-config"), 69);
 	person_close(&person);
 }
 
@@ -407,29 +132,32 @@ test_start_with_a_busy_address(void **state)
 
 	person_open(&person, gateway);
 	assert_int_equal(
-	    execute(&person, "static (inside,outside) tcp 127.0.0.1 2525 127.0.0.1 2526"), 0);
+	    person_execute(&person, "static (inside,outside) tcp 127.0.0.1 2525 127.0.0.1 2526"),
+	    0);
 	assert_int_equal(
-	    execute(&person, "static (inside,outside) tcp 127.0.0.1 2527 127.0.0.1 2526"), 0);
-	assert_int_equal(execute(&person, "write memory"), 0);
+	    person_execute(&person, "static (inside,outside) tcp 127.0.0.1 2527 127.0.0.1 2526"),
+	    0);
+	assert_int_equal(person_execute(&person, "write memory"), 0);
 	person_close(&person);
 
-	stop_manager(gateway, SIGTERM, 0);
+	gateway_stop_manager(gateway, SIGTERM, 0);
 	shm_detach(&gateway->shm);
-	create_memory(gateway);
+	gateway_create_memory(gateway);
 	atomic_store(&gateway->busy_port, 2525);
-	start_manager(gateway);
+	gateway_start_manager(gateway);
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "show running-config static"), 0);
-	assert_true(says(&person, "2525"));
+	assert_int_equal(person_execute(&person, "show running-config static"), 0);
+	assert_true(person_says(&person, "2525"));
 	assert_int_equal(gateway->table.count, 1);
 	assert_int_equal(gateway->table.entry[0].listen.port, 2527);
-	assert_int_equal(execute(&person, "show events"), 0);
-	assert_true(says(&person, "109022: Cannot listen on 127.0.0.1:2525: Address already"));
+	assert_int_equal(person_execute(&person, "show events"), 0);
+	assert_true(
+	    person_says(&person, "109022: Cannot listen on 127.0.0.1:2525: Address already"));
 
-	assert_int_equal(execute(&person, "hostname mx-late"), 0);
+	assert_int_equal(person_execute(&person, "hostname mx-late"), 0);
 	assert_int_equal(gateway->table.count, 1);
-	atomic_store(&gateway->busy_port, BUSY_PORT);
-	assert_int_equal(execute(&person, "hostname mx-later"), 0);
+	atomic_store(&gateway->busy_port, GATEWAY_BUSY_PORT);
+	assert_int_equal(person_execute(&person, "hostname mx-later"), 0);
 	assert_int_equal(gateway->table.count, 2);
 	person_close(&person);
 }
@@ -475,23 +203,24 @@ test_sessions_are_shown(void **state)
 
 	plant_session(gateway);
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "show conn"), 0);
-	assert_true(says(&person, "TCP outside 192.0.2.5:40000 inside 10.0.0.20:25, idle 0:00:0"));
-	assert_true(says(&person, "flags UBM, id 0123456789abcdef\n"));
-	assert_int_equal(execute(&person, "show conn detail"), 0);
-	assert_true(says(&person, "mode inspect, class ccc"));
-	assert_true(says(&person, "ccc, worker 1,\n"));
-	assert_int_equal(execute(&person, "show conn 0123456789abcdef"), 0);
-	assert_true(says(&person, "EHLO \\x1b[2J\n"));
-	assert_true(says(&person, "Mode inspect, policy -, class ccc"));
-	assert_int_equal(execute(&person, "show conn 00000000deadbeef"), 0);
-	assert_true(says(&person, "closed, TCP FINs"));
-	assert_int_equal(execute(&person, "show conn closed"), 0);
-	assert_true(says(&person, "00000000deadbeef"));
-	assert_int_equal(execute(&person, "show conn closed 192.0.2.99"), 0);
+	assert_int_equal(person_execute(&person, "show conn"), 0);
+	assert_true(
+	    person_says(&person, "TCP outside 192.0.2.5:40000 inside 10.0.0.20:25, idle 0:00:0"));
+	assert_true(person_says(&person, "flags UBM, id 0123456789abcdef\n"));
+	assert_int_equal(person_execute(&person, "show conn detail"), 0);
+	assert_true(person_says(&person, "mode inspect, class ccc"));
+	assert_true(person_says(&person, "ccc, worker 1,\n"));
+	assert_int_equal(person_execute(&person, "show conn 0123456789abcdef"), 0);
+	assert_true(person_says(&person, "EHLO \\x1b[2J\n"));
+	assert_true(person_says(&person, "Mode inspect, policy -, class ccc"));
+	assert_int_equal(person_execute(&person, "show conn 00000000deadbeef"), 0);
+	assert_true(person_says(&person, "closed, TCP FINs"));
+	assert_int_equal(person_execute(&person, "show conn closed"), 0);
+	assert_true(person_says(&person, "00000000deadbeef"));
+	assert_int_equal(person_execute(&person, "show conn closed 192.0.2.99"), 0);
 	assert_string_equal(text_string(&person.text), "");
-	assert_int_equal(execute(&person, "show conn 0000000000000001"), 69);
-	assert_int_equal(execute(&person, "clear conn 0123456789abcdef"), 0);
+	assert_int_equal(person_execute(&person, "show conn 0000000000000001"), 69);
+	assert_int_equal(person_execute(&person, "clear conn 0123456789abcdef"), 0);
 	assert_true(atomic_load(&gateway->cleared) == SESSION_ID);
 	person_close(&person);
 }
@@ -508,12 +237,12 @@ test_json(void **state)
 
 	plant_session(gateway);
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "write memory"), 0);
+	assert_int_equal(person_execute(&person, "write memory"), 0);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		json_error_t error;
 
-		ask(&person, CONTROL_EXECUTE, lines[i], true);
-		assert_int_equal(await_final(&person), 0);
+		person_ask(&person, CONTROL_EXECUTE, lines[i], true);
+		assert_int_equal(person_await(&person), 0);
 		json_t *value =
 		    json_loads(text_string(&person.text), JSON_REJECT_DUPLICATES, &error);
 		if (value == NULL)
@@ -532,22 +261,23 @@ test_service_policy_and_counters(void **state)
 
 	person_open(&person, gateway);
 	assert_int_equal(
-	    execute(&person, "static (inside,outside) tcp 127.0.0.1 2525 127.0.0.1 2526"), 0);
+	    person_execute(&person, "static (inside,outside) tcp 127.0.0.1 2525 127.0.0.1 2526"),
+	    0);
 	uint32_t slot = gateway->table.entry[0].policy_slot;
 	struct counter_block *block = shm_counters(&gateway->shm, 0);
 	counter_add_rule(block, slot, COUNTER_RULE_PACKETS, 17);
 	counter_add(block, COUNTER_messages, 5);
-	assert_int_equal(execute(&person, "show service-policy inspect esmtp"), 0);
-	assert_true(says(&person,
+	assert_int_equal(person_execute(&person, "show service-policy inspect esmtp"), 0);
+	assert_true(person_says(&person,
 	    "Global policy:\n  Service-policy: global_policy\n    Class-map: inspection_default\n"
 	    "      Inspect: esmtp _default_esmtp_map, packet 17, drop 0, reset-drop 0\n"
 	    "        mask-banner, count 0\n"));
-	assert_int_equal(execute(&person, "clear service-policy"), 0);
+	assert_int_equal(person_execute(&person, "clear service-policy"), 0);
 	assert_true(atomic_load(&gateway->refused_cleared));
-	assert_int_equal(execute(&person, "clear counters"), 0);
+	assert_int_equal(person_execute(&person, "clear counters"), 0);
 	counter_add_rule(block, slot, COUNTER_RULE_PACKETS, 2);
-	assert_int_equal(execute(&person, "show service-policy"), 0);
-	assert_true(says(&person, "packet 2, drop 0"));
+	assert_int_equal(person_execute(&person, "show service-policy"), 0);
+	assert_true(person_says(&person, "packet 2, drop 0"));
 	assert_true(counter_total(&gateway->shm, COUNTER_messages) == 0);
 	person_close(&person);
 }
@@ -571,28 +301,28 @@ test_events_are_followed(void **state)
 	struct person person;
 
 	person_open(&person, gateway);
-	ask(&person, CONTROL_EXECUTE, "show events follow", false);
-	assert_int_equal(receive(&person, &reply), 0);
+	person_ask(&person, CONTROL_EXECUTE, "show events follow", false);
+	assert_int_equal(person_receive(&person, &reply), 0);
 	assert_false(reply.final);
 	write_event(gateway, "first");
-	assert_int_equal(receive(&person, &reply), 0);
-	assert_true(says(&person, "%SMTPGUARD-4-109001: Refused first"));
+	assert_int_equal(person_receive(&person, &reply), 0);
+	assert_true(person_says(&person, "%SMTPGUARD-4-109001: Refused first"));
 	/* The next request ends it. */
-	ask(&person, CONTROL_EXECUTE, "", false);
-	assert_int_equal(receive(&person, &reply), 0);
+	person_ask(&person, CONTROL_EXECUTE, "", false);
+	assert_int_equal(person_receive(&person, &reply), 0);
 	assert_true(reply.final);
 	assert_int_equal(reply.id, person.id - 1);
-	assert_int_equal(await_final(&person), 0);
+	assert_int_equal(person_await(&person), 0);
 	person_close(&person);
 
 	/* Started anew it goes on where it was: nothing twice, nothing missing. */
-	stop_manager(gateway, SIGKILL, 0);
+	gateway_stop_manager(gateway, SIGKILL, 0);
 	write_event(gateway, "while dead");
-	start_manager(gateway);
+	gateway_start_manager(gateway);
 	person_open(&person, gateway);
 	const char *at = NULL;
 	for (int i = 0; i < 500 && at == NULL; i++) {
-		assert_int_equal(execute(&person, "show events"), 0);
+		assert_int_equal(person_execute(&person, "show events"), 0);
 		at = strstr(text_string(&person.text), "Refused while dead");
 		usleep(20000);
 	}
@@ -601,6 +331,19 @@ test_events_are_followed(void **state)
 	assert_non_null(at);
 	assert_null(strstr(at + 1, "Refused first"));
 	person_close(&person);
+}
+
+/* It turns, and the supervisor sees that it does. */
+static void
+test_its_heart_beats(void **state)
+{
+	struct gateway *gateway = *state;
+	_Atomic uint64_t *heartbeat = &shm_policy(&gateway->shm)->heartbeat;
+	uint64_t before = atomic_load(heartbeat);
+
+	for (int i = 0; i < 500 && atomic_load(heartbeat) == before; i++)
+		usleep(20000);
+	assert_int_not_equal(atomic_load(heartbeat), before);
 }
 
 static void
@@ -612,9 +355,9 @@ test_garbage_is_answered_and_closed(void **state)
 
 	person_open(&person, gateway);
 	assert_int_equal(send(person.socket, "GET / HTTP/1.0\r\n\r\n", 18, 0), 18);
-	assert_int_equal(receive(&person, &reply), 65);
+	assert_int_equal(person_receive(&person, &reply), 65);
 	assert_true(reply.final);
-	assert_int_equal(receive(&person, &reply), -1);
+	assert_int_equal(person_receive(&person, &reply), -1);
 	person_close(&person);
 
 	/* And the manager lives. A request that comes byte by byte is a request. */
@@ -624,9 +367,9 @@ test_garbage_is_answered_and_closed(void **state)
 	person_open(&person, gateway);
 	for (size_t i = 0; i < length; i++)
 		assert_int_equal(send(person.socket, frame + i, 1, 0), 1);
-	assert_int_equal(receive(&person, &reply), 0);
-	assert_true(says(&person, "smtpguard Version"));
-	assert_int_equal(execute(&person, "show\nversion"), 65);
+	assert_int_equal(person_receive(&person, &reply), 0);
+	assert_true(person_says(&person, "smtpguard Version"));
+	assert_int_equal(person_execute(&person, "show\nversion"), 65);
 	person_close(&person);
 }
 
@@ -640,11 +383,11 @@ test_too_many_clients(void **state)
 	assert_non_null(clients);
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		person_open(&clients[i], gateway);
-		assert_int_equal(execute(&clients[i], "show version"), 0);
+		assert_int_equal(person_execute(&clients[i], "show version"), 0);
 	}
 	person_open(&clients[CONTROL_CLIENTS_MAX], gateway);
-	assert_int_equal(receive(&clients[CONTROL_CLIENTS_MAX], &reply), 75);
-	assert_int_equal(execute(&clients[0], "show version"), 0);
+	assert_int_equal(person_receive(&clients[CONTROL_CLIENTS_MAX], &reply), 75);
+	assert_int_equal(person_execute(&clients[0], "show version"), 0);
 	for (unsigned i = 0; i <= CONTROL_CLIENTS_MAX; i++)
 		person_close(&clients[i]);
 	free(clients);
@@ -672,11 +415,11 @@ test_viewers_leave_places(void **state)
 	for (unsigned i = 0; i <= viewers; i++)
 		person_open(&clients[i], gateway);
 	assert_int_equal(seteuid(0), 0);
-	assert_int_equal(execute(&clients[0], "show version"), 0);
-	assert_int_equal(execute(&clients[0], "enable"), 77);
-	assert_int_equal(receive(&clients[viewers], &reply), 75);
+	assert_int_equal(person_execute(&clients[0], "show version"), 0);
+	assert_int_equal(person_execute(&clients[0], "enable"), 77);
+	assert_int_equal(person_receive(&clients[viewers], &reply), 75);
 	person_open(&root, gateway);
-	assert_int_equal(execute(&root, "enable"), 0);
+	assert_int_equal(person_execute(&root, "enable"), 0);
 	person_close(&root);
 	for (unsigned i = 0; i <= viewers; i++)
 		person_close(&clients[i]);
@@ -691,12 +434,12 @@ test_completion_and_help(void **state)
 	struct person person;
 
 	person_open(&person, gateway);
-	ask(&person, CONTROL_COMPLETE, "show ver", false);
-	assert_int_equal(receive(&person, &reply), 0);
+	person_ask(&person, CONTROL_COMPLETE, "show ver", false);
+	assert_int_equal(person_receive(&person, &reply), 0);
 	assert_int_equal(reply.candidates, 1);
 	assert_string_equal(reply.candidate[0].word, "version");
-	ask(&person, CONTROL_HELP, "show ", false);
-	assert_int_equal(receive(&person, &reply), 0);
+	person_ask(&person, CONTROL_HELP, "show ", false);
+	assert_int_equal(person_receive(&person, &reply), 0);
 	assert_true(reply.candidates > 3);
 	person_close(&person);
 }
@@ -710,9 +453,11 @@ view_only(const struct gateway *gateway)
 	if (setgid(65534) < 0 || setuid(65534) < 0)
 		return 2;
 	person_open(&person, gateway);
-	if (execute(&person, "show version") != 0 || execute(&person, "enable") != 77 ||
-	    execute(&person, "write memory") == 0 || execute(&person, "hostname x") == 0 ||
-	    execute(&person, "clear counters") == 0)
+	if (person_execute(&person, "show version") != 0 ||
+	    person_execute(&person, "enable") != 77 ||
+	    person_execute(&person, "write memory") == 0 ||
+	    person_execute(&person, "hostname x") == 0 ||
+	    person_execute(&person, "clear counters") == 0)
 		return 1;
 	return 0;
 }
@@ -741,19 +486,19 @@ test_ends_with_its_supervisor(void **state)
 	int status;
 
 	person_open(&person, gateway);
-	assert_int_equal(execute(&person, "show version"), 0);
+	assert_int_equal(person_execute(&person, "show version"), 0);
 	person_close(&person);
 	atomic_store(&gateway->stop, true);
 	pthread_join(gateway->thread, NULL);
 	close(gateway->requests[0]);
 	assert_int_equal(waitpid(gateway->manager, &status, 0), gateway->manager);
 	/* Before anything is asserted: the end of the test wants a manager to stop. */
-	start_manager(gateway);
+	gateway_start_manager(gateway);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-#define GATEWAY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define GATEWAY_TEST(name) cmocka_unit_test_setup_teardown(name, gateway_setup, gateway_teardown)
 
 int
 main(void)
@@ -767,6 +512,7 @@ main(void)
 	    GATEWAY_TEST(test_json),
 	    GATEWAY_TEST(test_service_policy_and_counters),
 	    GATEWAY_TEST(test_events_are_followed),
+	    GATEWAY_TEST(test_its_heart_beats),
 	    GATEWAY_TEST(test_garbage_is_answered_and_closed),
 	    GATEWAY_TEST(test_too_many_clients),
 	    GATEWAY_TEST(test_viewers_leave_places),
