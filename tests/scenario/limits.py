@@ -54,10 +54,10 @@ def refused(listen, source):
 
 def leave(gateway, client):
     """The session's place is free when this returns."""
-    before = gateway.counters()["slots_in_use"]
+    before = connection(gateway)["current"]
     check(client.say(b"QUIT") == 221, "no 221")
     client.socket.close()
-    wait_until(lambda: gateway.counters()["slots_in_use"] < before, "the slot is free again")
+    wait_until(lambda: connection(gateway)["current"] < before, "its place is free again")
 
 
 def connection(gateway):
