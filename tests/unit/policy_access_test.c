@@ -14,7 +14,7 @@
 static void
 expect_entered_as(const char *line, const char *canonical)
 {
-	char printed[256];
+	char printed[512];
 
 	expect_quiet(line);
 	snprintf(printed, sizeof(printed), "%s\n", canonical);
