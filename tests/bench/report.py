@@ -7,6 +7,7 @@ import statistics
 import subprocess
 
 import loads
+import profiling
 from gateways import GATEWAYS, LAYER_4
 
 
@@ -68,6 +69,15 @@ def core_table(build):
     return ["## The core alone", "", "```", done.stdout.rstrip(), "```", ""]
 
 
+def profile_tables(profiles):
+    lines = ["## Where smtpguard's time goes", "",
+             "Samples of all its processes during one run each, by perf's software clock; percent of all, and",
+             "within a process percent of its own.", ""]
+    for load, found in profiles.items():
+        lines += profiling.table(load, found)
+    return lines
+
+
 def cpu_model():
     with open("/proc/cpuinfo") as info:
         for line in info:
@@ -76,7 +86,7 @@ def cpu_model():
     return platform.machine()
 
 
-def text(results, given):
+def text(results, profiles, given):
     lines = ["# What smtpguard costs beside others", "",
              "`tests/bench/run --rounds %d%s`, %s, %s, %d CPUs, Linux %s." % (
                  given.rounds, " --quick" if given.quick else "", datetime.date.today().isoformat(),
@@ -95,4 +105,6 @@ def text(results, given):
         lines += latency_table(medians)
     if os.path.exists(os.path.join(given.build, "tests/bench/core_speed")):
         lines += core_table(given.build)
+    if profiles:
+        lines += profile_tables(profiles)
     return "\n".join(lines)
