@@ -84,9 +84,8 @@ watch_listeners(const struct supervisor *supervisor, uint32_t events)
 
 /* Epoll would say at once, and for ever, that there is somebody to accept. */
 static void
-put_off(struct supervisor *supervisor, enum shortage what, int error)
+put_off(struct supervisor *supervisor)
 {
-	shortage_put_off(supervisor, what, error);
 	watch_listeners(supervisor, 0);
 	supervisor->accepts_put_off = true;
 }
@@ -99,7 +98,8 @@ accept_failed(struct supervisor *supervisor, uint32_t listener, int error)
 		error = refuse_by_spare(supervisor, listener);
 	if (shortage_of(error) == SHORTAGE_NONE)
 		return error != EAGAIN;
-	put_off(supervisor, shortage_of(error), error);
+	shortage_put_off(supervisor, shortage_of(error), error);
+	put_off(supervisor);
 	return false;
 }
 
@@ -137,6 +137,15 @@ accept_one(struct supervisor *supervisor, uint32_t listener)
 	return true;
 }
 
+static bool
+some_worker_is_ready(const struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->workers; i++)
+		if (supervisor->worker[i].ready)
+			return true;
+	return false;
+}
+
 void
 accept_ready(struct supervisor *supervisor, int fd)
 {
@@ -144,6 +153,10 @@ accept_ready(struct supervisor *supervisor, int fd)
 	/* It may have been closed since the event. */
 	const struct listener *listener = listeners_find(&supervisor->listeners, fd, &index);
 
+	if (!some_worker_is_ready(supervisor)) {
+		put_off(supervisor);
+		return;
+	}
 	for (int i = 0; listener && i < ACCEPT_BATCH; i++)
 		if (!accept_one(supervisor, index))
 			return;

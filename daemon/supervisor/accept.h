@@ -6,6 +6,9 @@
  * Who cannot be served is told 421 4.3.2 (RFC 5321 3.8, RFC 3463 X.3.2) and closed: no slot is
  * free, too few chunks, or no descriptor (the spare one is given up for that).  When not even that
  * can be done, connections wait in the kernel's backlog until the next tick.
+ *
+ * They wait there too while no worker is ready: the backlog outlives this process, but what it alone
+ * has accepted ends with it.
  */
 #ifndef SUPERVISOR_ACCEPT_H
 #define SUPERVISOR_ACCEPT_H
@@ -15,7 +18,7 @@
 #define ACCEPT_BATCH 64
 
 void accept_ready(struct supervisor *supervisor, int listener);
-/* Takes connections again that had to wait. */
+/* Takes connections again that had to wait; each tick, and as soon as a worker is ready. */
 void accept_tick(struct supervisor *supervisor);
 
 #endif

@@ -1,5 +1,6 @@
 #include "daemon/supervisor/children.h"
 
+#include "daemon/supervisor/accept.h"
 #include "daemon/supervisor/adoption.h"
 #include "daemon/supervisor/collect.h"
 #include "daemon/supervisor/dispatch.h"
@@ -208,6 +209,7 @@ children_worker_ready(struct supervisor *supervisor, uint32_t index)
 		dispatch_place(supervisor);
 	if (supervisor->deaths > 0)
 		dispatch_sweep(supervisor);
+	accept_tick(supervisor);
 }
 
 void

@@ -95,7 +95,7 @@ struct supervisor {
 	struct custody custody;
 	struct pool pool;
 	struct shortage_state shortage[SHORTAGES];
-	bool accepts_put_off; /* listeners are not watched until the next tick */
+	bool accepts_put_off; /* listeners are not watched (accept.h) */
 	struct listeners listeners;
 	struct kept kept; /* by systemd, from the last time */
 	struct tally tally;

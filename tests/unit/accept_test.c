@@ -64,6 +64,7 @@ set_up(void **state)
 	supervisor->epoll = epoll_create1(EPOLL_CLOEXEC);
 	supervisor->spare = dup(supervisor->epoll);
 	supervisor->workers = 1;
+	supervisor->worker[0].ready = true;
 	dispatch_init(supervisor);
 	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
 	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
@@ -405,6 +406,27 @@ test_a_tick_finds_a_spare(void **state)
 	assert_false(scene->supervisor.accepts_put_off);
 }
 
+/* What this process alone held would end with it; what waits in the backlog does not. */
+static void
+test_without_a_worker_none_is_accepted(void **state)
+{
+	struct scene *scene = *state;
+	int client = connect_one(scene);
+
+	scene->supervisor.worker[0].ready = false;
+	assert_true(listener_is_ready(scene));
+	accept_all(scene);
+	assert_int_equal(scene->supervisor.custody.in_use, 0);
+	assert_int_equal(count(scene, COUNTER_accepts_put_off), 0);
+	assert_false(listener_is_ready(scene));
+	scene->supervisor.worker[0].ready = true;
+	accept_tick(&scene->supervisor);
+	assert_true(listener_is_ready(scene));
+	accept_all(scene);
+	assert_int_equal(scene->supervisor.custody.in_use, 1);
+	close(client);
+}
+
 int
 main(void)
 {
@@ -417,6 +439,7 @@ main(void)
 	    TEST(test_no_descriptor_is_refused),
 	    TEST(test_no_spare_puts_off),
 	    TEST(test_a_tick_finds_a_spare),
+	    TEST(test_without_a_worker_none_is_accepted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

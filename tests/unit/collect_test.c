@@ -609,7 +609,7 @@ put_table(struct scene *scene, uint32_t table, const struct shm_endpoint *listen
 	place->sequence = sequence;
 }
 
-/* The queue lives on: who had connected meanwhile is served. */
+/* The queue lives on: who had connected meanwhile is served, as soon as a worker can have it too. */
 static void
 test_listeners_go_on(void **state)
 {
@@ -632,8 +632,9 @@ test_listeners_go_on(void **state)
 	assert_true(take_over(scene));
 	assert_true(scene->second.listeners_applied);
 	assert_int_equal(scene->second.listeners.count, 1);
-	answer(scene, 0);
 	turn(scene);
+	assert_int_equal(custody->in_use, 0);
+	answer(scene, 0);
 	assert_int_equal(custody->in_use, 1);
 	assert_true(told_of(scene, 0, 0, &flags) & BIT(HANDOVER_CLIENT));
 	late = connect_to(&listen);
