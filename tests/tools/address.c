@@ -59,3 +59,12 @@ address_parse(const char *text, size_t length, struct address *ret_address)
 	}
 	return false;
 }
+
+unsigned
+address_port(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+
+	return ntohs(address->ss_family == AF_INET6 ? six->sin6_port : four->sin_port);
+}

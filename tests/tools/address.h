@@ -13,6 +13,7 @@ struct address {
 	socklen_t length;
 };
 
+unsigned address_port(const struct sockaddr_storage *address);
 bool address_parse(const char *text, size_t length, struct address *ret_address);
 
 #endif

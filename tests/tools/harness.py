@@ -218,13 +218,17 @@ class Gateway:
             conf.write('workers = %d;\nuser = "nobody";\nlog: { target = "stderr"; };\n%s\n' %
                        (self.workers_wanted, self.settings))
 
-    def start(self, seconds=20.0):
+    def launch(self):
+        """The supervisor, not waiting for anything."""
         self.write_conf()
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen(
                 self.prefix + [self.program("smtpguardd")] + self.arguments(), stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=self.pass_fds,
                 env=self.environment)
+
+    def start(self, seconds=20.0):
+        self.launch()
         wait_until(self.answers, "the gateway answers `show version`", seconds)
         wait_until(lambda: len(self.workers()) == self.workers_wanted,
                    "%d workers are ready" % self.workers_wanted, seconds)
@@ -291,13 +295,10 @@ class Gateway:
     def roles(self):
         """{role: pid} of "supervisor", "manager", "worker N", as far as they are ready."""
         version = self.show("version")
-        found = {"supervisor": self.process.pid}
+        found = {"supervisor": version["supervisor_pid"], "manager": version["manager_pid"]}
         for worker in version["workers"]:
             if worker["state"] == "ready":
                 found["worker %d" % worker["worker"]] = worker["pid"]
-        for pid in self.processes():
-            if process_name(pid) == "smtpguard-manag":  # the kernel keeps 15 letters
-                found["manager"] = pid
         return found
 
     def noted(self):
@@ -368,15 +369,6 @@ class Gateway:
             time.sleep(0.1)
             remains = left()
         check(not remains, "left behind: %s" % remains)
-
-
-def process_name(pid):
-    """"" when it is gone."""
-    try:
-        with open("/proc/%d/comm" % pid) as name:
-            return name.read().strip()
-    except OSError:
-        return ""
 
 
 def process_lives(pid):

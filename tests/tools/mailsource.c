@@ -8,8 +8,11 @@
  *	go [PHASE [N]]	sessions that are held go on (every N-th of them); PHASE
  *			"all": any, "own": those that the sink does not hold too
  *	reset [N]	N of 1000 sessions of reset-client are reset
- *	blow PID [stop]	in one instant: SIGSTOP (if wanted), urgent bytes, resets, SIGKILL.
- *			PID 0: no kill.  Answers what was held then.
+ *	blow PID[,PID...] [stop]	in one instant: SIGSTOP (if wanted), urgent bytes, resets,
+ *			SIGKILL.  PID 0: no kill.  Answers what was held then.
+ *	established	what is held now is established
+ *	doom PORT,...	sessions from these ports may be lost
+ *	pause, resume	no new sessions meanwhile
  *	mark [keep]	the silence of each session counts anew; keep: in the total it stays
  *	figures		so far
  *	stop		no new sessions, what is held goes on; ends when all have ended
@@ -53,6 +56,7 @@ static const char usage[] =
     "  --seed N  --ledger FILE\n"
     "  --any-server        the server is not mailsink: its texts are not compared\n"
     "  --may-refuse        a refusal is no failure\n"
+    "  --may-lose-new      nor is the loss of a session that has received nothing\n"
     "  --refusal header|line|name=\"CODE TEXT\"   what the policy says to such an offence\n"
     "  --phase NAME:COUNT[@ADDRESS:PORT]   hold so many sessions in this phase; repeatable\n"
     "  --control           take commands on standard input\n";
@@ -78,6 +82,7 @@ enum {
 	OPTION_LEDGER,
 	OPTION_ANY_SERVER,
 	OPTION_MAY_REFUSE,
+	OPTION_MAY_LOSE_NEW,
 	OPTION_REFUSAL,
 	OPTION_PHASE,
 	OPTION_CONTROL,
@@ -105,6 +110,7 @@ static const struct option options[] = {
     {"ledger", required_argument, NULL, OPTION_LEDGER},
     {"any-server", no_argument, NULL, OPTION_ANY_SERVER},
     {"may-refuse", no_argument, NULL, OPTION_MAY_REFUSE},
+    {"may-lose-new", no_argument, NULL, OPTION_MAY_LOSE_NEW},
     {"refusal", required_argument, NULL, OPTION_REFUSAL},
     {"phase", required_argument, NULL, OPTION_PHASE},
     {"control", no_argument, NULL, OPTION_CONTROL},
@@ -213,6 +219,9 @@ option_take(int letter, const char *argument)
 	case OPTION_MAY_REFUSE:
 		o->may_refuse = true;
 		break;
+	case OPTION_MAY_LOSE_NEW:
+		o->may_lose_new = true;
+		break;
 	case OPTION_REFUSAL:
 		refusal_take(argument);
 		break;
@@ -261,17 +270,39 @@ stop(void)
 	source_pool_go("all", 1);
 }
 
+#define BLOW_MOST 16u
+
+/* "PID,PID..."; returns how many. */
+static unsigned
+pids_parse(const char *text, pid_t pids[BLOW_MOST])
+{
+	unsigned count = 0;
+	const char *end;
+	uint64_t pid;
+
+	while (count < BLOW_MOST && sizes_number(text, &end, &pid)) {
+		if (pid > 0)
+			pids[count++] = (pid_t)pid;
+		text = *end == ',' ? end + 1 : end;
+	}
+	return count;
+}
+
 /* The blow itself: all that must happen in one instant is done here, without a pause. */
 static void
-blow(pid_t pid, bool stop_first)
+blow(const char *text, bool stop_first)
 {
+	pid_t pids[BLOW_MOST];
+	unsigned count = pids_parse(text, pids);
+
 	source_pool_status();
-	if (pid > 0 && stop_first)
-		kill(pid, SIGSTOP);
+	for (unsigned i = 0; stop_first && i < count; i++)
+		kill(pids[i], SIGSTOP);
 	source_pool_urgent();
 	source_pool_reset(500);
-	if (pid > 0 && kill(pid, SIGKILL) != 0)
-		warn("kill %d", (int)pid);
+	for (unsigned i = 0; i < count; i++)
+		if (kill(pids[i], SIGKILL) != 0)
+			warn("kill %d", (int)pids[i]);
 	source_pool_reset(1000);
 }
 
@@ -287,7 +318,8 @@ static void
 command_run(char *line)
 {
 	char *save = NULL;
-	const char *word = strtok_r(line, " ", &save), *argument = strtok_r(NULL, " ", &save);
+	const char *word = strtok_r(line, " ", &save);
+	char *argument = strtok_r(NULL, " ", &save);
 	const char *second = strtok_r(NULL, " ", &save);
 
 	if (word == NULL)
@@ -300,7 +332,13 @@ command_run(char *line)
 		printf("{\"reset\": %u}\n",
 		    source_pool_reset(argument != NULL ? small_number_of(argument) : 1000));
 	else if (strcmp(word, "blow") == 0 && argument != NULL)
-		blow((pid_t)small_number_of(argument), second != NULL);
+		blow(argument, second != NULL);
+	else if (strcmp(word, "established") == 0)
+		source_pool_establish(), printf("{}\n");
+	else if (strcmp(word, "doom") == 0 && argument != NULL)
+		printf("{\"doomed\": %u}\n", source_pool_doom(argument));
+	else if (strcmp(word, "pause") == 0 || strcmp(word, "resume") == 0)
+		source_pool_pause(*word == 'p'), printf("{}\n");
 	else if (strcmp(word, "mark") == 0)
 		source_pool_mark(argument != NULL), printf("{}\n");
 	else if (strcmp(word, "figures") == 0)

@@ -104,6 +104,6 @@ source_message_leave(struct source_session *session)
 	if (session->message == MESSAGE_NONE)
 		return;
 	if (session->message == MESSAGE_SENT && session->output.length == 0)
-		result = session->one_way ? LEDGER_ONEWAY : LEDGER_UNKNOWN;
+		result = session->one_way && !session->doomed ? LEDGER_ONEWAY : LEDGER_UNKNOWN;
 	source_message_result(session, result, "", 0);
 }

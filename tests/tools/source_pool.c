@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SPAWN_HURRY 100u /* a backlog holds as many */
@@ -23,7 +24,7 @@ static struct {
 static struct loop_timer spawn_timer;
 static uint32_t next_number;
 static uint64_t messages_left, next_due_us, failed_before;
-static bool running;
+static bool running, paused;
 
 bool
 source_pool_want(const char *name, unsigned count, const struct address *target)
@@ -90,6 +91,9 @@ spawn_expired(struct loop_timer *timer)
 
 	if (!running)
 		return;
+	loop_timer_set(timer, loop_now() + SPAWN_US);
+	if (paused)
+		return;
 	/* While sessions fail, new ones are not worth much: slowly then. */
 	if (source_figures.failed > failed_before)
 		budget = 1;
@@ -101,7 +105,6 @@ spawn_expired(struct loop_timer *timer)
 			session_spawn(phase);
 			budget--;
 		}
-	loop_timer_set(timer, loop_now() + SPAWN_US);
 }
 
 void
@@ -129,6 +132,12 @@ source_pool_stop(void)
 	loop_timer_clear(&spawn_timer);
 }
 
+void
+source_pool_pause(bool pause)
+{
+	paused = pause;
+}
+
 bool
 source_pool_idle(void)
 {
@@ -145,14 +154,18 @@ source_pool_idle(void)
 void
 source_pool_status(void)
 {
-	unsigned held[PHASES] = {0};
+	unsigned held[PHASES] = {0}, doomed = 0, new = 0;
 
-	for (struct source_session *s = source_sessions; s != NULL; s = s->next)
+	for (struct source_session *s = source_sessions; s != NULL; s = s->next) {
 		held[s->phase] += source_session_holds(s);
+		doomed += s->doomed;
+		new += !s->served && !s->established;
+	}
 	printf("{\"now\": %" PRIu64 ", \"open\": %" PRIu64 ", \"done\": %" PRIu64
-	       ", \"failed\": %" PRIu64 ", \"given\": %" PRIu64 ", \"phases\": {",
+	       ", \"failed\": %" PRIu64 ", \"given\": %" PRIu64 ", \"unserved\": %" PRIu64
+	       ", \"doomed\": %u, \"new\": %u, \"phases\": {",
 	    loop_clock(), source_figures.open, source_figures.done, source_figures.failed,
-	    source_figures.given);
+	    source_figures.given, source_figures.unserved, doomed, new);
 	for (unsigned phase = 0, first = 1; phase < PHASES; phase++)
 		if (pool[phase].wanted > 0) {
 			printf("%s\"%s\": %u", first ? "" : ", ", source_phase_name(phase),
@@ -216,13 +229,36 @@ source_pool_urgent(void)
 }
 
 void
+source_pool_establish(void)
+{
+	for (struct source_session *s = source_sessions; s != NULL; s = s->next)
+		s->established |= source_session_holds(s);
+}
+
+unsigned
+source_pool_doom(char *ports)
+{
+	unsigned count = 0;
+	char *save = NULL;
+
+	for (char *port = strtok_r(ports, ",", &save); port != NULL;
+	     port = strtok_r(NULL, ",", &save))
+		for (struct source_session *s = source_sessions; s != NULL; s = s->next)
+			count += source_session_doom(s, (unsigned)strtoul(port, NULL, 10));
+	return count;
+}
+
+void
 source_pool_mark(bool keep)
 {
 	for (struct source_session *s = source_sessions; s != NULL; s = s->next)
 		source_session_mark(s);
-	if (keep)
+	if (keep) {
 		histogram_merge(&source_figures.silence_all, &source_figures.silence);
+		histogram_merge(&source_figures.greeting_all, &source_figures.greeting);
+	}
 	histogram_clear(&source_figures.silence);
+	histogram_clear(&source_figures.greeting);
 }
 
 static void
@@ -242,12 +278,15 @@ source_pool_figures(void)
 	printf("{\"sessions\": %" PRIu64 ", \"done\": %" PRIu64 ", \"failed\": %" PRIu64
 	       ", \"broken_off\": %" PRIu64 ", \"messages\": %" PRIu64 ", \"given\": %" PRIu64
 	       ", \"refused\": %" PRIu64 ", \"unknown\": %" PRIu64 ", \"one_way\": %" PRIu64
-	       ", \"unsent\": %" PRIu64 ", \"bytes\": %" PRIu64,
+	       ", \"unsent\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"unserved\": %" PRIu64
+	       ", \"doomed\": %" PRIu64 ", \"doomed_reset\": %" PRIu64,
 	    f->sessions, f->done, f->failed, f->broken_off, f->begun, f->given, f->refused,
-	    f->unknown, f->one_way, f->unsent, f->bytes);
+	    f->unknown, f->one_way, f->unsent, f->bytes, f->unserved, f->doomed, f->doomed_reset);
 	quantiles_print("command_us", &f->command);
 	quantiles_print("message_us", &f->message);
 	quantiles_print("silence_us", &f->silence);
 	quantiles_print("silence_all_us", &f->silence_all);
+	quantiles_print("greeting_us", &f->greeting);
+	quantiles_print("greeting_all_us", &f->greeting_all);
 	printf("}\n");
 }

@@ -31,18 +31,22 @@ struct source_options {
 	bool pipelining;
 	bool strict; /* the server is mailsink: replies are compared with its texts */
 	bool tls;
-	bool hurry;	  /* new sessions as fast as it goes */
-	bool may_refuse;  /* a refusal is not a failure */
-	const char *mark; /* added to sender and recipient; "" */
-	unsigned bdat;	  /* of 100 messages of the load, how many come in chunks */
+	bool hurry;	   /* new sessions as fast as it goes */
+	bool may_refuse;   /* a refusal is not a failure */
+	bool may_lose_new; /* nor the loss of a session that has received nothing */
+	const char *mark;  /* added to sender and recipient; "" */
+	unsigned bdat;	   /* of 100 messages of the load, how many come in chunks */
 	const char *refusal[ORACLE_OFFENCES]; /* "554 5.6.0 ...": what the policy says; NULL none */
 };
 
 struct source_figures {
 	uint64_t sessions, open, done, failed, broken_off;
+	uint64_t unserved, doomed; /* lost, as the run allows it */
+	uint64_t doomed_reset;	   /* of those, by RST */
 	uint64_t begun, given, refused, unknown, one_way, unsent, bytes;
 	struct histogram command, message;
 	struct histogram silence, silence_all; /* since the last mark; since the first that kept */
+	struct histogram greeting, greeting_all; /* likewise, of what the sink did not hold back */
 };
 
 extern struct source_options source_options;
@@ -51,8 +55,9 @@ extern struct source_figures source_figures;
 /* A phase, and how many sessions of it are wanted. */
 bool source_pool_want(const char *name, unsigned count, const struct address *target);
 void source_pool_start(void);
-void source_pool_stop(void); /* no new sessions; those that are held go on */
-bool source_pool_idle(void); /* nothing is left to do */
+void source_pool_stop(void);	    /* no new sessions; those that are held go on */
+void source_pool_pause(bool pause); /* no new sessions until it ends */
+bool source_pool_idle(void);	    /* nothing is left to do */
 
 /* For sessions: */
 const struct address *source_pool_target(unsigned phase);
@@ -68,6 +73,10 @@ void source_pool_status(void);
 unsigned source_pool_go(const char *phase, unsigned step);
 unsigned source_pool_reset(unsigned per_mille);
 void source_pool_urgent(void);
+/* What is held now is established. */
+void source_pool_establish(void);
+/* The sessions connected from these ports may be lost: "PORT,PORT...".  How many there are. */
+unsigned source_pool_doom(char *ports);
 void source_pool_mark(bool keep); /* keep: what was silent so far counts in the total */
 void source_pool_figures(void);
 

@@ -173,5 +173,11 @@ source_reply_take(struct source_session *session, const struct reply *reply)
 	session->expected_count--;
 	if (kind != EXPECT_FINAL && (session->step->until & STEP_SERVER) == 0)
 		histogram_add(&source_figures.command, loop_now() - session->expected_us[first]);
+	if (kind == EXPECT_BANNER && (session->step->until & STEP_SERVER) == 0)
+		histogram_add(&source_figures.greeting, loop_now() - session->opened_us);
+	/* Whom the sink lets go before the `go` is held by nobody any more. */
+	if ((session->step->until & STEP_SERVER) != 0 && session->expected_count == 0 &&
+	    session->body.oracle == NULL && session->output.length == 0)
+		session->released = true;
 	judge(session, kind, reply);
 }

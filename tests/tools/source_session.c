@@ -75,6 +75,10 @@ session_end(struct source_session *session)
 		if (!session->ended || session->transport.tls != NULL)
 			transport_shutdown(&session->transport);
 		break;
+	case OVER_LOST:
+		*(session->doomed ? &source_figures.doomed : &source_figures.unserved) += 1;
+		transport_reset(&session->transport);
+		break;
 	case OVER_FAILED:
 		source_figures.failed++;
 		transport_reset(&session->transport);
@@ -156,6 +160,19 @@ source_session_mark(struct source_session *session)
 	if (session->silence_us > 0)
 		histogram_add(&source_figures.silence, session->silence_us);
 	session->silence_us = 0;
+}
+
+bool
+source_session_doom(struct source_session *session, unsigned port)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	if (getsockname(session->transport.fd, (struct sockaddr *)&address, &length) != 0 ||
+	    address_port(&address) != port)
+		return false;
+	session->doomed = true;
+	return true;
 }
 
 bool
@@ -309,7 +326,7 @@ session_ready(struct loop_watch *watch, uint32_t events)
 		session_connected(session);
 	} else if (session->ended && (events & (EPOLLERR | EPOLLHUP)) != 0) {
 		if ((events & EPOLLERR) != 0)
-			source_fail(session, "reset after FIN");
+			source_stream_ended(session, "reset after FIN");
 	} else if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
 		if ((session->step->until & UNTIL_TLS) != 0 && !session->secured)
 			source_stream_handshake(session);

@@ -7,7 +7,11 @@
  * on standard error with phase, step and age of the session.
  *
  * Silence: the time during which something was expected (a reply, room to write, the end of the
- * connection) and nothing came.  What the sink was told to hold back is not expected.
+ * connection) and nothing came.  What the sink was told to hold back is not expected; the wait for
+ * the greeting counts by itself, and that of the doomed not at all.
+ *
+ * Where the run says so, a session may be lost before it has received a byte, unless it is known to
+ * be established; and one that is doomed at any time.  Such are counted apart.
  */
 #ifndef TESTS_TOOLS_SOURCE_SESSION_H
 #define TESTS_TOOLS_SOURCE_SESSION_H
@@ -54,6 +58,7 @@ enum source_over {
 	OVER_DONE,   /* as its script intended */
 	OVER_FAILED, /* told already */
 	OVER_BROKEN, /* left in the middle, on purpose */
+	OVER_LOST,   /* ended by the other side, as one that must be expected to be */
 };
 
 enum source_message_state { MESSAGE_NONE, MESSAGE_ENVELOPE, MESSAGE_BODY, MESSAGE_SENT };
@@ -75,12 +80,16 @@ struct source_session {
 	enum source_over over;
 	bool connected;
 	bool begun;    /* the step's begin() was called */
-	bool released; /* `go` */
+	bool released; /* `go`, or the sink was first */
 	bool ended;    /* the peer's FIN was read */
 	bool secured;  /* TLS handshake done */
 	bool urgent;   /* the last letter of the command was sent in the instant of the blow */
 	bool refused;  /* the message is; the session leaves */
 	bool goodbye;  /* 221 was given: the FIN may come at any time */
+
+	bool served;	  /* something was received */
+	bool established; /* known to be so at the server too, though nothing was received yet */
+	bool doomed;	  /* all that held it is about to die */
 
 	uint8_t expected[SOURCE_EXPECTED_MAX];
 	uint64_t expected_us[SOURCE_EXPECTED_MAX];
@@ -109,6 +118,8 @@ void source_session_release(struct source_session *session);
 void source_session_reset(struct source_session *session); /* RST; that was the intention */
 void source_session_urgent(struct source_session *session);
 void source_session_mark(struct source_session *session); /* counts its silence, begins anew */
+/* If it is connected from this port, it may be lost now. */
+bool source_session_doom(struct source_session *session, unsigned port);
 bool source_session_holds(const struct source_session *session);
 
 /* For its steps, message, body and replies: */

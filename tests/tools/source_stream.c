@@ -16,7 +16,8 @@ source_stream_note(struct source_session *session)
 {
 	uint64_t now = loop_clock();
 
-	if (session->waiting_us != 0 && now - session->waiting_us > session->silence_us)
+	if (session->served && !session->doomed && session->waiting_us != 0 &&
+	    now - session->waiting_us > session->silence_us)
 		session->silence_us = now - session->waiting_us;
 	session->waiting_us = 0;
 }
@@ -43,13 +44,24 @@ session_replies(struct source_session *session)
 	}
 }
 
-/* The connection was ended by the other side. */
-static void
-session_ended(struct source_session *session, const char *how)
+bool
+source_stream_may_be_lost(const struct source_session *session)
+{
+	return session->doomed ||
+	       (source_options.may_lose_new && !session->served && !session->established);
+}
+
+void
+source_stream_ended(struct source_session *session, const char *how)
 {
 	unsigned until = session->step->until;
 
 	session->ended = true;
+	if (source_stream_may_be_lost(session)) {
+		source_figures.doomed_reset += session->doomed && *how != '\0';
+		session->over = OVER_LOST;
+		return;
+	}
 	if ((until & STEP_LENIENT) != 0)
 		return;
 	if (source_server_may_vanish(session)) {
@@ -82,9 +94,10 @@ source_stream_read(struct source_session *session)
 			return;
 		source_stream_note(session);
 		if (count <= 0) {
-			session_ended(session, count == 0 ? "" : strerror((int)-count));
+			source_stream_ended(session, count == 0 ? "" : strerror((int)-count));
 			return;
 		}
+		session->served = true;
 		buffer_add(&session->input, chunk, (size_t)count);
 		session_replies(session);
 	} while (session->over == OVER_NOT && source_options.slow_read == 0);
@@ -113,7 +126,7 @@ source_stream_write(struct source_session *session)
 			return;
 		source_stream_note(session);
 		if (count < 0) {
-			session_ended(session, strerror((int)-count));
+			source_stream_ended(session, strerror((int)-count));
 			return;
 		}
 		buffer_take(&session->output, (size_t)count);

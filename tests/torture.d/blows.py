@@ -1,36 +1,46 @@
-"""Blows as a table: what is done, who dies of it, and by what the gateway is whole again.
+"""Blows as a table: what is done, and who dies of it.
 
 A row's strike(run, blow) carries it out and answers what was held at that instant and the roles
-(Gateway.roles()) of those who must die of it; every other process must live on.
+(Gateway.roles()) of those who must die of it; every other process must live on.  starts: how many
+supervisors are started because of it, each of which but the last dies too.  judged: silence is no
+part of the blow itself.
 """
 
 import os
 import re
+import signal
+import time
 from collections import namedtuple
 
-from harness import ROOT, Failure
+from harness import ROOT, Failure, check, wait_until
 
-Kind = namedtuple("Kind", "name strike")
+Kind = namedtuple("Kind", "name strike starts judged", defaults=(0, True))
+
+GREETED_SECONDS = 30.0  # until who is connected has got a byte
+DOOM_AT_ONCE = 400    # ports in one command
+SUPERVISOR = ("supervisor", "manager")  # who dies of the supervisor's death
 
 
 class Blow:
     """One of them: what is random about it is drawn at once, so that a seed says all."""
 
-    def __init__(self, number, kind, rng, point=None):
+    def __init__(self, number, kind, rng, point=None, role=None):
         self.number = number
-        self.kind = kind
+        self.kind = KINDS[kind]
         self.point = point
+        self.role = role
         self.passes = rng.choice(passes_of(point))
         self.victim = rng.randrange(2)
         self.before = rng.uniform(0, 0.040)
         self.after = rng.uniform(0, 0.030)
+        self.pause = rng.uniform(0.1, 1.0)
         self.motion = rng.random() < 0.7
 
     def name(self):
-        return KINDS[self.kind].name.format(point=self.point, passes=self.passes)
+        return self.kind.name.format(point=self.point, passes=self.passes, role=self.role)
 
     def strike(self, run):
-        return KINDS[self.kind].strike(run, self)
+        return self.kind.strike(run, self)
 
 
 def failpoints(kind="WORKER"):
@@ -48,6 +58,10 @@ def passes_of(point):
     few = (1, 2, 3, 5, 8)
     if point is None or point.startswith("adopt_") or point in ("opened", "finished"):
         return few
+    if point.startswith(("collect_", "launch_", "worker_", "slot_orphaned")):
+        return (1,)
+    if point in failpoints("SUPERVISOR"):
+        return few
     return few + (13, 21, 55, 144)
 
 
@@ -55,38 +69,142 @@ def worker_role(index):
     return "worker %d" % index
 
 
+# ---- workers ----
+
 def kill_worker(run, blow, how=""):
     role = worker_role(blow.victim)
     run.motion(blow)
-    return run.traffic.held.command("blow %d%s" % (run.roles[role], how)), [role]
+    return run.kill([role], how), [role]
 
 
 def kill_stopped_worker(run, blow):
     return kill_worker(run, blow, " stop")
 
 
-def arm(run, worker, blow):
-    run.traffic.gateway.ctl("test failpoint worker %d %s %d" % (worker, blow.point, blow.passes))
+def arm(run, whom, blow):
+    run.traffic.gateway.ctl("test failpoint %s %s %d" % (whom, blow.point, blow.passes))
 
 
 def failpoint(run, blow):
-    arm(run, blow.victim, blow)
+    arm(run, worker_role(blow.victim), blow)
     run.motion(blow)
-    return run.traffic.held.command("blow 0"), [worker_role(blow.victim)]
+    return run.kill([]), [worker_role(blow.victim)]
 
 
 def failpoint_of_adoption(run, blow):
     """The worker that adopts dies in the middle of it, so both do."""
-    arm(run, 1 - blow.victim, blow)
+    arm(run, worker_role(1 - blow.victim), blow)
     run.motion(blow)
     role = worker_role(blow.victim)
-    return (run.traffic.held.command("blow %d" % run.roles[role]),
-            [role, worker_role(1 - blow.victim)])
+    return run.kill([role]), [role, worker_role(1 - blow.victim)]
 
+
+# ---- the manager ----
 
 def kill_manager(run, blow):
     run.motion(blow)
-    return run.traffic.held.command("blow %d" % run.roles["manager"]), ["manager"]
+    return run.kill(["manager"]), ["manager"]
+
+
+# ---- the supervisor ----
+
+def kill_supervisor(run, blow):
+    run.motion(blow)
+    return run.kill(["supervisor"]), SUPERVISOR
+
+
+def kill_supervisor_and_manager(run, blow):
+    run.motion(blow)
+    return run.kill(SUPERVISOR), SUPERVISOR
+
+
+def failpoint_of_supervisor(run, blow):
+    """At a point that it passes while all goes on."""
+    arm(run, "supervisor", blow)
+    run.motion(blow)
+    return run.kill([]), SUPERVISOR
+
+
+def failpoint_of_connecting(run, blow):
+    """A server on this host answers at once, so that point is passed for a deaf one only."""
+    at_blow, dead = failpoint_of_supervisor(run, blow)
+    run.traffic.deaf.knock(run.traffic.listen_deaf, blow.passes)
+    return at_blow, dead
+
+
+def failpoint_of_taking_over(run, blow):
+    """The next supervisor dies there, and another takes over from both."""
+    arm(run, "supervisor", blow)
+    return kill_supervisor(run, blow)
+
+
+def failpoint_of_launching(run, blow):
+    """At a point of starting a process: the manager, which has died."""
+    arm(run, "supervisor", blow)
+    run.motion(blow)
+    return run.kill(["manager"]), SUPERVISOR
+
+
+def doom(run, role):
+    """Nobody else will hold that worker's sessions: which they are is known before they are lost."""
+    traffic, index = run.traffic, int(role.split()[1])
+    traffic.command_all("pause")
+    wait_until(lambda: traffic.sum("new") == 0, "who is connected has got a byte", GREETED_SECONDS)
+    ports = [str(session["client"]["port"]) for session in traffic.gateway.show("conn")["sessions"]
+             if session["worker"] == index]
+    check(ports, "%s has no sessions" % role)
+    for at in range(0, len(ports), DOOM_AT_ONCE):
+        traffic.command_all("doom " + ",".join(ports[at:at + DOOM_AT_ONCE]))
+
+
+def kill_with_worker(run, blow):
+    """The supervisor and all workers but one at once: the sessions of that one survive."""
+    role = worker_role(blow.victim)
+    doom(run, role)
+    return run.kill(["supervisor", role]), SUPERVISOR + (role,)
+
+
+def failpoint_with_worker(run, blow):
+    """At a point that follows the death of a worker: nobody is left who holds its sessions."""
+    role = worker_role(blow.victim)
+    arm(run, "supervisor", blow)
+    doom(run, role)
+    return run.kill([role]), SUPERVISOR + (role,)
+
+
+def failpoint_of_taking_over_the_dying(run, blow):
+    """The next supervisor takes the sessions from a worker that dies before it has answered."""
+    role = worker_role(blow.victim)
+    arm(run, "supervisor", blow)
+    doom(run, role)
+    os.kill(run.roles[role], signal.SIGSTOP)
+    at_blow = run.kill(["supervisor"])
+    run.wait_successor()
+    os.kill(run.roles[role], signal.SIGKILL)
+    return at_blow, SUPERVISOR + (role,)
+
+
+def supervisor_while_worker_stopped(run, blow):
+    """The next one takes the sessions from a process that does not answer, which then goes on."""
+    stopped = run.roles[worker_role(blow.victim)]
+    os.kill(stopped, signal.SIGSTOP)
+    at_blow, dead = kill_supervisor(run, blow)
+    run.release(run.rng)
+    run.wait_successor()
+    time.sleep(blow.pause)
+    os.kill(stopped, signal.SIGCONT)
+    return at_blow, dead
+
+
+def pause(run, blow):
+    """SIGSTOP and SIGCONT."""
+    run.motion(blow)
+    at_blow = run.kill([])
+    os.kill(run.roles[blow.role], signal.SIGSTOP)
+    run.release(run.rng)
+    time.sleep(blow.pause)
+    os.kill(run.roles[blow.role], signal.SIGCONT)
+    return at_blow, []
 
 
 KINDS = {
@@ -94,7 +212,18 @@ KINDS = {
     "kill-stopped": Kind("kill -9 of a stopped worker", kill_stopped_worker),
     "failpoint": Kind("failpoint {point} pass {passes}", failpoint),
     "failpoint-adopt": Kind("failpoint {point} pass {passes}", failpoint_of_adoption),
-    "kill-manager": Kind("kill -9", kill_manager),
+    "manager": Kind("kill -9", kill_manager),
+    "supervisor": Kind("kill -9", kill_supervisor, 1),
+    "both": Kind("kill -9 of both at once", kill_supervisor_and_manager, 1),
+    "supervisor-point": Kind("failpoint {point} pass {passes}", failpoint_of_supervisor, 1),
+    "connecting-point": Kind("failpoint {point} pass {passes}", failpoint_of_connecting, 1),
+    "collect-point": Kind("failpoint {point} of the next", failpoint_of_taking_over, 2),
+    "launch-point": Kind("failpoint {point}", failpoint_of_launching, 1),
+    "worker-point": Kind("failpoint {point}", failpoint_with_worker, 1),
+    "died-point": Kind("failpoint {point} of the next", failpoint_of_taking_over_the_dying, 2),
+    "all-but-one": Kind("kill -9 with a worker", kill_with_worker, 1),
+    "while-stopped": Kind("kill -9, a worker stopped", supervisor_while_worker_stopped, 1, False),
+    "pause": Kind("stop and go of the {role}", pause, 0, False),
 }
 
 
@@ -106,6 +235,33 @@ def of_worker(number, rng, points):
     return Blow(number, "failpoint-adopt" if point.startswith("adopt_") else "failpoint", rng, point)
 
 
+def kind_of_point(point):
+    """How the supervisor is brought to pass it."""
+    if point in ("worker_reaped", "slot_orphaned"):
+        return "worker-point"
+    if point == "collect_died":
+        return "died-point"
+    if point == "server_connecting":
+        return "connecting-point"
+    if point.startswith("launch_"):
+        return "launch-point"
+    return "collect-point" if point.startswith("collect_") else "supervisor-point"
+
+
+ROLES = SUPERVISOR + (worker_role(0), worker_role(1))
+OF_SUPERVISOR = ("supervisor", "both", "manager", "pause", "while-stopped", "all-but-one", "kill")
+
+
+def of_supervisor(number, rng, points):
+    """Each kind of blow in turn, and in turn every point of a supervisor's life."""
+    turn = number // 2
+    if number % 2 == 1:
+        point = points[turn % len(points)]
+        return Blow(number, kind_of_point(point), rng, point)
+    kind = OF_SUPERVISOR[turn % len(OF_SUPERVISOR)]
+    return Blow(number, kind, rng, role=ROLES[turn // len(OF_SUPERVISOR) % len(ROLES)])
+
+
 def of_soak(number, rng):
     """Anybody who may be killed while the load runs."""
-    return Blow(number, rng.choice(("kill", "kill-stopped", "kill-manager")), rng)
+    return Blow(number, rng.choice(("kill", "kill-stopped", "manager", "supervisor", "both")), rng)

@@ -4,7 +4,7 @@ import random
 import time
 
 import phases
-from harness import check, process_lives, wait_until
+from harness import Failure, check, process_lives, wait_until
 
 CALM = 3               # rounds without a blow: what the machine itself costs
 BACK_SECONDS = 30.0    # until all processes are there again
@@ -12,6 +12,9 @@ FIRES_SECONDS = 10.0   # until an armed failpoint is reached
 FAILED_MOST = 50       # then the run is given up
 RESET_OF_SERVER = 10   # connections the server resets before the blow; the others after it
 LOOK_EVERY = 5         # blows between two looks at what the gateway says of its sessions
+UNSERVED_MOST = 128    # sessions lost before the first byte that a supervisor's death may cost: what
+                       # it has accepted at one wake-up from two listeners and not handed over yet
+DOOMED_SECONDS = 30.0  # until those are gone whom nobody holds any more
 
 
 class Run:
@@ -19,6 +22,8 @@ class Run:
         self.traffic = traffic
         self.rng = random.Random(seed)
         self.roles = {}
+        self.unserved = 0
+        self.released = False  # since the blow
         self.blows = 0
         self.unreached = 0
         self.calm_ms = None  # not measured
@@ -48,6 +53,15 @@ class Run:
         self.traffic.sink.read()
         time.sleep(blow.before)
 
+    def kill(self, roles, how=""):
+        """In one instant, with all else that happens then; what was held."""
+        pids = ",".join(str(self.roles[role]) for role in roles) or "0"
+        return self.traffic.held.command("blow %s%s" % (pids, how))
+
+    def release(self, rng=None):
+        self.traffic.release(rng, again=self.released)
+        self.released = True
+
     def look(self):
         """The gateway's own account of the sessions: they are where the sources believe them."""
         seen = phases.seen_by_gateway(self.traffic.gateway.show("conn")["sessions"])
@@ -57,16 +71,29 @@ class Run:
         for name in phases.at_gateway():
             self.least_seen[name] = min(seen[name], self.least_seen.get(name, seen[name]))
 
-    def wait_deaths(self, pids):
+    def wait_deaths(self, pids, starts):
+        """Of those, and until the keeper has started so many supervisors."""
         end = time.monotonic() + FIRES_SECONDS
-        while any(process_lives(pid) for pid in pids):
+        while any(process_lives(pid) for pid in pids) or self.traffic.keeper.starts < starts:
             if time.monotonic() > end:
                 self.unreached += 1
                 return False
             if time.monotonic() > end - FIRES_SECONDS + 0.2:
-                self.traffic.release()
+                self.release()
             time.sleep(0.002)
         return True
+
+    def roles_now(self):
+        """{} while nobody answers."""
+        try:
+            return self.traffic.gateway.roles()
+        except Failure:
+            return {}
+
+    def wait_successor(self):
+        """Another supervisor is there, whatever its workers do."""
+        wait_until(lambda: self.roles_now().get("supervisor", self.roles["supervisor"]) !=
+                   self.roles["supervisor"], "the next supervisor is there", BACK_SECONDS)
 
     def wait_back(self, dead):
         """Every role is there again, held by another process where it had to die; ms."""
@@ -75,7 +102,7 @@ class Run:
 
         def whole():
             now.clear()
-            now.update(self.traffic.gateway.roles())
+            now.update(self.roles_now())
             return set(now) == set(self.roles) and all(now[r] != self.roles[r] for r in dead)
         wait_until(whole, "all processes are there again", BACK_SECONDS)
         others = [role for role in self.roles if role not in dead and now[role] != self.roles[role]]
@@ -86,18 +113,31 @@ class Run:
         """The blow, and all that goes on after it; what the sources held at it, and a line's end."""
         traffic = self.traffic
         self.roles = traffic.gateway.roles()
+        self.released = False
+        starts = traffic.keeper.starts + blow.kind.starts
         at_blow, dead = blow.strike(self)
         time.sleep(blow.after)
-        traffic.release(self.rng)
+        self.release(self.rng)
         traffic.sink.command("reset")
-        died = self.wait_deaths([self.roles[role] for role in dead])
+        died = self.wait_deaths([self.roles[role] for role in dead], starts)
         back = self.wait_back(dead if died else [])
+        traffic.command_all("resume")
+        self.count_lost(blow.kind.starts)
         self.blows += 1
         return at_blow, "%4d %-34s %-18s back in %.0f ms%s" % (
             blow.number + 1, blow.name(), ", ".join(dead), back, "" if died else ", NOT REACHED")
 
+    def count_lost(self, deaths):
+        """Those who may be lost are, and no others; deaths: of supervisors."""
+        wait_until(lambda: self.traffic.sum("doomed") == 0, "all that nobody holds has ended",
+                   DOOMED_SECONDS, 0.1)
+        unserved = self.traffic.sum("unserved")
+        check(unserved - self.unserved <= UNSERVED_MOST * deaths, "the blow has cost %d sessions that had "
+              "got no byte yet" % (unserved - self.unserved))
+        self.unserved = unserved
+
     def failed(self):
-        failed = self.traffic.failures()
+        failed = self.traffic.sum("failed")
         check(failed < FAILED_MOST, "too many sessions have failed")
         return failed
 
@@ -109,15 +149,18 @@ class Run:
             self.look()
         held = traffic.held_counts()
         held["reset-server"] -= RESET_OF_SERVER
+        traffic.held.command("established")
         at_blow, line = self.hit(blow)
         counts = {name: min(count, held[name]) for name, count in at_blow["phases"].items()}
         traffic.fill()
         traffic.leaks.watch()
-        silence = traffic.held.command("figures")["silence_us"]
-        traffic.held.command("mark keep")
+        figures = traffic.held.command("figures")
+        silence, greeting = figures["silence_us"], figures["greeting_us"]
+        traffic.held.command("mark keep" if blow.kind.judged else "mark")
         least = min(phases.NAMES, key=lambda name: counts[name])
-        print("%s, silence p99 %.1f max %.1f ms, at least %d in each of %d phases (%s), failed %d" % (
-            line, silence["p99"] / 1000, silence["max"] / 1000, counts[least], len(phases.NAMES),
-            least, self.failed()), flush=True)
+        print("%s, silence p99 %.1f max %.1f ms, greeting p99 %.1f ms, at least %d in each of %d "
+              "phases (%s), failed %d" % (
+                  line, silence["p99"] / 1000, silence["max"] / 1000, greeting["p99"] / 1000,
+                  counts[least], len(phases.NAMES), least, self.failed()), flush=True)
         few = phases.few(counts)
         check(not few, "fewer than %d sessions at the blow: %s" % (phases.AT_LEAST, ", ".join(few)))

@@ -24,6 +24,6 @@ def run(build, arguments):
 
     return series.run(
         build, arguments, "%d messages" % arguments.messages, until_all_is_sent,
-        survival_only=True, per_phase=PER_PHASE,
+        survival_only=True, more=("--may-lose-new",), per_phase=PER_PHASE,
         load=("--messages", arguments.messages, "--connections", CONNECTIONS,
               "--per-connection", PER_CONNECTION))

@@ -5,8 +5,10 @@ from collections import namedtuple
 
 import phases
 import policy
-from leaks import Leaks
+from deaf import Deaf
 from harness import Failure, Gateway, Sink, Source, check, compare_ledgers, free_port
+from keeper import Keeper
+from leaks import Leaks
 
 # An ordinary load: so many sessions at once, of 3 messages each, so many messages a second.
 LOAD = ("--messages", "-1", "--connections", 10, "--per-connection", 3, "--rate", 150)
@@ -21,26 +23,32 @@ End = namedtuple("End", "held load sink counters ledger leaks memory complaints"
 
 
 class Traffic:
-    """Owns gateway, sink and both sources; a context manager."""
+    """Owns gateway, its keeper, sink, a deaf server and both sources; a context manager."""
 
-    def __init__(self, build, folder, seed, load=LOAD, per_phase=phases.PER_PHASE):
+    def __init__(self, build, folder, seed, load=LOAD, per_phase=phases.PER_PHASE, more=()):
+        """more: arguments of both sources."""
         self.build, self.folder = build, folder
-        ports = [free_port() for _ in range(4)]
-        listen, listen_banner, server, server_banner = ("127.0.0.1:%d" % p for p in ports)
+        ports = [free_port() for _ in range(5)]
+        listen, listen_banner, server, server_banner, self.listen_deaf = (
+            "127.0.0.1:%d" % p for p in ports)
         self.sink = Sink(build, folder, [server, server_banner + ",banner=hold"])
         self.gateway = Gateway(build, folder)
-        self.parts = [self.sink]
+        self.deaf = Deaf()
+        self.parts = [self.sink, self.deaf]
+        self.keeper = None
         try:
             self.gateway.start()
+            self.keeper = Keeper(self.gateway)
             self.gateway.configure(*policy.lines(), self.gateway.static(listen, server),
-                                   self.gateway.static(listen_banner, server_banner))
+                                   self.gateway.static(listen_banner, server_banner),
+                                   self.gateway.static(self.listen_deaf, self.deaf.address))
             self.leaks = Leaks(self.gateway)
             self.held = self.start("--sizes", "1k-8k", "--seed", seed,
                                    "--body-sizes", "1k-16k:700,16k-1m:299,50m:1",
                                    *self.wanted(listen_banner, per_phase),
-                                   *policy.source_arguments(), listen)
+                                   *policy.source_arguments(), *more, listen)
             self.load = self.start(*load, "--bdat", LOAD_CHUNKED, "--sizes", "1k-16k",
-                                   "--seed", seed + 1, listen)
+                                   "--seed", seed + 1, *more, listen)
         except BaseException:
             self.close()
             raise
@@ -54,6 +62,8 @@ class Traffic:
     def close(self):
         for part in self.parts[::-1]:
             part.__exit__()
+        if self.keeper:
+            self.keeper.end()
         self.gateway.kill()
 
     def start(self, *arguments):
@@ -90,31 +100,38 @@ class Traffic:
         """The load has messages left."""
         return self.load.process.poll() is None
 
-    def failures(self):
-        failed = self.held.command("status")["failed"]
+    def command_all(self, text):
+        """To both sources; their answers."""
+        answers = [self.held.command(text)]
         try:
-            return failed + self.load.command("status")["failed"]
+            answers.append(self.load.command(text))
         except Failure:
             if self.loading():
-                raise
-            return failed  # the closing figures tell of the load that has ended
+                raise  # else its closing figures will tell
+        return answers
+
+    def sum(self, what):
+        return sum(answer.get(what, 0) for answer in self.command_all("status"))
 
     def complaints(self):
         return [text for text in (self.held.errors(), self.load.errors(), self.sink.errors())
                 if text]
 
-    def release(self, rng=None):
-        """All that is held goes on, phase after phase, so that silence is not the crowd's."""
+    def release(self, rng=None, again=False):
+        """All that is held goes on, phase after phase, so that silence is not the crowd's.  again:
+        where the sink holds back, it alone is told; a session that is new may not have come to it,
+        and would wait for something that nobody lets go."""
         groups = list(phases.RELEASES)
         if rng:
             rng.shuffle(groups)
         for names, hold in groups:
-            for name in names:
+            told = () if hold and again else names
+            for name in told:
                 self.held.send("go " + name)
             if hold:
                 self.sink.send("release " + hold)
                 self.sink.read()
-            for name in names:
+            for name in told:
                 self.held.read()
             if rng:
                 time.sleep(RELEASE_PAUSE)
@@ -129,6 +146,7 @@ class Traffic:
             self.sink.command("reset")
             time.sleep(0.05)
         held, load = self.held.finish(), self.load.finish()
+        self.deaf.__exit__()
         found = self.leaks.found()
         counters = self.gateway.counters()
         sink = self.sink.stop()

@@ -6,6 +6,7 @@ import time
 from harness import ROOT
 
 SILENCE_MOST = 50.0    # ms, p99
+GREETING_MOST = 1000.0 # ms, p99, of new sessions
 CALM_MOST = 25.0       # ms, p99 without a blow: a machine busier than that cannot be judged by
 
 
@@ -14,7 +15,7 @@ class Verdict:
         """end: what Traffic.finish() has given."""
         self.run = run
         self.end = end
-        self.failed = end.held["failed"] + end.load["failed"]
+        self.failed = self._sum("failed")
         self.judged = run.calm_ms is not None and run.calm_ms <= CALM_MOST
         self.wrong = list(self._sessions()) + list(self._silence(survival_only))
         self.wrong += list(self._counters()) + list(self._sink()) + end.leaks
@@ -27,8 +28,13 @@ class Verdict:
 
     def _silence(self, survival_only):
         silence = self.end.held["silence_all_us"]["p99"] / 1000
-        if self.judged and not survival_only and silence > SILENCE_MOST:
+        greeting = self.end.held["greeting_all_us"]["p99"] / 1000
+        if not self.judged or survival_only:
+            return
+        if silence > SILENCE_MOST:
             yield "silence p99 is over %g ms" % SILENCE_MOST
+        if greeting > GREETING_MOST:
+            yield "the wait for a greeting is over %g ms, p99" % GREETING_MOST
 
     def _counters(self):
         for name in ("sessions_poisoned", "sessions_invalid", "quarantine_files"):
@@ -41,19 +47,21 @@ class Verdict:
             yield "the sink saw %d altered, %d foreign, %d violations" % (
                 sink["differs"], sink["foreign"], sink["violations"])
 
+    def _sum(self, what):
+        return self.end.held[what] + self.end.load[what]
+
     def _silence_told(self):
         if self.run.calm_ms is None:
             return ""
-        silence = self.end.held["silence_all_us"]
-        return "silence p50 %.1f, p99 %.1f, max %.1f ms (calm p99 %.1f%s); " % (
+        silence, greeting = self.end.held["silence_all_us"], self.end.held["greeting_all_us"]
+        return "silence p50 %.1f, p99 %.1f, max %.1f ms (calm p99 %.1f%s), greeting p99 %.1f ms; " % (
             silence["p50"] / 1000, silence["p99"] / 1000, silence["max"] / 1000, self.run.calm_ms,
-            "" if self.judged else ": too busy to judge silence by")
+            "" if self.judged else ": too busy to judge silence by", greeting["p99"] / 1000)
 
     def line(self, arguments, seconds):
         return "seed %d, %d blows in %.0f s: %s%d messages, %d sessions survived, %d adopted; %s" % (
             arguments.seed, self.run.blows, seconds, self._silence_told(),
-            self.end.held["given"] + self.end.load["given"],
-            self.end.held["done"] + self.end.load["done"],
+            self._sum("given"), self._sum("done"),
             self.end.counters.get("sessions_adopted", 0),
             "all survived" if not self.wrong else "FAILED: " + "; ".join(self.wrong))
 
@@ -66,9 +74,10 @@ class Verdict:
         if self.run.least_seen:
             print("by the gateway's account at least: " + ", ".join(
                 "%s %d" % pair for pair in sorted(self.run.least_seen.items())))
-        print("messages given %d, refused %d; %d credentials intact" % (
-            end.held["given"] + end.load["given"], end.held["refused"] + end.load["refused"],
-            end.sink["authenticated"]))
+        print("messages given %d, refused %d; %d credentials intact; sessions that nobody held %d "
+              "(%d ended by RST), lost before the first byte %d" % (
+                  self._sum("given"), self._sum("refused"), end.sink["authenticated"],
+                  self._sum("doomed"), self._sum("doomed_reset"), self._sum("unserved")))
         print(end.memory)
         line = self.line(arguments, seconds)
         print("verdict: %s: %s" % (arguments.mode, line))
