@@ -11,7 +11,8 @@
 #include "worker/inspect/phase.h"
 #include "worker/inspect/refuse.h"
 
-#define DIGITS_MAX 20u /* of the largest number of 64 bits */
+#define DIGITS_MAX 20u	       /* of the largest number of 64 bits */
+#define CHUNK_MAX  0x7fffffffu /* some servers keep the size in 32 bits, whatever it was */
 
 struct announcement {
 	uint64_t size;
@@ -36,7 +37,8 @@ read_announcement(const struct command *command, const uint8_t *line)
 			return chunk;
 		chunk.size = chunk.size * 10 + digit;
 	}
-	chunk.readable = digits > 0 && (digits == length || text[digits] == ' ');
+	chunk.readable =
+	    digits > 0 && (digits == length || text[digits] == ' ') && chunk.size <= CHUNK_MAX;
 	chunk.last = length == digits + 5 && ascii_equal(text + digits, " LAST", 5);
 	chunk.formed = text == line + 5 && text[length] == '\r' && (chunk.last || length == digits);
 	return chunk;
