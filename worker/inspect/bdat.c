@@ -280,20 +280,17 @@ needs_content(const struct builder *build)
 	return build->state->mode == INSPECT_MODE_INSPECT && build->policy->needs != 0;
 }
 
-/* A chunk that the server has refused already, or whose transaction it has, is no message. */
+/* A chunk that the server has refused already is no message: the client, for whom it was the last,
+ * begins anew, and so must the server. */
 static void
 announce_last(struct builder *build)
 {
-	struct ledger_entry *entry = ledger_last(build->state);
-
-	if (!entry)
+	if (ledger_is_empty(build->state)) {
+		refuse_transaction(build);
 		return;
-	if (entry->flags & LEDGER_CURRENT) {
-		output_insert(build, INSPECT_SERVER, OUTPUT_TEXT("BDAT 0 LAST\r\n"));
-		ledger_add(build->state, LEDGER_CONTENT, LEDGER_CURRENT, OWN_NONE);
-	} else {
-		entry->flags &= (uint8_t)~LEDGER_HALF; /* its reply is all that the client gets */
 	}
+	output_insert(build, INSPECT_SERVER, OUTPUT_TEXT("BDAT 0 LAST\r\n"));
+	ledger_add(build->state, LEDGER_CONTENT, LEDGER_CURRENT, OWN_NONE);
 }
 
 /* All of a good chunk has gone out or may. */
@@ -404,19 +401,6 @@ bdat_is_early(const struct inspect *state)
 {
 	return state->phase == PHASE_CHUNK && state->ledger_count == 1 &&
 	       (state->chunk == CHUNK_FORWARD || state->chunk == CHUNK_WASTE);
-}
-
-void
-bdat_withdraw(struct builder *build)
-{
-	static const uint8_t word[] = "BDAT";
-
-	if (build->state->chunk != CHUNK_HELD)
-		return;
-	hold_revoke(build);
-	build->state->chunk = CHUNK_SWALLOW;
-	build->state->drained = 0;
-	answer_refuse(build, VERB_BDAT, OWN_NEED_MAIL, word, sizeof(word) - 1);
 }
 
 bool

@@ -5,6 +5,9 @@
  * through for verbs, dots or line ends, pass unaltered, and are swallowed where the chunk is
  * refused, so that content is never read as commands.
  *
+ * A chunk goes to the server only when that has answered all that came before (client.c), and between
+ * chunks it gets nothing but what has a place there: so it never reads one as commands.
+ *
  * When rules may refuse content, a chunk that the hold has room for is held whole until it was
  * judged.  A larger one that is the last is announced to the server without LAST; when all of it
  * was judged, the gateway adds "BDAT 0 LAST" of its own, whose reply is the client's.
@@ -17,9 +20,6 @@
 
 #include "worker/inspect/command_parse.h"
 #include "worker/inspect/output.h"
-
-#define BDAT_ENTRIES                                                                               \
-	3u /* places of the ledger that a chunk may take, the gateway's own among them */
 
 /* A BDAT command line, well formed and permitted or not; `length` with its line end.  A size that
  * cannot be read ends the session, for nobody knows where commands go on; a relayed session then
@@ -37,9 +37,6 @@ bool bdat_take(struct builder *build, const uint8_t *rest, size_t length);
 /* The server is lost within a chunk and nothing but the reply to that is owed to the client: what
  * is left is swallowed and then answered.  False: something else is owed too. */
 bool bdat_drain(struct builder *build, enum inspect_ending how);
-/* The transaction is gone while a chunk of it is held: the server never hears of that, and the client
- * gets its refusal.  Without a chunk that is held: nothing. */
-void bdat_withdraw(struct builder *build);
 /* A reply of that code answers the chunk under way, of which the server does not have all. */
 bool bdat_is_early(const struct inspect *state);
 

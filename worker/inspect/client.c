@@ -96,13 +96,16 @@ line_limit(const struct builder *build, const uint8_t *rest, size_t length)
 	return limit;
 }
 
-/* A chunk may take places for what the gateway itself says to the server. */
+/* A chunk is announced only when the server has answered all that came before: one without a
+ * transaction, or behind a chunk that was refused, some servers do not swallow but read as commands. */
 static bool
 has_ledger_room(const struct inspect *state, const uint8_t *rest, size_t length)
 {
 	bool chunk = length && command_parse_verb(rest, length) == VERB_BDAT;
 
-	return ledger_room(state) >= (chunk ? BDAT_ENTRIES : 1);
+	if (chunk && state->mode == INSPECT_MODE_INSPECT)
+		return ledger_is_empty(state);
+	return !ledger_is_full(state);
 }
 
 static bool

@@ -102,6 +102,15 @@ judge_data(const struct inspect *state)
 	return state->flags & STATE_BINARY ? OWN_BINARY_DATA : OWN_NONE;
 }
 
+/* Between the chunks of one message only these have a place (RFC 3030 2): behind any other command
+ * some servers read the next chunk as commands. */
+static bool
+is_out_of_place(const struct inspect *state, unsigned verb)
+{
+	return (state->flags & STATE_CHUNKED) != 0 && verb != VERB_NOOP && verb != VERB_RSET &&
+	       verb != VERB_QUIT;
+}
+
 static enum own_reply
 judge(const struct builder *build, const struct command *command)
 {
@@ -132,6 +141,8 @@ judge(const struct builder *build, const struct command *command)
 		return OWN_NESTED_MAIL;
 	if (command->verb == VERB_DATA && judge_data(state) != OWN_NONE)
 		return judge_data(state);
+	if (is_out_of_place(state, command->verb))
+		return OWN_BETWEEN_CHUNKS;
 	if (judge_octets(state, command) != OWN_NONE)
 		return judge_octets(state, command);
 	return esmtp_param_judge(&command->params, state->shown, ehlo_permitted(policy));
@@ -215,9 +226,10 @@ is_disguised(const uint8_t *line, size_t length)
 
 /* monitor-only lets pass what a server can take without reading the stream otherwise than we do. */
 static bool
-may_pass_unjudged(const struct command *command, const uint8_t *line, size_t length)
+may_pass_unjudged(
+    const struct inspect *state, const struct command *command, const uint8_t *line, size_t length)
 {
-	if (command->unframed)
+	if (command->unframed || is_out_of_place(state, command->verb))
 		return false;
 	if (command->verb == VERB_UNKNOWN)
 		return !is_disguised(line, length);
@@ -318,7 +330,7 @@ take_judged(
     struct builder *build, const struct command *command, const uint8_t *line, size_t length)
 {
 	bool monitor = (build->policy->flags & INSPECT_MONITOR_ONLY) != 0 &&
-		       may_pass_unjudged(command, line, length);
+		       may_pass_unjudged(build->state, command, line, length);
 	enum own_reply reply = judge_budgets(build, command);
 
 	if (reply != OWN_NONE && monitor) {

@@ -14,12 +14,6 @@ ledger_is_full(const struct inspect *state)
 	return state->ledger_count >= LEDGER_ENTRIES;
 }
 
-unsigned
-ledger_room(const struct inspect *state)
-{
-	return ledger_is_full(state) ? 0 : LEDGER_ENTRIES - state->ledger_count;
-}
-
 static struct ledger_entry *
 entry_at(struct inspect *state, unsigned index)
 {

@@ -32,8 +32,6 @@ enum ledger_flag {
 
 bool ledger_is_empty(const struct inspect *state);
 bool ledger_is_full(const struct inspect *state);
-/* How many more entries there is room for. */
-unsigned ledger_room(const struct inspect *state);
 /* The oldest entry, NULL if there is none. */
 const struct ledger_entry *ledger_head(const struct inspect *state);
 void ledger_add(struct inspect *state, unsigned verb, unsigned flags, enum own_reply reply);

@@ -89,8 +89,6 @@ answered_mail(struct builder *build, const struct ledger_entry *entry, bool good
 		state->mail = MAIL_ACCEPTED;
 	else
 		message_clear(state);
-	if (!good)
-		bdat_withdraw(build);
 	return_to_commands(state);
 }
 
@@ -118,11 +116,12 @@ answered_content(struct builder *build, const struct ledger_entry *entry, const 
 		phase_move(build->state, PHASE_COMMAND);
 }
 
-/* The client's last chunk was announced as one of many, and refused: its failure was given, so the
+/* RFC 3030 2: what the server has of the transaction now is not known, so it gets no more of it.  The
+ * client's last chunk may have been announced as one of many: then its failure was given, and the
  * reply to the LAST that follows it is nobody's. */
 static void
-answered_half(struct builder *build, const struct ledger_entry *entry, const struct reply *reply,
-    const uint8_t *bytes)
+answered_chunk_badly(struct builder *build, const struct ledger_entry *entry,
+    const struct reply *reply, const uint8_t *bytes)
 {
 	struct ledger_entry *content = ledger_content(build->state);
 
@@ -130,6 +129,8 @@ answered_half(struct builder *build, const struct ledger_entry *entry, const str
 		report(build, reply, bytes);
 	if (content)
 		content->flags |= LEDGER_MUTE;
+	else if (entry->flags & LEDGER_CURRENT)
+		build->state->flags |= STATE_BDAT_FAILED;
 }
 
 void
@@ -179,8 +180,8 @@ reply_effect(struct builder *build, const struct ledger_entry *entry, const stru
 		answered_starttls(build, reply->code);
 		break;
 	case VERB_BDAT:
-		if (!good && (entry->flags & LEDGER_HALF) != 0)
-			answered_half(build, entry, reply, bytes);
+		if (!good)
+			answered_chunk_badly(build, entry, reply, bytes);
 		break;
 	case LEDGER_CONTENT:
 		answered_content(build, entry, reply, bytes);
