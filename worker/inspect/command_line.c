@@ -183,6 +183,17 @@ judge_limits(const struct builder *build, const struct command *command)
 	return OWN_NONE;
 }
 
+/* Its form does not keep it from the server: old systems let a command pass by its verb alone, and what
+ * they let pass the server may take. */
+static bool
+reaches_server(const struct builder *build, const struct command *command)
+{
+	bool strict = build->policy->compat == INSPECT_COMPAT_NONE &&
+		      (build->policy->flags & INSPECT_MONITOR_ONLY) == 0;
+
+	return !command->unframed && (!strict || command->fault == OWN_NONE);
+}
+
 /* The policy's rules about a command line of that length, with its line end. */
 static uint8_t
 judge_rules(struct builder *build, const struct command *command, size_t length)
@@ -190,7 +201,7 @@ judge_rules(struct builder *build, const struct command *command, size_t length)
 	struct inspect *state = build->state;
 	uint8_t rule = rule_judge_number(build, CRITERION_CMD_LINE_LENGTH, length);
 
-	if (rule != RULE_NONE || command->fault)
+	if (rule != RULE_NONE || !reaches_server(build, command))
 		return rule;
 	switch (command->verb) {
 	case VERB_MAIL:
@@ -198,7 +209,7 @@ judge_rules(struct builder *build, const struct command *command, size_t length)
 	case VERB_SOML:
 	case VERB_SAML:
 		return rule_judge_number(
-		    build, CRITERION_SENDER_ADDRESS_LENGTH, command->path_length);
+		    build, CRITERION_SENDER_ADDRESS_LENGTH, command_parse_sender_length(command));
 	case VERB_RCPT:
 		if (state->mail == MAIL_NONE)
 			return RULE_NONE;

@@ -156,6 +156,22 @@ scan_mail(struct command *command, enum esmtp_command kind, const char *lead, si
 	return scan_parameters(command, kind, text + 1 + taken, length - 1 - taken);
 }
 
+size_t
+command_parse_sender_length(const struct command *command)
+{
+	const uint8_t *text = command->argument, *end = text + command->argument_length;
+
+	if (command->path)
+		return command->path_length;
+	const uint8_t *colon = text < end ? memchr(text, ':', (size_t)(end - text)) : NULL;
+	if (colon)
+		text = colon + 1;
+	while (text < end && (*text <= ' ' || *text == '<'))
+		text++;
+	const uint8_t *close = memrchr(text, '>', (size_t)(end - text));
+	return close ? (size_t)(close - text) : word_length(text, (size_t)(end - text));
+}
+
 static void
 check_argument(struct command *command)
 {

@@ -27,6 +27,9 @@ unsigned command_parse_verb(const uint8_t *line, size_t length);
 /* How much of an unknown command may be logged: its first word if it looks like a verb or the name of
  * a header, otherwise nothing, for it may be a credential that has lost its AUTH. */
 size_t command_parse_safe_word(const uint8_t *line, size_t length);
+/* Octets of the address of MAIL; of one that has no path that can be read, what a lenient server may
+ * take for it. */
+size_t command_parse_sender_length(const struct command *command);
 /* `line` is without its line end. */
 void command_parse(struct command *command, const uint8_t *line, size_t length);
 
