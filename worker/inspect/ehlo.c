@@ -140,9 +140,10 @@ judge_lines(
 	reply_line(&line, bytes, end);
 	while (line.next < end) {
 		reply_line(&line, line.next, end);
-		uint64_t bit = bit_of(&line, may & ~shown);
-		uint8_t rule = rule_judge_set(
-		    build, CRITERION_EHLO_REPLY_PARAMETER, bit ? bit : INSPECT_EXTENSION_OTHERS);
+		uint64_t known = bit_of(&line, UINT64_MAX), bit = known & may & ~shown;
+		/* What is not shown is one of the others, and still has its name. */
+		uint8_t rule = rule_judge_set(build, CRITERION_EHLO_REPLY_PARAMETER,
+		    bit ? bit : known | INSPECT_EXTENSION_OTHERS);
 		if (rule == RULE_NONE) {
 			shown |= bit;
 		} else if (build->policy->rule[rule].action != INSPECT_ACTION_MASK) {
