@@ -288,14 +288,21 @@ print_set(const char *keyword, uint64_t bits, const char *(*name)(unsigned),
 		line(context, text);
 }
 
+/* STARTTLS is allow-tls's to say, and no word of these sets. */
+static uint64_t
+without_tls(uint64_t bits, unsigned (*find)(const char *name, size_t length))
+{
+	return bits & ~(1ull << find("STARTTLS", strlen("STARTTLS")));
+}
+
 void
 parameters_print(const struct parameters *parameters, bool all,
     void (*line)(void *context, const char *text), void *context)
 {
 	struct inspect_policy policy;
 	inspect_policy_default(&policy, "", 0);
-	uint64_t verbs = all ? policy.verbs : 0;
-	uint64_t extensions = all ? policy.extensions : 0;
+	uint64_t verbs = all ? without_tls(policy.verbs, inspect_verb_find) : 0;
+	uint64_t extensions = all ? without_tls(policy.extensions, inspect_extension_find) : 0;
 	parameters_apply(parameters, &policy);
 	for (unsigned i = 0; i < PARAMETER_COUNT; i++) {
 		char text[2 * INSPECT_BANNER_MAX + 64];

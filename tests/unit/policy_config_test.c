@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -350,6 +351,31 @@ test_what_is_gone_is_told(void **state)
 	expect_done("end", false);
 }
 
+/* What `all` adds to a map says what holds in it, and can be entered. */
+static void
+test_a_map_with_its_defaults(void **state)
+{
+	static const char header[] = "policy-map type inspect esmtp strict\n";
+	char *save = NULL;
+
+	(void)state;
+	expect_quiet("policy-map type inspect esmtp strict");
+	expect_done("parameters", false);
+	expect_quiet("no allow-tls");
+	expect_quiet("no allow-verb VRFY");
+	char *text = strdup(strstr(print("policy-map", true), header));
+	assert_non_null(text);
+	*strstr(text, "\n!") = '\0';
+	assert_non_null(strstr(text, "\n  no allow-tls\n"));
+	assert_non_null(strstr(text, "\n  header-hold 65536\n"));
+	assert_null(strstr(text, "STARTTLS"));
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		run(line);
+		assert_int_equal(outcome.status, CLI_DONE);
+	}
+	free(text);
+}
+
 /* As people typed them. */
 static void
 test_lines_of_operators(void **state)
@@ -390,6 +416,8 @@ main(void)
 		test_clones_are_apart, language_setup, language_teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_what_is_gone_is_told, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_map_with_its_defaults, language_setup, language_teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_lines_of_operators, language_setup, language_teardown),
 	};
