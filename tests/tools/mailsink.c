@@ -138,9 +138,10 @@ figures_print(void)
 	       ", \"ok\": %" PRIu64 ", \"differs\": %" PRIu64 ", \"foreign\": %" PRIu64
 	       ", \"partial\": %" PRIu64 ", \"rejected\": %" PRIu64 ", \"bytes\": %" PRIu64
 	       ", \"tls\": %" PRIu64 ", \"resets\": %" PRIu64 ", \"unexpected_resets\": %" PRIu64
-	       ", \"violations\": %" PRIu64 ", \"authenticated\": %" PRIu64 "}\n",
+	       ", \"violations\": %" PRIu64 ", \"cut\": %" PRIu64 ", \"authenticated\": %" PRIu64
+	       "}\n",
 	    f->sessions, f->open, f->messages, f->ok, f->differs, f->foreign, f->partial,
-	    f->rejected, f->bytes, f->tls, f->resets, f->unexpected_resets, f->violations,
+	    f->rejected, f->bytes, f->tls, f->resets, f->unexpected_resets, f->violations, f->cut,
 	    f->authenticated);
 }
 

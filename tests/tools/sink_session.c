@@ -72,6 +72,9 @@ session_failed(struct sink_session *session, int failure)
 		sink_figures.resets++;
 		if (!session->quitting && !session->marked_reset)
 			sink_figures.unexpected_resets++;
+	} else if (failure == -ENODATA) {
+		sink_figures.cut++;
+		sink_violation(session, "the connection ended before TLS did");
 	} else {
 		sink_violation(session, strerror(-failure));
 	}

@@ -76,6 +76,7 @@ struct sink_session {
 struct sink_figures {
 	uint64_t sessions, open, messages, ok, differs, foreign, partial, rejected, bytes;
 	uint64_t resets, unexpected_resets, violations, tls, authenticated;
+	uint64_t cut; /* of the violations: TLS without its own end */
 	uint64_t held[HOLD_KINDS];
 	uint64_t marked;
 };

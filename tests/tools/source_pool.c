@@ -238,13 +238,19 @@ source_pool_establish(void)
 unsigned
 source_pool_doom(char *ports)
 {
+	static bool doomed[UINT16_MAX + 1];
 	unsigned count = 0;
 	char *save = NULL;
 
+	memset(doomed, 0, sizeof(doomed));
 	for (char *port = strtok_r(ports, ",", &save); port != NULL;
 	     port = strtok_r(NULL, ",", &save))
-		for (struct source_session *s = source_sessions; s != NULL; s = s->next)
-			count += source_session_doom(s, (unsigned)strtoul(port, NULL, 10));
+		doomed[strtoul(port, NULL, 10) & UINT16_MAX] = true;
+	/* At once: who has sent something waits for this process too. */
+	for (struct source_session *s = source_sessions; s != NULL; s = s->next) {
+		s->doomed |= doomed[source_session_port(s)];
+		count += s->doomed;
+	}
 	return count;
 }
 

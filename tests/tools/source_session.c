@@ -162,17 +162,15 @@ source_session_mark(struct source_session *session)
 	session->silence_us = 0;
 }
 
-bool
-source_session_doom(struct source_session *session, unsigned port)
+unsigned
+source_session_port(const struct source_session *session)
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof(address);
 
-	if (getsockname(session->transport.fd, (struct sockaddr *)&address, &length) != 0 ||
-	    address_port(&address) != port)
-		return false;
-	session->doomed = true;
-	return true;
+	if (getsockname(session->transport.fd, (struct sockaddr *)&address, &length) != 0)
+		return 0;
+	return address_port(&address);
 }
 
 bool

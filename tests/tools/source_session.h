@@ -118,8 +118,8 @@ void source_session_release(struct source_session *session);
 void source_session_reset(struct source_session *session); /* RST; that was the intention */
 void source_session_urgent(struct source_session *session);
 void source_session_mark(struct source_session *session); /* counts its silence, begins anew */
-/* If it is connected from this port, it may be lost now. */
-bool source_session_doom(struct source_session *session, unsigned port);
+/* The one it is connected from; 0: none. */
+unsigned source_session_port(const struct source_session *session);
 bool source_session_holds(const struct source_session *session);
 
 /* For its steps, message, body and replies: */

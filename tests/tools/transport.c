@@ -71,6 +71,15 @@ transport_tls(struct transport *transport, enum transport_side side)
 		SSL_set_connect_state(transport->tls);
 }
 
+static int
+tls_error(void)
+{
+	int reason = ERR_GET_REASON(ERR_peek_error());
+
+	ERR_clear_error();
+	return reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ? -ENODATA : -EPROTO;
+}
+
 /* What an SSL call that did not succeed means, in errno terms. */
 static int
 tls_failure(struct transport *transport, int result)
@@ -89,8 +98,7 @@ tls_failure(struct transport *transport, int result)
 		ERR_clear_error();
 		return saved != 0 ? -saved : -EPROTO;
 	default:
-		ERR_clear_error();
-		return -EPROTO;
+		return tls_error();
 	}
 }
 

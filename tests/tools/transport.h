@@ -2,7 +2,8 @@
  * transport -- a connected socket, plain or with TLS on top
  *
  * Non-blocking.  Reads and writes give the number of bytes, 0 for the end of the stream (reads),
- * -EAGAIN, or another -errno; a TLS failure is -EPROTO.  TLS is on from transport_tls() on; the
+ * -EAGAIN, or another -errno; a TLS failure is -EPROTO, the end of the connection before TLS's own
+ * is -ENODATA.  TLS is on from transport_tls() on; the
  * handshake goes on within reads and writes.  The server's certificate is made at start, signed
  * by itself, and not checked by anybody: what matters here is that real TLS records pass.
  */
