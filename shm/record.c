@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+/* The field that later versions of test builds have. */
+#define TEST_FIELD    77
 #define READ_TRIES    8u
 #define FLAGS_KNOWN   0x3fu
 #define SEQUENCE_MAX  (UINT64_MAX >> 1)
@@ -118,6 +120,9 @@ record_begin(struct slot_session *session, uint32_t generation)
 		memset(draft, 0, sizeof(*draft));
 		draft->generation = generation;
 		draft->version = RECORD_VERSION;
+#if SMTPGUARD_TEST_RECORD
+		draft->reserved[0] = TEST_FIELD;
+#endif
 	} else {
 		draft = &session->record[current == &session->record[0]];
 		/* The publication that took this buffer out of use is seen before its change. */
@@ -138,28 +143,98 @@ record_publish(struct slot_session *session, struct record *record)
 	    &session->published, record->sequence << 1 | which, memory_order_release);
 }
 
-bool
-record_read(const struct slot_session *session, uint32_t generation, struct record *ret_record)
+/* What the version before did not have says what its absence meant.  False: no program that wrote that
+ * version was ever in use. */
+static bool
+from_previous(struct record *record)
 {
-	struct record copy;
+#if SMTPGUARD_TEST_RECORD == 1
+	record->reserved[0] = TEST_FIELD;
+	record->version = RECORD_VERSION;
+	record->check = record_checksum(record);
+	return true;
+#else
+	(void)record;
+	return false;
+#endif
+}
 
+uint16_t
+record_version(void)
+{
+	return RECORD_VERSION;
+}
+
+bool
+record_reads(uint16_t version)
+{
+	struct record nothing = {.version = version};
+
+	return version == RECORD_VERSION ||
+	       (version == RECORD_VERSION - 1 && from_previous(&nothing));
+}
+
+/* Whole, of that generation, and not damaged. */
+static bool
+copy_published(const struct slot_session *session, uint32_t generation, struct record *ret_record)
+{
 	for (unsigned tries = 0; tries < READ_TRIES; tries++) {
 		uint64_t published =
 		    atomic_load_explicit(&session->published, memory_order_acquire);
 
 		if (published == 0)
 			return false;
-		memcpy(&copy, &session->record[published & 1], sizeof(copy));
+		memcpy(ret_record, &session->record[published & 1], sizeof(*ret_record));
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&session->published, memory_order_relaxed) != published)
 			continue;
-		if (copy.sequence != published >> 1 || session->generation != generation ||
-		    !record_check(&copy, generation))
-			return false;
-		*ret_record = copy;
-		return true;
+		return ret_record->sequence == published >> 1 &&
+		       session->generation == generation && ret_record->generation == generation &&
+		       ret_record->check == record_checksum(ret_record);
 	}
 	return false;
+}
+
+bool
+record_read_any(const struct slot_session *session, uint32_t generation, struct record *ret_record)
+{
+	struct record copy;
+
+	if (!copy_published(session, generation, &copy))
+		return false;
+	*ret_record = copy;
+	return true;
+}
+
+bool
+record_read(const struct slot_session *session, uint32_t generation, struct record *ret_record)
+{
+	struct record copy;
+
+	if (!copy_published(session, generation, &copy))
+		return false;
+	if (copy.version == RECORD_VERSION - 1 && !from_previous(&copy))
+		return false;
+	if (!record_check(&copy, generation))
+		return false;
+	*ret_record = copy;
+	return true;
+}
+
+void
+record_renew(struct slot_session *session, uint32_t generation)
+{
+	const struct record *current = record_current(session);
+	struct record copy, *next;
+
+	if (current == NULL || current->version == RECORD_VERSION ||
+	    !record_read(session, generation, &copy))
+		return;
+	next = &session->record[current == &session->record[0]];
+	atomic_thread_fence(memory_order_release);
+	*next = copy;
+	next->sequence++;
+	record_publish(session, next);
 }
 
 /* Adds up the words; false when one of them is none. */
@@ -226,6 +301,10 @@ record_check(const struct record *record, uint32_t generation)
 	if (record->check != record_checksum(record) || record->version != RECORD_VERSION ||
 	    record->generation != generation)
 		return false;
+#if SMTPGUARD_TEST_RECORD
+	if (record->reserved[0] != TEST_FIELD)
+		return false;
+#endif
 	if (record->sequence == 0 || record->sequence > SEQUENCE_MAX ||
 	    (record->flags & ~FLAGS_KNOWN) != 0)
 		return false;

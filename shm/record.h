@@ -21,7 +21,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RECORD_VERSION	    2
+/* Rises with each change of the record and of the inspection state's saved form.  A build reads its own
+ * version and, if it says so (record_reads()), the one before; the fields up to `outlet` stay where
+ * they are in every version.  Test builds only: programs that are some versions later. */
+#ifndef SMTPGUARD_TEST_RECORD
+#define SMTPGUARD_TEST_RECORD 0
+#endif
+#define RECORD_VERSION	    (2 + SMTPGUARD_TEST_RECORD)
 #define RECORD_INSPECT_SIZE 576u
 #define RECORD_EXTRA_SIZE   32768u /* one half of a chunk */
 #define OUTLET_WORDS	    26u
@@ -93,11 +99,24 @@ struct record *record_begin(struct slot_session *session, uint32_t generation);
 /* Seals the check word and publishes. Law 2: nothing is done before this has returned. */
 void record_publish(struct slot_session *session, struct record *record);
 
-/* Any process: copies the published record; false when there is none, when it does not hold
+/* Any process: copies the published record, converted if it is of the version before; false when there
+ * is none, when it does not hold
  * (check, version, generation, bounds, window arithmetic), or was overtaken eight times. */
 bool record_read(
     const struct slot_session *session, uint32_t generation, struct record *ret_record);
 bool record_check(const struct record *record, uint32_t generation);
+/* Of any version: only what comes before `outlet` may be used, and only check, generation and sequence
+ * were looked at. */
+bool record_read_any(
+    const struct slot_session *session, uint32_t generation, struct record *ret_record);
+
+uint16_t record_version(void);
+/* record_read() takes that version, as this build's own. */
+bool record_reads(uint16_t version);
+/* Owner only: publishes the current record anew in this build's version, if it is of the one before
+ * and holds. */
+void record_renew(struct slot_session *session, uint32_t generation);
+
 uint64_t record_checksum(const struct record *record);
 /* The same arithmetic over any bytes: for what a record names but does not hold. */
 uint64_t record_checksum_bytes(const void *bytes, size_t length);

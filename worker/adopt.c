@@ -296,6 +296,7 @@ adopt_session(struct worker *worker, struct session *session, const struct hando
 	struct record record;
 
 	session->adopted = true;
+	record_renew(shared, session->generation);
 	if (item->flags & HANDOVER_LOST) {
 		adopt_lost(worker, session);
 		return;
