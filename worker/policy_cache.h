@@ -6,6 +6,9 @@
  * the same policy slot with another hash, which the manager lets happen only when no session
  * names the old one any more.
  *
+ * An image that another version of the program has made is not understood.  The policy of the same
+ * name that the manager of this version has made takes its place.
+ *
  * Memory is reserved at the start and touched as policies come.
  */
 #ifndef WORKER_POLICY_CACHE_H
