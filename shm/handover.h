@@ -34,7 +34,8 @@ enum handover_kind {
 	HANDOVER_GREETING,	/* a new supervisor, number `generation`; fd = its pidfd */
 	/* worker to supervisor */
 	HANDOVER_READY = 64, /* the ring stands, lock-down done; slot = owner word, generation = the
-				greeting that is answered, 0 after the start */
+				greeting that is answered, 0 after the start, error = the version
+				of its records */
 	HANDOVER_RESET,	     /* send RST on the legs in `legs`, as the record's ending says */
 	HANDOVER_FINISHED,   /* record flag FINISHED is committed; take the slot back */
 	HANDOVER_TAKEN,	     /* error = items with descriptors received since the last TAKEN */

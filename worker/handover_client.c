@@ -14,8 +14,10 @@
 void
 handover_client_ready(struct worker *worker)
 {
-	struct handover_item item = {
-	    .kind = HANDOVER_READY, .slot = worker->owner, .generation = worker->greeting};
+	struct handover_item item = {.kind = HANDOVER_READY,
+	    .slot = worker->owner,
+	    .generation = worker->greeting,
+	    .error = record_version()};
 
 	request_queue_push(&worker->requests, &item);
 }

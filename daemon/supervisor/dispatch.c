@@ -1,5 +1,6 @@
 #include "daemon/supervisor/dispatch.h"
 
+#include "daemon/supervisor/choice.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
@@ -77,21 +78,6 @@ set_owner(struct supervisor *supervisor, uint32_t slot, uint8_t index)
 	    &shm_custody(&supervisor->shm, slot)->owner, word, memory_order_release);
 }
 
-static uint8_t
-least_loaded(const struct supervisor *supervisor)
-{
-	uint8_t best = CUSTODY_UNOWNED;
-
-	for (uint32_t i = 0; i < supervisor->workers; i++) {
-		const struct worker *worker = &supervisor->worker[i];
-
-		if (worker->ready && (best == CUSTODY_UNOWNED ||
-					 worker->sessions < supervisor->worker[best].sessions))
-			best = (uint8_t)i;
-	}
-	return best;
-}
-
 void
 dispatch_tell(struct supervisor *supervisor, uint32_t slot, uint8_t pending)
 {
@@ -105,7 +91,7 @@ dispatch_tell(struct supervisor *supervisor, uint32_t slot, uint8_t pending)
 void
 dispatch_assign(struct supervisor *supervisor, uint32_t slot, uint8_t pending)
 {
-	set_owner(supervisor, slot, least_loaded(supervisor));
+	set_owner(supervisor, slot, choice_any(supervisor));
 	dispatch_tell(supervisor, slot, pending);
 }
 
@@ -156,21 +142,26 @@ void
 dispatch_place(struct supervisor *supervisor)
 {
 	struct slot_link *links = supervisor->custody.queue_link;
-	uint32_t count[SHM_WORKERS_MAX] = {0};
+	uint32_t count[SHM_WORKERS_MAX] = {0}, slot, next;
 	uint8_t died = CUSTODY_UNOWNED;
 
-	if (least_loaded(supervisor) == CUSTODY_UNOWNED)
+	if (choice_any(supervisor) == CUSTODY_UNOWNED)
 		return;
-	while (supervisor->unowned.count > 0) {
-		uint32_t slot = slot_list_take(links, &supervisor->unowned);
-		struct custody_slot *private = &supervisor->custody.slot[slot];
+	for (slot = supervisor->unowned.first; slot != SHM_NO_SLOT; slot = next) {
+		const struct custody_slot *private = &supervisor->custody.slot[slot];
+		uint8_t index = choice_for(supervisor, slot);
 
+		next = links[slot].next;
+		if (index == CUSTODY_UNOWNED)
+			continue;
+		slot_list_remove(links, &supervisor->unowned, slot);
 		if (private->died != died) {
 			report_adopted(supervisor, died, count);
 			died = private->died;
 		}
-		dispatch_assign(supervisor, slot, 0);
-		count[private->worker]++;
+		set_owner(supervisor, slot, index);
+		dispatch_tell(supervisor, slot, 0);
+		count[index]++;
 	}
 	report_adopted(supervisor, died, count);
 }
@@ -187,7 +178,7 @@ is_ready(const struct supervisor *supervisor, uint32_t owner)
 void
 dispatch_sweep(struct supervisor *supervisor)
 {
-	uint8_t index = least_loaded(supervisor);
+	uint8_t index = choice_any(supervisor);
 	uint32_t known =
 	    supervisor->deaths < SUPERVISOR_DEAD_MAX ? supervisor->deaths : SUPERVISOR_DEAD_MAX;
 

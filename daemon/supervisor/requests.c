@@ -25,7 +25,8 @@ read_own_record(const struct supervisor *supervisor, uint32_t index,
 
 	return custody_holds(custody, item->slot, item->generation) &&
 	       custody->slot[item->slot].worker == index &&
-	       record_read(shm_session(&supervisor->shm, item->slot), item->generation, ret_record);
+	       record_read_any(
+		   shm_session(&supervisor->shm, item->slot), item->generation, ret_record);
 }
 
 static void
@@ -46,8 +47,10 @@ worker_item(struct supervisor *supervisor, uint32_t index, const struct handover
 	switch (item->kind) {
 	case HANDOVER_READY:
 		if (!worker->ready && item->slot == worker->owner &&
-		    item->generation == worker->greeting)
+		    item->generation == worker->greeting) {
+			worker->version = (uint16_t)item->error;
 			children_worker_ready(supervisor, index);
+		}
 		break;
 	case HANDOVER_TAKEN:
 		worker_taken(worker, item->error);

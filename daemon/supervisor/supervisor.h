@@ -73,6 +73,7 @@ struct worker {
 	uint32_t greeting; /* READY answers it: 0 the start, else this supervisor's number */
 	bool silent;	   /* of an earlier supervisor, and has not answered the greeting yet */
 	bool greeted;
+	uint16_t version;  /* of its records */
 	bool ready;
 	bool blocked;	    /* the socket is full: EPOLLOUT says when not */
 	bool drain_pending; /* HANDOVER_DRAIN is still to be sent */

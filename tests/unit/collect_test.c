@@ -352,7 +352,8 @@ static void
 answer(struct scene *scene, unsigned index)
 {
 	struct old_worker *worker = &scene->worker[index];
-	struct handover_item item[HANDOVER_BATCH], ready = {.kind = HANDOVER_READY};
+	struct handover_item item[HANDOVER_BATCH],
+	    ready = {.kind = HANDOVER_READY, .error = record_version()};
 	int fd[HANDOVER_FDS];
 	unsigned fds;
 

@@ -7,6 +7,7 @@
 
 #include "daemon/supervisor/accept.h"
 #include "daemon/supervisor/adoption.h"
+#include "daemon/supervisor/choice.h"
 #include "daemon/supervisor/ending.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/opening.h"
@@ -76,6 +77,7 @@ add_worker(struct scene *scene, uint32_t index)
 	scene->worker[index] = ends[1];
 	worker->owner = PROCESS_OWNER(index, ++scene->serial);
 	worker->ready = true;
+	worker->version = record_version();
 	worker->under_way = 0;
 	assert_int_equal(watch_add(scene->supervisor.epoll, ends[0], EPOLLIN,
 			     (struct watch_note){.kind = WATCH_WORKER_SOCKET, .index = index}),
@@ -622,6 +624,54 @@ test_every_dead_worker_is_swept(void **state)
 	assert_int_equal(count_sweeps(scene, 1), 0);
 }
 
+/* While workers of two versions run: nothing goes to one that would not understand its record. */
+static void
+test_a_record_goes_to_who_understands_it(void **state)
+{
+	struct scene *scene = *state;
+	struct supervisor *supervisor = &scene->supervisor;
+	const struct process_death killed = {.end = PROCESS_END_KILLED, .status = SIGKILL};
+	struct session session, other;
+
+	open_session(scene, 0, &session);
+	publish(scene, &session, 0, ENDING_NONE);
+	open_session(scene, 1, &other);
+	supervisor->worker[1].version = (uint16_t)(record_version() - 1);
+	supervisor->worker[0].ready = false;
+	assert_int_equal(adoption_take_over(supervisor, 0, &killed), 1);
+	dispatch_place(supervisor);
+	assert_int_equal(supervisor->unowned.count, 1);
+	/* New sessions go to the newest programs, however few sessions the others have. */
+	supervisor->worker[0].ready = true;
+	supervisor->worker[0].sessions += 3;
+	assert_int_equal(choice_any(supervisor), 0);
+	supervisor->worker[0].sessions -= 3;
+	dispatch_place(supervisor);
+	assert_int_equal(supervisor->unowned.count, 0);
+	assert_int_equal(supervisor->custody.slot[session.item.slot].worker, 0);
+	close_session(&session);
+	close_session(&other);
+}
+
+/* None can be replaced before it is empty: one takes all that comes. */
+static void
+test_the_incompatible_become_empty(void **state)
+{
+	struct scene *scene = *state;
+	struct supervisor *supervisor = &scene->supervisor;
+
+	for (uint32_t i = 0; i < 2; i++)
+		supervisor->worker[i].version = (uint16_t)(record_version() + 7);
+	supervisor->worker[0].sessions += 3;
+	assert_int_equal(choice_any(supervisor), 0);
+	supervisor->worker[0].sessions -= 3;
+	supervisor->worker[1].sessions += 3;
+	assert_int_equal(choice_any(supervisor), 0);
+	supervisor->worker[1].sessions -= 3;
+	supervisor->worker[0].version = record_version();
+	assert_int_equal(choice_any(supervisor), 1);
+}
+
 static void
 test_orphans_wait_for_a_worker(void **state)
 {
@@ -753,6 +803,8 @@ main(void)
 	    TEST(test_too_many_are_refused),
 	    TEST(test_adoption_tells_positions),
 	    TEST(test_every_dead_worker_is_swept),
+	    TEST(test_a_record_goes_to_who_understands_it),
+	    TEST(test_the_incompatible_become_empty),
 	    TEST(test_orphans_wait_for_a_worker),
 	    TEST(test_poison_is_marked_by_faults_only),
 	    TEST(test_under_way_is_bounded),
