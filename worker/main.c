@@ -1,10 +1,12 @@
 /*
  * smtpguard-worker INDEX OWNER
+ * smtpguard-worker --fits
  *
  * Started by smtpguardd only, with the descriptors of enum inherited (shm/process.h).  Exit status: 0
  * done, 64 not started by smtpguardd, 70 the ring broke or a hand-over could not be taken, 71 the
  * system refuses what a worker needs.
  */
+#include "shm/fits.h"
 #include "worker/lockdown.h"
 #include "worker/worker.h"
 
@@ -38,6 +40,8 @@ main(int argc, char **argv)
 	const char *step;
 	int error;
 
+	if (argc == 2 && strcmp(argv[1], FITS_OPTION) == 0)
+		return fits_main("smtpguard-worker");
 	if (argc != 3 || !parse_number(argv[1], SHM_WORKERS_MAX - 1, &index) ||
 	    !parse_number(argv[2], UINT32_MAX, &owner)) {
 		fputs("smtpguard-worker: started by smtpguardd only\n", stderr);

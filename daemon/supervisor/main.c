@@ -3,6 +3,7 @@
 #include "daemon/supervisor/settings.h"
 #include "daemon/supervisor/standard_error.h"
 #include "daemon/supervisor/supervisor.h"
+#include "shm/fits.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -163,6 +164,8 @@ main(int argc, char **argv)
 	int status;
 
 	standard_error_unblock();
+	if (argc == 2 && strcmp(argv[1], FITS_OPTION) == 0)
+		return fits_main("smtpguardd");
 	status = parse_options(argc, argv, &options);
 
 	if (status >= 0)
