@@ -58,7 +58,10 @@
 	X(slot_ending)	     /* the slot is ENDING, its legs are not closed */                     \
 	X(slot_closed)	     /* its legs are, it is not FREE */                                    \
 	X(worker_reaped)     /* a worker is dead, its sessions are not given away */               \
-	X(slot_orphaned)     /* one of them is nobody's */
+	X(slot_orphaned)     /* one of them is nobody's */                                         \
+	X(upgrade_flushed)   /* the workers are told everything */                                 \
+	X(upgrade_noted)     /* the workers are to be replaced */                                  \
+	X(upgrade_replaces)  /* one is about to be ended */
 
 /* Those of a manager that changes the configuration or saves it. */
 #define FAILPOINTS_OF_MANAGER(X)                                                                   \

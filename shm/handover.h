@@ -87,6 +87,7 @@ enum request_kind {
 	REQUEST_CLEAR_SESSION,	     /* argument[0] = session id */
 	REQUEST_STOP,		     /* argument[0] = drain bound in ms */
 	REQUEST_CLEAR_REFUSED,	     /* what classes have refused is zero again */
+	REQUEST_UPGRADE,	     /* to the programs on disk */
 	REQUEST_FAILPOINT, /* test builds: argument = worker or SHM_WRITER_SUPERVISOR, point, pass */
 };
 

@@ -20,7 +20,8 @@ struct succession {
 	_Atomic uint64_t session_id; /* given last */
 	_Atomic uint64_t looked_ms;  /* CLOCK_MONOTONIC of the clock floor */
 	_Atomic uint32_t tries;	     /* to take over, since a supervisor served */
-	uint8_t reserved[20];
+	_Atomic uint32_t upgrade;    /* workers up to this serial are to be replaced; 0 none */
+	uint8_t reserved[16];
 };
 _Static_assert(sizeof(struct succession) == 64, "one line");
 

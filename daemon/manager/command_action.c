@@ -186,6 +186,31 @@ run_write_erase(struct command_action *action)
 	return write_erase(action->manager, action->out);
 }
 
+/* The answer comes first: this process is one of those that are replaced. */
+static int
+run_upgrade(struct command_action *action)
+{
+	const uint64_t argument[4] = {0};
+	uint32_t detail;
+	int result =
+	    supervisor_link_ask(&action->manager->link, REQUEST_UPGRADE, argument, &detail);
+
+	switch (result) {
+	case 0:
+		text_add_string(action->out, "Upgrading; `show events` tells when it is done.\n");
+		return EX_OK;
+	case -EALREADY:
+		return fail(action, EX_TEMPFAIL, "An upgrade is under way");
+	case -EPERM:
+		return fail(action, EX_UNAVAILABLE,
+		    "The next process could not take the sessions over: CAP_SYS_PTRACE is needed");
+	default:
+		return fail(action, EX_UNAVAILABLE,
+		    action->manager->link.lost ? "The supervisor did not answer"
+					       : strerror(-result));
+	}
+}
+
 static bool
 find_failpoint(const char *name, uint64_t *ret_point)
 {
@@ -256,6 +281,7 @@ static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_WRITE_ERASE] = run_write_erase,
     [CLI_ACTION_COPY_RUNNING_STARTUP] = run_write_memory,
     [CLI_ACTION_TERMINAL_LENGTH] = run_terminal_length,
+    [CLI_ACTION_UPGRADE] = run_upgrade,
     [CLI_ACTION_TEST_FAILPOINT] = run_test_failpoint,
     [CLI_ACTION_QUIT] = run_quit,
 };

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/accept.h"
 
 #include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/opening.h"
 #include "daemon/supervisor/watch.h"
 
@@ -71,23 +72,12 @@ refuse_by_spare(struct supervisor *supervisor, uint32_t listener)
 	return error;
 }
 
-static void
-watch_listeners(const struct supervisor *supervisor, uint32_t events)
-{
-	for (uint32_t i = 0; i < supervisor->listeners.count; i++) {
-		int fd = supervisor->listeners.listener[i].fd;
-
-		watch_change(supervisor->epoll, fd, events,
-		    (struct watch_note){.kind = WATCH_LISTENER, .index = (uint32_t)fd});
-	}
-}
-
 /* Epoll would say at once, and for ever, that there is somebody to accept. */
 static void
 put_off(struct supervisor *supervisor)
 {
-	watch_listeners(supervisor, 0);
 	supervisor->accepts_put_off = true;
+	listening_watch(supervisor);
 }
 
 /* False: there is nothing more to accept now. */
@@ -170,5 +160,5 @@ accept_tick(struct supervisor *supervisor)
 	if (supervisor->spare < 0)
 		open_spare(supervisor);
 	supervisor->accepts_put_off = false;
-	watch_listeners(supervisor, EPOLLIN);
+	listening_watch(supervisor);
 }

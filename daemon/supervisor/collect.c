@@ -202,6 +202,7 @@ collect_try(struct supervisor *supervisor, uint32_t index)
 	supervisor->tried = true;
 	fd = pidfd_getfd(supervisor->worker[index].process.pidfd, INHERITED_HANDOVER, 0);
 	if (fd >= 0) {
+		supervisor->can_follow = true;
 		close(fd);
 		return;
 	}

@@ -26,8 +26,7 @@ end_process(struct process *process)
 
 	process_signal(process, SIGKILL);
 	poll(&poller, 1, END_WAIT_MS);
-	close(process->pidfd);
-	process_init(process);
+	process_forget(process);
 }
 
 static void

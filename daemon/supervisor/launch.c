@@ -19,9 +19,8 @@
 _Static_assert(SPAWN_FIRST_FD == (int)INHERITED_REGIONS, "the same numbers");
 _Static_assert(INHERITED_END - INHERITED_REGIONS <= SPAWN_FDS_MAX, "room for all");
 
-/* What each program may write it gets writable, the rest for reading (shm/layout.h). */
-static void
-add_regions(const struct supervisor *supervisor, enum shm_role role, struct spawn *spawn)
+void
+launch_regions(const struct supervisor *supervisor, enum shm_role role, struct spawn *spawn)
 {
 	enum shm_region own = role == SHM_ROLE_WORKER ? SHM_SESSIONS : SHM_POLICY;
 
@@ -204,7 +203,7 @@ start_worker(struct supervisor *supervisor, uint32_t index, struct spawn *spawn)
 	struct worker *worker = &supervisor->worker[index];
 	int r;
 
-	add_regions(supervisor, SHM_ROLE_WORKER, spawn);
+	launch_regions(supervisor, SHM_ROLE_WORKER, spawn);
 	r = make_pairs(supervisor, worker, spawn);
 	if (r < 0)
 		return r;
@@ -256,7 +255,7 @@ start_manager(struct supervisor *supervisor, struct spawn *spawn)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	add_regions(supervisor, SHM_ROLE_MANAGER, spawn);
+	launch_regions(supervisor, SHM_ROLE_MANAGER, spawn);
 	spawn->fd[spawn->count++] = ends[1];
 	spawn->fd[spawn->count++] = supervisor->runtime.control;
 	spawn->fd[spawn->count++] = supervisor->runtime.state;
@@ -285,7 +284,8 @@ launch_manager(struct supervisor *supervisor)
 		start_failed(supervisor, &supervisor->manager, arguments[0], r);
 		return;
 	}
-	watchdog_start(&supervisor->manager_watchdog, launch_manager_heartbeat(supervisor),
+	supervisor->manager_began = launch_manager_heartbeat(supervisor);
+	watchdog_start(&supervisor->manager_watchdog, supervisor->manager_began,
 	    supervisor->gateway_ms, WATCHDOG_MANAGER_MS);
 	launch_note(supervisor);
 	FAILPOINT(launch_noted);

@@ -15,6 +15,9 @@
 void launch_worker(struct supervisor *supervisor, uint32_t index);
 void launch_manager(struct supervisor *supervisor);
 
+/* The regions as the next descriptors: what each program may write it gets writable, the rest for
+ * reading (shm/layout.h). */
+void launch_regions(const struct supervisor *supervisor, enum shm_role role, struct spawn *spawn);
 /* A socket to a process, -1 afterwards; all that leads to a worker. */
 void launch_close(struct supervisor *supervisor, int *fd);
 void launch_close_worker(struct supervisor *supervisor, uint32_t index);

@@ -66,14 +66,14 @@ note_table(struct supervisor *supervisor, uint32_t index, uint64_t sequence)
 	atomic_store_explicit(&succession->sequence, sequence, memory_order_release);
 }
 
-/* Those that were found are not listened to yet. While accepts are put off, none is. */
-static void
-listen_to_all(const struct supervisor *supervisor)
+void
+listening_watch(struct supervisor *supervisor)
 {
 	const struct listeners *listeners = &supervisor->listeners;
+	bool wait = supervisor->accepts_put_off || supervisor->upgrade.step == UPGRADE_FLUSHING;
 
-	for (uint32_t i = 0; i < listeners->count && !supervisor->accepts_put_off; i++)
-		watch_change(supervisor->epoll, listeners->listener[i].fd, EPOLLIN,
+	for (uint32_t i = 0; i < listeners->count; i++)
+		watch_change(supervisor->epoll, listeners->listener[i].fd, wait ? 0 : EPOLLIN,
 		    (struct watch_note){
 			.kind = WATCH_LISTENER,
 			.index = (uint32_t)listeners->listener[i].fd,
@@ -93,7 +93,8 @@ listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_det
 		return r;
 	supervisor->listeners_applied = true;
 	tally_rebuild(&supervisor->tally, supervisor->custody.most_used);
-	listen_to_all(supervisor);
+	/* Those that were found are not listened to yet. */
+	listening_watch(supervisor);
 	note_table(supervisor, index, table.sequence);
 	shelve_all(supervisor);
 	return 0;

@@ -14,6 +14,9 @@
 /* The manager's table `index`, checked. On failure everything stays as it was; *ret_detail is the
  * entry that could not be had. */
 int listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_detail);
+/* Connections wait in the listeners while accepts are put off or an upgrade needs it; to be called when
+ * that changes. */
+void listening_watch(struct supervisor *supervisor);
 /* No connection is accepted any more, by nobody. */
 void listening_end(struct supervisor *supervisor);
 /* What lies on the shelves of living workers or was kept by systemd, and the table that was in force.

@@ -93,18 +93,29 @@ join(char *to, const char *directory, const char *name)
 	return length > 0 && length < SUPERVISOR_PATH_MAX;
 }
 
+static bool
+find_self(struct supervisor *supervisor)
+{
+	ssize_t length =
+	    readlink("/proc/self/exe", supervisor->own_path, sizeof(supervisor->own_path) - 1);
+
+	if (length <= 0)
+		return false;
+	supervisor->own_path[length] = '\0';
+	return true;
+}
+
 /* In the build tree the programs lie beside each other: BUILD/daemon/supervisor/smtpguardd. */
 static bool
 find_in_build_tree(struct supervisor *supervisor)
 {
 	static const char place[] = "/daemon/supervisor/smtpguardd";
 	char self[SUPERVISOR_PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	size_t tail = sizeof(place) - 1;
+	size_t tail = sizeof(place) - 1, length = strlen(supervisor->own_path);
 
-	if (length <= (ssize_t)tail)
+	if (length <= tail)
 		return false;
-	self[length] = '\0';
+	memcpy(self, supervisor->own_path, length + 1);
 	if (strcmp(self + length - tail, place) != 0)
 		return false;
 	self[length - tail] = '\0';
@@ -116,6 +127,8 @@ find_in_build_tree(struct supervisor *supervisor)
 static bool
 find_programs(struct supervisor *supervisor, const char *directory)
 {
+	if (!find_self(supervisor))
+		return false;
 	if (!directory && find_in_build_tree(supervisor))
 		return true;
 	if (!directory)
@@ -175,6 +188,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "smtpguardd: out of memory\n");
 		return EX_OSERR;
 	}
+	supervisor->arguments = argv;
 	status = run(supervisor, &options);
 	free(supervisor);
 	return status;

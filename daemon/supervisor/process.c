@@ -81,6 +81,16 @@ process_describe(const struct process_death *death, char *text, size_t size)
 		snprintf(text, size, "signal %d (SIG%s)", death->status, name ? name : "?");
 }
 
+/* If it was this one's child and has ended, nothing of it remains. */
+static void
+let_go(int pidfd)
+{
+	siginfo_t info;
+
+	waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+	close(pidfd);
+}
+
 bool
 process_find(struct process *process, pid_t pid, uint64_t started)
 {
@@ -98,7 +108,7 @@ process_find(struct process *process, pid_t pid, uint64_t started)
 		return false;
 	if (process_stat_read(pid, &now) < 0 || now.started != started ||
 	    poll(&poller, 1, 0) != 0) {
-		close(found.pidfd);
+		let_go(found.pidfd);
 		return false;
 	}
 	*process = found;
@@ -142,6 +152,8 @@ stranger_has_ended(const struct process *process, struct process_death *ret_deat
 
 	if (poll(&poller, 1, 0) != 1 || !(poller.revents & POLLIN))
 		return false;
+	if (child_has_ended(process, ret_death))
+		return true;
 	if (!stranger_status(process, &status))
 		*ret_death = (struct process_death){.end = PROCESS_END_UNKNOWN};
 	else if (WIFEXITED(status))
@@ -164,6 +176,13 @@ process_reap(struct process *process, uint64_t now_ms, struct process_death *ret
 	process->stranger = false;
 	process_judge(process, ret_death, now_ms);
 	return true;
+}
+
+void
+process_forget(struct process *process)
+{
+	let_go(process->pidfd);
+	process_init(process);
 }
 
 void

@@ -8,7 +8,8 @@
  * A stranger is a worker that an earlier supervisor had started.  It is nobody's child here: that it
  * has ended its pidfd says, when none of its threads and none of its descriptors is left; how, the
  * kernel tells while init has not taken it away, or afterwards (Linux 6.15 and later).  Otherwise it
- * is not known and counts as a kill from outside.
+ * is not known and counts as a kill from outside.  After an upgrade it is this one's child, and is
+ * reaped like any other.
  *
  * The rules are pure (process_judge()); process_reap() looks at the process.  Supervisor only.
  */
@@ -56,11 +57,13 @@ void process_judge(struct process *process, const struct process_death *death, u
 /* "signal 11 (SIGSEGV)", "exit status 1" */
 void process_describe(const struct process_death *death, char *text, size_t size);
 
-/* A living process that is not this one's child. False: there is no such one (any more). */
+/* A living stranger. False: there is no such one (any more). */
 bool process_find(struct process *process, pid_t pid, uint64_t started);
 
 /* False: still alive. Otherwise reaped, pidfd closed, pid 0, and judged. */
 bool process_reap(struct process *process, uint64_t now_ms, struct process_death *ret_death);
+/* Of one that runs, or has ended and was not reaped: it will not be reaped. */
+void process_forget(struct process *process);
 /* By its pidfd, so never another process of the same number. */
 void process_signal(const struct process *process, int number);
 

@@ -190,6 +190,9 @@ manager_request(struct supervisor *supervisor, const struct supervisor_request *
 	case REQUEST_CLEAR_REFUSED:
 		tally_clear_refused(&supervisor->tally);
 		break;
+	case REQUEST_UPGRADE:
+		answer.error = upgrade_begin(supervisor);
+		break;
 	case REQUEST_FAILPOINT:
 		answer.error = plan_failpoint(supervisor, request->argument);
 		break;

@@ -173,6 +173,7 @@ supervisor_clear(struct supervisor *supervisor)
 	children_init(supervisor);
 	dispatch_init(supervisor);
 	notify_watchdog_init(&supervisor->beat);
+	process_init(&supervisor->upgrade.check);
 }
 
 int
@@ -275,6 +276,7 @@ tick(struct supervisor *supervisor)
 	children_manager_ended(supervisor);
 	children_watch(supervisor);
 	collect_tick(supervisor);
+	upgrade_tick(supervisor);
 	if (children_are_well(supervisor))
 		notify_watchdog_beat(&supervisor->beat, supervisor->monotonic_ms);
 	children_tick(supervisor);
@@ -314,6 +316,9 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 	case WATCH_MANAGER_END:
 		children_manager_ended(supervisor);
 		break;
+	case WATCH_UPGRADE_CHECK:
+		upgrade_check_ended(supervisor);
+		break;
 	}
 }
 
@@ -352,6 +357,7 @@ supervisor_run(struct supervisor *supervisor)
 			say_ready(supervisor);
 		stopping_tick(supervisor);
 		dispatch_flush(supervisor);
+		upgrade_flushed(supervisor);
 	}
 	/* Nobody is left to be taken over. */
 	workers_file_remove(supervisor->runtime.directory);

@@ -16,6 +16,7 @@
  *   adoption	       a dead worker's sessions
  *   collect	       what a dead supervisor has left
  *   stopping	       the clean stop
+ *   upgrade	       other programs in place of these
  *
  * All of them run in this process only and take this struct.
  */
@@ -35,6 +36,7 @@
 #include "daemon/supervisor/shortage.h"
 #include "daemon/supervisor/spawn.h"
 #include "daemon/supervisor/tally.h"
+#include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/watchdog.h"
 #include "shm/counters.h"
 #include "shm/event_ring.h"
@@ -71,9 +73,9 @@ struct worker {
 	int twin;	/* the worker's end of it, while it may have to be read for it; -1 */
 	struct shelf shelf;
 	uint32_t greeting; /* READY answers it: 0 the start, else this supervisor's number */
+	uint16_t version;  /* of its records */
 	bool silent;	   /* of an earlier supervisor, and has not answered the greeting yet */
 	bool greeted;
-	uint16_t version;  /* of its records */
 	bool ready;
 	bool blocked;	    /* the socket is full: EPOLLOUT says when not */
 	bool drain_pending; /* HANDOVER_DRAIN is still to be sent */
@@ -87,6 +89,8 @@ struct worker {
 struct supervisor {
 	struct settings settings;
 	struct spawn_account account;
+	char **arguments; /* of this program, for the next one */
+	char own_path[SUPERVISOR_PATH_MAX];
 	char worker_path[SUPERVISOR_PATH_MAX];
 	char manager_path[SUPERVISOR_PATH_MAX];
 	struct runtime runtime;
@@ -112,6 +116,7 @@ struct supervisor {
 	int settings_fd; /* the manager's copy of `settings` */
 	bool can_repair; /* CAP_NET_ADMIN */
 	bool tried;	 /* whether a later one could take over (collect.h) */
+	bool can_follow; /* it could */
 
 	uint32_t workers;
 	struct worker worker[SHM_WORKERS_MAX];
@@ -121,6 +126,7 @@ struct supervisor {
 
 	struct process manager;
 	struct watchdog manager_watchdog;
+	uint64_t manager_began; /* its heartbeat when it was started */
 	int manager_socket;
 	bool listeners_applied;
 	bool worker_was_ready;
@@ -129,7 +135,8 @@ struct supervisor {
 	uint64_t phase_end_ms; /* monotonic */
 	uint64_t drain_ms;
 	struct notify_watchdog beat; /* systemd's watchdog */
-	int status;		     /* exit status */
+	struct upgrade upgrade;
+	int status; /* exit status */
 };
 
 /* Everything up to the first start of the children; an exit status after saying why. */

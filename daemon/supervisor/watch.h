@@ -20,6 +20,7 @@ enum watch_kind {
 	WATCH_WORKER_END,
 	WATCH_MANAGER_SOCKET,
 	WATCH_MANAGER_END,
+	WATCH_UPGRADE_CHECK,
 };
 
 struct watch_note {

@@ -185,6 +185,7 @@ class Gateway:
         self.workers_wanted = workers
         self.libexec = libexec
         self.process = None
+        self.supervisor = None  # another smtpguardd than the build's
         self.prefix = []  # what starts it in its place
         self.pass_fds = ()
         self.environment = None
@@ -206,6 +207,8 @@ class Gateway:
         self.kill()
 
     def program(self, name):
+        if name == "smtpguardd" and self.supervisor:
+            return self.supervisor
         return os.path.join(self.build, {"smtpguardd": "daemon/supervisor/smtpguardd",
                                          "smtpguardctl": "ctl/smtpguardctl"}[name])
 

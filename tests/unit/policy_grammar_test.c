@@ -133,6 +133,7 @@ test_actions(void **state)
 	expect_action("write terminal", CLI_ACTION_WRITE_TERMINAL, NULL);
 	expect_action("write erase", CLI_ACTION_WRITE_ERASE, NULL);
 	expect_action("copy run start", CLI_ACTION_COPY_RUNNING_STARTUP, NULL);
+	expect_action("upgrade", CLI_ACTION_UPGRADE, NULL);
 	expect_action("terminal length 0", CLI_ACTION_TERMINAL_LENGTH, "0");
 	expect_action("exit", CLI_ACTION_QUIT, NULL);
 	run("test failpoint worker 1 after_publish 3");
