@@ -58,7 +58,7 @@ def passes_of(point):
     few = (1, 2, 3, 5, 8)
     if point is None or point.startswith("adopt_") or point in ("opened", "finished"):
         return few
-    if point.startswith(("collect_", "launch_", "worker_", "slot_orphaned")):
+    if point.startswith(("collect_", "launch_", "upgrade_", "worker_", "slot_orphaned")):
         return (1,)
     if point in failpoints("SUPERVISOR"):
         return few
@@ -196,6 +196,21 @@ def supervisor_while_worker_stopped(run, blow):
     return at_blow, dead
 
 
+def upgrade(run, blow):
+    """By the same programs: the supervisor becomes the next one, the others are replaced."""
+    run.motion(blow)
+    at_blow = run.kill([])
+    run.traffic.gateway.ctl("upgrade")
+    return at_blow, tuple(role for role in ROLES if role != "supervisor")
+
+
+def failpoint_of_upgrade(run, blow):
+    """The supervisor dies in the midst of one; the next goes on with it once that was noted."""
+    arm(run, "supervisor", blow)
+    at_blow, _ = upgrade(run, blow)
+    return at_blow, SUPERVISOR if blow.point == "upgrade_flushed" else ROLES
+
+
 def pause(run, blow):
     """SIGSTOP and SIGCONT."""
     run.motion(blow)
@@ -224,6 +239,8 @@ KINDS = {
     "all-but-one": Kind("kill -9 with a worker", kill_with_worker, 1),
     "while-stopped": Kind("kill -9, a worker stopped", supervisor_while_worker_stopped, 1, False),
     "pause": Kind("stop and go of the {role}", pause, 0, False),
+    "upgrade": Kind("upgrade", upgrade, 0, False),
+    "upgrade-point": Kind("failpoint {point}", failpoint_of_upgrade, 1, False),
 }
 
 
@@ -245,6 +262,8 @@ def kind_of_point(point):
         return "connecting-point"
     if point.startswith("launch_"):
         return "launch-point"
+    if point.startswith("upgrade_"):
+        return "upgrade-point"
     return "collect-point" if point.startswith("collect_") else "supervisor-point"
 
 
@@ -253,11 +272,14 @@ OF_SUPERVISOR = ("supervisor", "both", "manager", "pause", "while-stopped", "all
 
 
 def of_supervisor(number, rng, points):
-    """Each kind of blow in turn, and in turn every point of a supervisor's life."""
-    turn = number // 2
+    """Each kind of blow in turn, and in turn every point of a supervisor's life; every fourth is an
+    upgrade."""
     if number % 2 == 1:
-        point = points[turn % len(points)]
+        point = points[number // 2 % len(points)]
         return Blow(number, kind_of_point(point), rng, point)
+    if number % 4 == 2:
+        return Blow(number, "upgrade", rng)
+    turn = number // 4
     kind = OF_SUPERVISOR[turn % len(OF_SUPERVISOR)]
     return Blow(number, kind, rng, role=ROLES[turn // len(OF_SUPERVISOR) % len(ROLES)])
 
