@@ -47,6 +47,7 @@
 	X(launch_held)	     /* a process is there, not noted and held back */                     \
 	X(launch_noted)	     /* it is noted, and held back */                                      \
 	X(slot_taken)	     /* a slot has its number and is not published */                      \
+	X(leg_in_repair)     /* a leg is being dumped: if it were closed now, nobody would hear */ \
 	X(slot_published)    /* it is, and has no owner yet */                                     \
 	X(slot_owned)	     /* its worker is to be told */                                        \
 	X(server_connecting) /* the server's leg is under way */                                   \

@@ -3,6 +3,7 @@
 #include "daemon/supervisor/collect_memory.h"
 #include "daemon/supervisor/collect_slots.h"
 #include "daemon/supervisor/launch.h"
+#include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/listening.h"
 #include "shm/failpoint.h"
 #include "shm/handover.h"
@@ -60,6 +61,19 @@ fetch_socket(const struct process *process, enum inherited number)
 	return fd;
 }
 
+/* What the dead one was dumping: nobody else has it, so it ends, and its peer hears of that. */
+static void
+end_held(struct shelf *shelf)
+{
+	int fd = shelf_held(shelf);
+
+	if (fd < 0)
+		return;
+	leg_leave_repair(fd);
+	shelf_release(shelf);
+	close(fd);
+}
+
 static void
 take_worker(struct supervisor *supervisor, uint32_t index)
 {
@@ -73,6 +87,7 @@ take_worker(struct supervisor *supervisor, uint32_t index)
 	worker->socket = fetch_socket(&worker->process, INHERITED_HANDOVER_OTHER);
 	worker->twin = fetch_socket(&worker->process, INHERITED_HANDOVER);
 	shelf_found(&worker->shelf, shelf);
+	end_held(&worker->shelf);
 	worker->greeting = atomic_load(&shm_succession(&supervisor->shm)->supervisor);
 	worker->silent = true;
 	atomic_store(&shm_process(&supervisor->shm, index)->state, PROCESS_STARTING);

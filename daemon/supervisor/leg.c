@@ -1,5 +1,7 @@
 #include "daemon/supervisor/leg.h"
 
+#include "shm/failpoint.h"
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -296,6 +298,13 @@ dump(int fd, struct leg_tcp *tcp)
 	return 0;
 }
 
+/* No window probe. */
+void
+leg_leave_repair(int fd)
+{
+	option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+}
+
 int
 leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms)
 {
@@ -304,10 +313,11 @@ leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms)
 
 	if (r < 0)
 		return r;
+	FAILPOINT(leg_in_repair);
 	r = dump(fd, &tcp);
-	/* No window probe; it takes SO_REUSEADDR away, and without that no listener could be opened
-	 * at the address of a passive one. */
-	option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+	leg_leave_repair(fd);
+	/* That takes SO_REUSEADDR away, and without it no listener could be opened at the address of a
+	 * passive one. */
 	if (!active)
 		option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (r < 0)

@@ -40,8 +40,12 @@ int leg_set_options(int fd);
 int leg_set_keepalive(int fd);
 
 /* Fills leg->tcp; nothing was written to it yet. `active`: the gateway has opened it.  Without
- * CAP_NET_ADMIN (-EPERM) leg->tcp.dumped stays 0. */
+ * CAP_NET_ADMIN (-EPERM) leg->tcp.dumped stays 0.  Should its last holder die within, the peer would
+ * never hear of the end: another process must hold it meanwhile (daemon/supervisor/shelf.h). */
 int leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms);
+
+/* What a process has left behind that died within leg_dump(): its end is heard again. */
+void leg_leave_repair(int fd);
 
 int leg_end(int fd, bool silently);
 

@@ -30,16 +30,39 @@ fill_local(int fd, struct shm_endpoint *ret_local)
 		leg_endpoint(&address, ret_local);
 }
 
+/* Of a worker that lives; NULL: none does. */
+static struct shelf *
+find_shelf(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->workers; i++)
+		if (process_is_running(&supervisor->worker[i].process) &&
+		    supervisor->worker[i].shelf.end[0] >= 0)
+			return &supervisor->worker[i].shelf;
+	return NULL;
+}
+
+/* A worker's shelf holds it meanwhile, lest its peer wait for ever if this process dies within. */
+static void
+dump_leg(struct supervisor *supervisor, int fd, struct slot_leg *leg, bool active)
+{
+	struct shelf *shelf = find_shelf(supervisor);
+	bool held = shelf && shelf_hold(shelf, fd) == 0;
+
+	leg_dump(fd, leg, active, supervisor->gateway_ms);
+	if (held)
+		shelf_release(shelf);
+}
+
 /* Cookie and TCP's parameters of a connection that stands. */
 static void
-fill_leg(const struct supervisor *supervisor, int fd, struct slot_leg *leg, bool active)
+fill_leg(struct supervisor *supervisor, int fd, struct slot_leg *leg, bool active)
 {
 	socklen_t length = sizeof(leg->cookie);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &leg->cookie, &length) < 0)
 		leg->cookie = 0;
 	if (supervisor->can_repair)
-		leg_dump(fd, leg, active, supervisor->gateway_ms);
+		dump_leg(supervisor, fd, leg, active);
 }
 
 static void

@@ -160,3 +160,30 @@ shelf_look(struct shelf *shelf, int *fds, unsigned most)
 	setsockopt(shelf->end[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
 	return seen;
 }
+
+int
+shelf_hold(struct shelf *shelf, int fd)
+{
+	return packet_put(shelf->end[1], &fd, 1);
+}
+
+/* Without room for descriptors the kernel closes those of the packet. */
+void
+shelf_release(struct shelf *shelf)
+{
+	char byte;
+
+	recv(shelf->end[0], &byte, 1, MSG_DONTWAIT);
+}
+
+int
+shelf_held(struct shelf *shelf)
+{
+	int packet[SHELF_PACKET_FDS];
+	int count = packet_take(shelf->end[0], MSG_PEEK, packet);
+
+	if (count <= 0)
+		return -1;
+	close_all(packet + 1, (unsigned)count - 1);
+	return packet[0];
+}

@@ -7,6 +7,9 @@
  * What lies there is replaced by the first process that puts something on it: no word of the worker's
  * is needed, whether it runs, hangs or is stopped.
  *
+ * The other way through the pair lies what must not be closed just now: a connection in repair mode
+ * ends unheard by its peer.  The next supervisor finds it there and can end it in order.
+ *
  * Supervisor only.  0 or -errno.
  */
 #ifndef SUPERVISOR_SHELF_H
@@ -33,5 +36,11 @@ unsigned shelf_look(struct shelf *shelf, int *fds, unsigned most);
 
 /* Duplicates of these descriptors in place of what lay there; none: it is emptied. */
 int shelf_put(struct shelf *shelf, const int *fds, unsigned count);
+
+/* A duplicate the other way, until it is released; one at a time. */
+int shelf_hold(struct shelf *shelf, int fd);
+void shelf_release(struct shelf *shelf);
+/* A duplicate, the caller's, of what a dead process holds there, which stays; -1: nothing. */
+int shelf_held(struct shelf *shelf);
 
 #endif

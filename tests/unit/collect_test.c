@@ -24,6 +24,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -656,6 +658,31 @@ test_listeners_go_on(void **state)
 	close(late);
 }
 
+/* Who died had it in repair mode, in which a connection ends without a word to the peer. */
+static void
+test_who_was_being_dumped_hears_of_the_end(void **state)
+{
+	struct scene *scene = *state;
+	struct shm_endpoint listen;
+	int listener = listen_any(&listen), client = connect_to(&listen), on = 1;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	assert_true(fd >= 0);
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0) {
+		assert_int_equal(errno, EPERM);
+		skip();
+	}
+	prepare_worker(scene, 0);
+	assert_int_equal(shelf_hold(&scene->worker[0].shelf, fd), 0);
+	start_worker(scene, 0, &scene->first.shm);
+	close(fd);
+	close(listener);
+	assert_false(has_ended(client));
+	assert_true(take_over(scene));
+	assert_true(has_ended(client));
+	close(client);
+}
+
 /* Without a table nobody is accepted, and the manager's next one finds the sockets. */
 static void
 test_listeners_wait_for_a_table(void **state)
@@ -738,6 +765,7 @@ main(void)
 	    TEST(test_what_was_not_read_is_read_for_it),
 	    TEST(test_other_memory_is_refused),
 	    TEST(test_listeners_go_on),
+	    TEST(test_who_was_being_dumped_hears_of_the_end),
 	    TEST(test_listeners_wait_for_a_table),
 	    TEST(test_the_clock_goes_on),
 	    TEST(test_dead_caches_are_swept),

@@ -118,6 +118,45 @@ test_what_is_put_replaces_what_was(void **state)
 	assert_int_equal(count_open(), before);
 }
 
+/* The other way: it neither disturbs what lies there nor is it replaced with it. */
+static void
+test_one_is_held(void **state)
+{
+	unsigned before = count_open();
+	struct shelf shelf, found;
+	int put[3], taken[3], held[2], fd;
+
+	(void)state;
+	make(put, 3);
+	assert_int_equal(shelf_open(&shelf), 0);
+	assert_int_equal(shelf_held(&shelf), -1);
+	assert_int_equal(shelf_put(&shelf, put, 2), 0);
+	assert_int_equal(shelf_hold(&shelf, put[0]), 0);
+	shelf_release(&shelf);
+	assert_int_equal(shelf_hold(&shelf, put[2]), 0);
+	assert_int_equal(shelf_put(&shelf, put, 1), 0);
+	held[0] = dup(shelf.end[0]);
+	held[1] = dup(shelf.end[1]);
+	shelf_close(&shelf);
+	shelf_found(&found, held);
+	assert_int_equal(shelf_look(&found, taken, 3), 1);
+	close_all(taken, 1);
+	for (int i = 0; i < 2; i++) {
+		fd = shelf_held(&found);
+		assert_true(fd >= 0);
+		assert_same(fd, put[2]);
+		close(fd);
+	}
+	shelf_release(&found);
+	assert_int_equal(shelf_held(&found), -1);
+	shelf_release(&found);
+	assert_int_equal(shelf_look(&found, taken, 3), 1);
+	close_all(taken, 1);
+	close_all(put, 3);
+	shelf_close(&found);
+	assert_int_equal(count_open(), before);
+}
+
 static void
 test_no_shelf(void **state)
 {
@@ -128,6 +167,8 @@ test_no_shelf(void **state)
 	shelf_init(&shelf);
 	assert_int_equal(shelf_put(&shelf, &fd, 1), 0);
 	assert_int_equal(shelf_look(&shelf, &fd, 1), 0);
+	assert_true(shelf_hold(&shelf, fd) < 0);
+	assert_int_equal(shelf_held(&shelf), -1);
 	shelf_close(&shelf);
 }
 
@@ -137,6 +178,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_next_one_finds_it),
 	    cmocka_unit_test(test_what_is_put_replaces_what_was),
+	    cmocka_unit_test(test_one_is_held),
 	    cmocka_unit_test(test_no_shelf),
 	};
 
