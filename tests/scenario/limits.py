@@ -270,8 +270,8 @@ def limit_counts_anew(world):
     sink = world.sink()
     gateway = world.gate()
     set_connection(gateway, "set connection conn-max 1000 per-client-max 1000")
-    source = world.source("--phase", "idle:60", "--phase", "banner:40", "--sizes", "1k", world.listen)
-    silent = [admitted(world.listen, "127.0.0.9") for _ in range(15)]
+    source = world.source("--phase", "idle:60", "--sizes", "1k", world.listen)
+    silent = [admitted(world.listen, "127.0.0.9") for _ in range(55)]
     wait_until(lambda: connection(gateway)["current"] == 115 and
                connection(gateway)["current_embryonic"] == 55, "115 sessions, of which 55 embryonic", 60)
     for line in ("hostname mx-other", "set connection per-client-max 999", "set connection conn-max 20"):
