@@ -10,7 +10,7 @@ RULES = {
     "worker/inspect": (("worker/inspect/",), None),
     "worker": (("worker/", "shm/", "config.h"), ("liburing.h", "seccomp.h")),
     "shm": (("shm/",), ()),
-    "proto": (("proto/",), ("protobuf-c/",)),
+    "proto": (("proto/",), ("protobuf-c/", "zstd.h", "zstd_errors.h")),
     "daemon/supervisor": (("daemon/supervisor/", "daemon/settings.h", "shm/", "config.h"), ("cap-ng.h",)),
     "daemon/manager": (("daemon/manager/", "daemon/policy/", "daemon/settings.h", "shm/", "proto/", "config.h",
                         "worker/inspect/inspect.h", "worker/inspect/policy.h"),
@@ -23,7 +23,7 @@ RULES = {
             ("histedit.h", "editline/", "jansson.h")),
 }
 LIBRARIES = ("liburing", "libconfig.h", "jansson.h", "systemd/", "openssl/", "seccomp.h", "protobuf-c/", "histedit.h",
-             "editline/", "cap-ng.h", "hs.h", "hs/", "zstd.h", "cmocka.h", "microhttpd.h", "ncurses.h")
+             "editline/", "cap-ng.h", "hs.h", "hs/", "zstd.h", "zstd_errors.h", "cmocka.h", "microhttpd.h", "ncurses.h")
 
 problems = []
 for path in tree.files(".c", ".h", ".def", under=("shm", "proto", "worker", "daemon", "ctl")):
