@@ -6,6 +6,7 @@
  */
 #include "config.h"
 #include "ctl/command.h"
+#include "ctl/key_command.h"
 #include "ctl/output.h"
 #include "ctl/shell.h"
 
@@ -180,6 +181,8 @@ main(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
+	if (key_command_is_meant(argc - optind, argv + optind))
+		return key_command_run(argc - optind, argv + optind);
 	context.json = options.json;
 	status = client_open(options.socket, &context.client);
 	if (status != EX_OK)

@@ -18,8 +18,9 @@ RULES = {
     "daemon/policy": (("daemon/policy/", "worker/inspect/policy.h", "worker/inspect/criterion_table", "shm/policy_area.h",
                        "shm/layout.h", "shm/slot.h"),
                       ("openssl/",)),
+    "daemon/sync": (("daemon/sync/", "daemon/settings.h", "shm/", "proto/", "config.h"), ("openssl/",)),
     "daemon": (("daemon/", "shm/"), ()),
-    "ctl": (("ctl/", "proto/", "daemon/policy/", "worker/inspect/", "config.h"),
+    "ctl": (("ctl/", "proto/", "daemon/policy/", "daemon/sync/key.h", "worker/inspect/", "config.h"),
             ("histedit.h", "editline/", "jansson.h")),
 }
 LIBRARIES = ("liburing", "libconfig.h", "jansson.h", "systemd/", "openssl/", "seccomp.h", "protobuf-c/", "histedit.h",
