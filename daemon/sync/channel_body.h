@@ -1,0 +1,41 @@
+/*
+ * channel_body -- the inside of a channel, for the files that it is made of
+ */
+#ifndef DAEMON_SYNC_CHANNEL_BODY_H
+#define DAEMON_SYNC_CHANNEL_BODY_H
+
+#include "daemon/sync/channel.h"
+
+#define CHANNEL_NEVER UINT64_MAX
+
+struct channel {
+	struct channel_settings settings;
+	enum sync_role role;
+	uint64_t epoch;
+	enum channel_state state;
+	struct agreement agreement;
+	struct outgoing *outgoing;
+	struct incoming *incoming;
+
+	uint32_t peer_role;  /* in this conversation */
+	uint64_t peer_epoch; /* likewise */
+	uint64_t peer_epoch_most;
+	struct sync_heartbeat heartbeat;
+	uint64_t heard_us;
+	uint64_t beat_us; /* when the last heartbeat was sent */
+
+	/* What is due. */
+	enum sync_reason refusal;
+	bool hello_due, beat_due, ack_due, start_due;
+	struct sync_start start;
+	uint64_t unsent_us; /* since when entries wait; CHANNEL_NEVER: none does */
+
+	bool is_started; /* standby: the active has said Start */
+	bool is_synced;	 /* active: it has been told */
+	unsigned compiled;
+	uint8_t generation[SYNC_COMPILED_MAX][SYNC_GENERATION_SIZE];
+	struct sync_bytes generation_list[SYNC_COMPILED_MAX];
+	struct outgoing_batch batch;
+};
+
+#endif

@@ -1,0 +1,164 @@
+#include "daemon/sync/channel_due.h"
+
+#include "daemon/sync/channel_body.h"
+
+struct sync_hello
+channel_due_hello(const struct channel *channel)
+{
+	const struct channel_settings *settings = &channel->settings;
+
+	return (struct sync_hello){
+	    .version_oldest = settings->version_oldest,
+	    .version_newest = settings->version_newest,
+	    .record_oldest = settings->record_oldest,
+	    .record_newest = settings->record_newest,
+	    .features = settings->features,
+	    .node = settings->node,
+	    .peer = settings->peer,
+	    .epoch = channel->epoch,
+	    .role = channel->role,
+	    .history = incoming_history(channel->incoming),
+	    .lsn = incoming_lsn(channel->incoming),
+	    .abi_major = settings->abi_major,
+	    .abi_minor = settings->abi_minor,
+	    .slots = settings->slots,
+	    .chunks = settings->chunks,
+	};
+}
+
+static struct sync_message
+make_ack(struct channel *channel)
+{
+	struct sync_message message = {.kind = SYNC_ACK};
+
+	for (unsigned i = 0; i < channel->compiled; i++)
+		channel->generation_list[i] =
+		    (struct sync_bytes){channel->generation[i], SYNC_GENERATION_SIZE};
+	message.ack = (struct sync_ack){channel->peer_epoch, incoming_history(channel->incoming),
+	    incoming_lsn(channel->incoming), channel->compiled, channel->generation_list};
+	channel->compiled = 0;
+	channel->ack_due = false;
+	return message;
+}
+
+static struct sync_message
+make_heartbeat(struct channel *channel, const struct channel_time *time)
+{
+	bool is_active = agreement_role_is_active(channel->role);
+
+	channel->beat_due = false;
+	channel->beat_us = time->now_us;
+	return (struct sync_message){
+	    .kind = SYNC_HEARTBEAT,
+	    .heartbeat =
+		{
+		    .epoch = channel->epoch,
+		    .role = channel->role,
+		    .synced = is_active ? outgoing_is_synced(channel->outgoing)
+					: incoming_is_synced(channel->incoming),
+		    .gateway_ms = time->gateway_ms,
+		    .tcp_clock = time->tcp_clock,
+		    .lsn = is_active ? outgoing_newest(channel->outgoing)
+				     : incoming_lsn(channel->incoming),
+		},
+	};
+}
+
+static bool
+make_batch(struct channel *channel, uint64_t now_us, struct sync_message *message)
+{
+	struct outgoing_batch *batch = &channel->batch;
+
+	if (channel->unsent_us == CHANNEL_NEVER || channel->start_due)
+		return false;
+	outgoing_peek(channel->outgoing, batch);
+	if (batch->entries == 0 ||
+	    (!batch->is_full && now_us - channel->unsent_us < channel->settings.batch_us))
+		return false;
+	*message = (struct sync_message){
+	    .kind = SYNC_BATCH,
+	    .batch = {channel->epoch, batch->first, batch->entries, batch->entry},
+	};
+	outgoing_mark_sent(channel->outgoing, batch->entries);
+	if (!outgoing_has_unsent(channel->outgoing))
+		channel->unsent_us = CHANNEL_NEVER;
+	return true;
+}
+
+static bool
+next_when_talking(
+    struct channel *channel, const struct channel_time *time, struct sync_message *message)
+{
+	bool is_sending = channel->agreement.part == AGREED_SEND;
+
+	if (is_sending && channel->start_due) {
+		channel->start_due = false;
+		*message = (struct sync_message){.kind = SYNC_START, .start = channel->start};
+		return true;
+	}
+	if (channel->ack_due || (channel->compiled > 0 && channel->is_started)) {
+		*message = make_ack(channel);
+		return true;
+	}
+	if (channel->beat_due ||
+	    time->now_us - channel->beat_us >= channel->settings.heartbeat_us) {
+		*message = make_heartbeat(channel, time);
+		return true;
+	}
+	return is_sending && make_batch(channel, time->now_us, message);
+}
+
+static bool
+next_refusal(struct channel *channel, struct sync_message *message)
+{
+	if (channel->refusal == SYNC_GOOD)
+		return false;
+	*message = (struct sync_message){
+	    .kind = SYNC_REFUSAL,
+	    .refusal = {channel->refusal, channel->epoch},
+	};
+	channel->refusal = SYNC_GOOD;
+	return true;
+}
+
+bool
+channel_next(struct channel *channel, const struct channel_time *time,
+    struct sync_message *ret_message, bool *ret_is_secret)
+{
+	*ret_is_secret = false;
+	if (time->now_us - channel->heard_us >= channel->settings.silence_us)
+		channel_refuse(channel, SYNC_BAD_SILENCE);
+	if (channel->state == CHANNEL_DOWN)
+		return false;
+	/* Also before a refusal: the other host is to know who it is that refuses. */
+	if (channel->hello_due) {
+		channel->hello_due = false;
+		*ret_message =
+		    (struct sync_message){.kind = SYNC_HELLO, .hello = channel_due_hello(channel)};
+		return true;
+	}
+	if (channel->state == CHANNEL_CLOSED)
+		return next_refusal(channel, ret_message);
+	if (channel->state != CHANNEL_TALKING || !next_when_talking(channel, time, ret_message))
+		return false;
+	*ret_is_secret = ret_message->kind == SYNC_BATCH && channel->batch.is_secret;
+	return true;
+}
+
+uint64_t
+channel_deadline(const struct channel *channel)
+{
+	const struct channel_settings *settings = &channel->settings;
+	uint64_t deadline = channel->heard_us + settings->silence_us;
+
+	if (channel->state != CHANNEL_GREETING && channel->state != CHANNEL_TALKING)
+		return CHANNEL_NEVER;
+	if (channel->state == CHANNEL_GREETING)
+		return deadline;
+	if (channel->beat_us + settings->heartbeat_us < deadline)
+		deadline = channel->beat_us + settings->heartbeat_us;
+	if (channel->unsent_us != CHANNEL_NEVER &&
+	    channel->unsent_us + settings->batch_us < deadline)
+		deadline = channel->unsent_us + settings->batch_us;
+	return deadline;
+}
