@@ -33,4 +33,8 @@ for path in tree.files(".in", under=("tests/dialogue",)):
         problems.append(f"{path} is not registered")
     if not os.path.exists(os.path.join(tree.ROOT, path[:-3] + ".ref")):
         problems.append(f"{path} has no .ref")
+for path in tree.files(".trace", under=("tests/role",)):
+    folder, name = os.path.split(path)
+    if not registered(folder, name[:-len(".trace")]):
+        problems.append(f"{path} is not registered")
 tree.finish(problems)

@@ -1,8 +1,10 @@
-"""The inspection core asks nothing of its surroundings: libinspect.a needs only memory functions.
+"""A pure library (the inspection core, the role machine) asks nothing of its surroundings: it needs only memory
+functions, and has no data that can be written.
 
-usage: purity.py NM LIBRARY
+usage: purity.py NM LIBRARY [FUNCTION THAT IT MAY CALL]...
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import tree
 ALLOWED = {"memchr", "memrchr", "memcmp", "memcpy", "memmove", "memset", "strlen", "_GLOBAL_OFFSET_TABLE_"}
 # What the compiler's __builtin_cpu_supports() reads: a constant of the machine.
 ALLOWED |= {"__cpu_model", "__cpu_indicator_init"}
+ALLOWED |= set(sys.argv[3:])
 # What compilers and sanitizers put in by themselves.
 SUPPORT = re.compile(r"__(asan|ubsan|msan|tsan|sanitizer|stack_chk|gcov|llvm|mem\w+_chk|sancov)|"
                      r"__stack_chk_fail|__start___sancov|__stop___sancov")
@@ -27,9 +30,10 @@ def symbols(kind):
 
 defined = {name for kind, name in symbols("--defined-only") if kind.isupper()}
 needed = {name for kind, name in symbols("-u")}
-problems = [f"libinspect.a needs {name}" for name in sorted(needed - defined - ALLOWED) if not SUPPORT.match(name)]
+library = os.path.basename(sys.argv[2])
+problems = [f"{library} needs {name}" for name in sorted(needed - defined - ALLOWED) if not SUPPORT.match(name)]
 # b, d, C: data that can be written.  Constants lie in r (and in d/D only as .data.rel.ro under PIE).
 for kind, name in symbols("--defined-only"):
     if kind in "bBcC" and not SUPPORT.search(name) and not name.startswith(("__odr_asan", ".")):
-        problems.append(f"libinspect.a has writable data: {name}")
+        problems.append(f"{library} has writable data: {name}")
 tree.finish(problems)
