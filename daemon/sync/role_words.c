@@ -1,7 +1,5 @@
 #include "daemon/sync/role_words.h"
 
-#define WORDS(list) list, sizeof(list) / sizeof(list[0])
-
 static const char *const states[] = {
 #define ROLE_STATE(name, word, ...) word,
 #include "daemon/sync/role.def"
@@ -56,62 +54,18 @@ static const char *const refusal_texts[] = {
 #undef ROLE_REFUSAL
 };
 
-static const char *
-word_at(const char *const *list, unsigned count, unsigned index)
-{
-	return index < count ? list[index] : "";
-}
+#define WORD_OF(function, list)                                                                    \
+	const char *function(unsigned index)                                                       \
+	{                                                                                          \
+		return index < sizeof(list) / sizeof(list[0]) ? list[index] : "";                  \
+	}
 
-const char *
-role_state_word(unsigned state)
-{
-	return word_at(WORDS(states), state);
-}
-
-const char *
-role_input_word(unsigned kind)
-{
-	return word_at(WORDS(inputs), kind);
-}
-
-const char *
-role_action_word(unsigned kind)
-{
-	return word_at(WORDS(actions), kind);
-}
-
-const char *
-role_timer_word(unsigned timer)
-{
-	return word_at(WORDS(timers), timer);
-}
-
-const char *
-role_path_word(unsigned path)
-{
-	return word_at(WORDS(paths), path);
-}
-
-const char *
-role_reason_word(unsigned reason)
-{
-	return word_at(WORDS(reasons), reason);
-}
-
-const char *
-role_reason_text(unsigned reason)
-{
-	return word_at(WORDS(reason_texts), reason);
-}
-
-const char *
-role_refusal_word(unsigned refusal)
-{
-	return word_at(WORDS(refusals), refusal);
-}
-
-const char *
-role_refusal_text(unsigned refusal)
-{
-	return word_at(WORDS(refusal_texts), refusal);
-}
+WORD_OF(role_state_word, states)
+WORD_OF(role_input_word, inputs)
+WORD_OF(role_action_word, actions)
+WORD_OF(role_timer_word, timers)
+WORD_OF(role_path_word, paths)
+WORD_OF(role_reason_word, reasons)
+WORD_OF(role_reason_text, reason_texts)
+WORD_OF(role_refusal_word, refusals)
+WORD_OF(role_refusal_text, refusal_texts)

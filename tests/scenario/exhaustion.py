@@ -150,19 +150,20 @@ def slots_run_out(world):
     world.ledgers(sink, idle)
 
 
-class DescriptorLimit:
-    """RLIMIT_NOFILE of a process while the block lasts."""
+class Limit:
+    """A resource limit of a process, and of what it starts, while the block lasts."""
 
-    def __init__(self, pid, most):
+    def __init__(self, pid, resource_kind, most):
         self.pid = pid
+        self.kind = resource_kind
         self.most = most
 
     def __enter__(self):
-        self.before = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (self.most, self.before[1]))
+        self.before = resource.prlimit(self.pid, self.kind)
+        resource.prlimit(self.pid, self.kind, (self.most, self.before[1]))
 
     def __exit__(self, *_):
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, self.before)
+        resource.prlimit(self.pid, self.kind, self.before)
 
 
 def first_free(pid):
@@ -177,14 +178,14 @@ def descriptors_run_out(world):
     gateway = world.gate()
     idle = held(world, ("idle", "data"), 5)
     pid = gateway.process.pid
-    with DescriptorLimit(pid, first_free(pid)):
+    with Limit(pid, resource.RLIMIT_NOFILE, first_free(pid)):
         connection, said = greeting(world.listen)
         check(said.startswith(REFUSAL), "without a descriptor it was told %r" % said)
         connection.close()
     check(gateway.counters()["sessions_refused_descriptors"] >= 1, "not counted")
     event(gateway, "109030", "Short of descriptors: connections are refused")
     mail_gets_through(world)
-    with DescriptorLimit(pid, 4):
+    with Limit(pid, resource.RLIMIT_NOFILE, 4):
         waiting = connect(world.listen, 30)
         wait_until(lambda: gateway.counters()["accepts_put_off"] > 0, "it is put off")
         check_quiet(gateway, "no descriptor is left")
@@ -322,21 +323,6 @@ def read_pipe(reader):
     return len(read_bytes(reader))
 
 
-class AddressSpace:
-    """RLIMIT_AS of a process, and of what it starts, while the block lasts."""
-
-    def __init__(self, pid, most):
-        self.pid = pid
-        self.most = most
-
-    def __enter__(self):
-        self.before = resource.prlimit(self.pid, resource.RLIMIT_AS)
-        resource.prlimit(self.pid, resource.RLIMIT_AS, (self.most, self.before[1]))
-
-    def __exit__(self, *_):
-        resource.prlimit(self.pid, resource.RLIMIT_AS, self.before)
-
-
 def address_space(pid):
     with open("/proc/%d/statm" % pid) as statm:
         return int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -356,7 +342,7 @@ def no_address_space(world):
     sink = world.sink()
     gateway = world.gate()
     others = held(world, ("idle", "data"), 5)
-    with AddressSpace(gateway.process.pid, 64 << 20):
+    with Limit(gateway.process.pid, resource.RLIMIT_AS, 64 << 20):
         started = gateway.counters()["workers_started"]
         victim = gateway.workers()[0]
         os.kill(victim, 9)
@@ -384,7 +370,7 @@ def no_manager(world):
     before = gateway.ctl("show running-config")
     started = gateway.counters()["managers_started"]
     others = held(world, ("idle", "data"), 5)
-    with AddressSpace(gateway.process.pid, 64 << 20):
+    with Limit(gateway.process.pid, resource.RLIMIT_AS, 64 << 20):
         os.kill(gateway.roles()["manager"], 9)
         wait_until(lambda: "smtpguard-manager: shared memory: Cannot allocate memory" in gateway.log(),
                    "a reason is given", 20)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,6 +17,7 @@ struct text {
 };
 
 struct config *config;
+struct compiled *compiled;
 struct cli_place place;
 struct cli_outcome outcome;
 static struct text printed;
@@ -25,8 +27,9 @@ language_setup(void **state)
 {
 	(void)state;
 	config = config_create();
+	compiled = malloc(sizeof(*compiled));
 	place = (struct cli_place){.mode = CLI_CONFIG};
-	return config == NULL;
+	return config == NULL || compiled == NULL;
 }
 
 int
@@ -34,7 +37,15 @@ language_teardown(void **state)
 {
 	(void)state;
 	config_free(config);
+	free(compiled);
 	return 0;
+}
+
+const struct listener_entry *
+language_compile(void)
+{
+	assert_true(config_compile(config, compiled));
+	return &compiled->listeners.entry[0];
 }
 
 void

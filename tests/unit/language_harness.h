@@ -8,14 +8,19 @@
 #define TESTS_UNIT_LANGUAGE_HARNESS_H
 
 #include "daemon/policy/cli.h"
+#include "daemon/policy/compile.h"
 
 extern struct config *config;
+extern struct compiled *compiled; /* by language_compile() */
 extern struct cli_place place;
 extern struct cli_outcome outcome;
 
 /* A factory configuration, in configuration mode. */
 int language_setup(void **state);
 int language_teardown(void **state);
+
+/* The configuration as it is now; the first listener. */
+const struct listener_entry *language_compile(void);
 
 void run(const char *line);
 void expect_done(const char *line, bool changed);

@@ -10,32 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct compiled *compiled;
-
-static int
-setup(void **state)
-{
-	compiled = malloc(sizeof(*compiled));
-	return compiled == NULL ? -1 : language_setup(state);
-}
-
-static int
-teardown(void **state)
-{
-	free(compiled);
-	return language_teardown(state);
-}
-
-static void
-compile(void)
-{
-	assert_true(config_compile(config, compiled));
-}
 
 /* "one permit 10.0.0.0/8 relay _default_esmtp_map": the rules of a listener, one in a line. */
 static const char *
@@ -140,7 +117,7 @@ test_the_recipe(void **state)
 	    "!\n"
 	    "service-policy global_policy global\n");
 	expect_comes_back();
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "ironport_esa permit any/0 relay \n");
 	assert_string_equal(rules_of(1), "ironport_esa permit 192.168.1.1/32 relay \n");
 	assert_int_equal(compiled->listeners.entry[0].mode, SLOT_INSPECT);
@@ -161,14 +138,14 @@ test_both_addresses_of_a_server(void **state)
 	    "permit tcp 10.4.0.0 255.255.0.0 any eq 2525", "permit ip 10.5.0.0 255.255.0.0 any6",
 	    "deny ip any6 host 10.0.0.21", "permit ip 2001:db8:1::/48 10.0.0.0 255.0.0.0",
 	    "permit ip any6 any6", "permit ip host 2001:db8::2 any", NULL);
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "c permit 10.1.0.0/16 relay \n"
 					 "c permit 10.2.0.0/16 relay \n"
 					 "c permit 10.4.0.0/16 relay \n");
 	/* Denied to all of its clients: what stands below is never asked. */
 	assert_string_equal(rules_of(1), "");
 	expect_warning("no access-list c_list deny ip any6 host 10.0.0.21", "class c is relayed");
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(1), "c permit 2001:db8:1::/48 relay \n"
 					 "c permit ::/0 relay \n");
 }
@@ -180,7 +157,7 @@ test_first_line_decides(void **state)
 	expect_quiet("static (inside,outside) 192.0.2.10 10.0.0.20");
 	make_class("c", "no inspect esmtp", "deny ip host 10.0.0.9 any",
 	    "permit ip 10.0.0.0 255.0.0.0 any", "deny ip host 172.16.0.1 any", NULL);
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "c deny 10.0.0.9/32 relay \nc permit 10.0.0.0/8 relay \n");
 }
 
@@ -195,7 +172,7 @@ test_classes_in_order(void **state)
 	make_class("two", "no inspect esmtp raw", "permit ip 172.16.0.0/12 any", NULL);
 	make_class("three", "inspect esmtp", "permit ip any host 10.0.0.20", NULL);
 	make_class("four", "no inspect esmtp", "permit ip any any", NULL);
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "one deny 10.0.0.1/32 inspect strict\n"
 					 "one permit 10.0.0.0/8 inspect strict\n"
 					 "two permit 172.16.0.0/12 raw \n"
@@ -234,7 +211,7 @@ test_policies_of_interfaces(void **state)
 	expect_quiet("class c");
 	expect_warning("no inspect esmtp raw", "class c");
 	expect_quiet("service-policy other interface dmz");
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "c permit 10.0.0.1/32 relay \n");
 	assert_string_equal(rules_of(1), "c permit 10.0.0.1/32 raw \n");
 	assert_int_equal(compiled->listeners.classes, 2);
@@ -256,21 +233,21 @@ test_classes_that_do_nothing(void **state)
 	expect_quiet("class c");
 	expect_warning("exit", "class c has no line yet");
 	expect_comes_back();
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "");
 	expect_done("class c", false);
 	expect_warning("no inspect esmtp", "class c is relayed");
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "c permit any/0 relay \n");
 	expect_done("class-map c", false);
 	expect_quiet("no match any");
 	expect_comes_back();
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "");
 	expect_warning("match any", "class c is relayed");
 	expect_done("policy-map global_policy", false);
 	expect_quiet("no class c");
-	compile();
+	language_compile();
 	assert_string_equal(rules_of(0), "");
 }
 
@@ -394,11 +371,11 @@ test_bounds_of_the_classes(void **state)
 			expect_quiet("inspect esmtp");
 		}
 	}
-	compile();
+	language_compile();
 	assert_int_equal(compiled->listeners.classes, CLASSES_MAX);
 	expect_done("policy-map global_policy", false);
 	expect_quiet("class c");
-	compile();
+	language_compile();
 	expect_quiet("inspect esmtp");
 	assert_false(config_compile(config, compiled));
 	assert_string_equal(compiled->error[0],
@@ -421,7 +398,7 @@ test_bounds_of_the_table(void **state)
 		snprintf(line, sizeof(line), "access-list c_list permit ip host 10.1.0.%u any", i);
 		expect_warning(line, "class c");
 	}
-	compile();
+	language_compile();
 	assert_int_equal(compiled->listeners.class_rules, 100);
 	assert_int_equal(compiled->listeners.entry[59].class_first, 0);
 	assert_int_equal(compiled->listeners.entry[59].class_count, 100);
@@ -460,7 +437,7 @@ test_every_map_in_use(void **state)
 		make_class(name, action, entry, NULL);
 	}
 	make_class("last", "no inspect esmtp", "permit ip any any", NULL);
-	compile();
+	language_compile();
 	assert_int_equal(compiled->images, COMPILE_IMAGES_MAX);
 	assert_int_equal(compiled->listeners.entry[0].class_count, CONFIG_MAPS_MAX + 6);
 }
@@ -469,19 +446,29 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_the_recipe, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_both_addresses_of_a_server, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_first_line_decides, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_classes_in_order, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_policies_of_interfaces, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_classes_that_do_nothing, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_class_maps, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_the_built_in_class_map, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_bounds_of_the_language, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_bounds_of_the_classes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_bounds_of_the_table, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_every_map_in_use, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_the_recipe, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_both_addresses_of_a_server, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_first_line_decides, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_classes_in_order, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_policies_of_interfaces, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_classes_that_do_nothing, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_class_maps, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_the_built_in_class_map, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_warnings, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_bounds_of_the_language, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_bounds_of_the_classes, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_bounds_of_the_table, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_every_map_in_use, language_setup, language_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

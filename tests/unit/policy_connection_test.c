@@ -6,33 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct compiled *compiled;
-
-static int
-setup(void **state)
-{
-	compiled = malloc(sizeof(*compiled));
-	return compiled == NULL ? -1 : language_setup(state);
-}
-
-static int
-teardown(void **state)
-{
-	free(compiled);
-	return language_teardown(state);
-}
-
-static const struct listener_entry *
-compile(void)
-{
-	assert_true(config_compile(config, compiled));
-	return &compiled->listeners.entry[0];
-}
 
 static const struct class_entry *
 class_at(uint16_t index)
@@ -155,7 +131,7 @@ test_compiled(void **state)
 
 	(void)state;
 	make_classes();
-	entry = compile();
+	entry = language_compile();
 	assert_int_equal(entry->class_own, CLASS_NONE);
 	assert_int_equal(compiled->listeners.classes, 0);
 	assert_int_equal(entry->connections_max, 50);
@@ -167,7 +143,7 @@ test_compiled(void **state)
 	run("set connection per-client-max 3 per-client-embryonic-max 2");
 	run("class inspection_default");
 	run("set connection conn-max 1000 embryonic-conn-max 200");
-	entry = compile();
+	entry = language_compile();
 	rule = &compiled->listeners.class_rule[entry->class_first];
 	assert_int_equal(entry->class_count, 2);
 	assert_string_equal(class_at(rule[0].class_index)->name, "a");
@@ -204,11 +180,11 @@ test_a_class_for_all(void **state)
 	run("class b");
 	run("inspect esmtp");
 	run("set connection conn-max 1");
-	entry = compile();
+	entry = language_compile();
 	assert_int_equal(entry->class_count, 2); /* all, b */
 	run("class all");
 	run("set connection conn-max 0"); /* no limit, and that is said */
-	entry = compile();
+	entry = language_compile();
 	assert_int_equal(entry->class_count, 1);
 	assert_true(class_at(0)->limits_given);
 }
@@ -229,7 +205,7 @@ test_two_policies(void **state)
 	run("inspect esmtp");
 	run("set connection conn-max 2");
 	run("service-policy other interface dmz");
-	entry = compile();
+	entry = language_compile();
 	assert_int_equal(class_at(entry[0].class_own)->limits.connections_max, 1);
 	assert_string_equal(class_at(entry[1].class_own)->policy, "other");
 	assert_int_equal(class_at(entry[1].class_own)->limits.connections_max, 2);
@@ -239,13 +215,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_lines_add_up, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_takes_back, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_what_is_not_a_limit, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_a_class_of_limits, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_compiled, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_a_class_for_all, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_two_policies, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_lines_add_up, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_no_takes_back, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_what_is_not_a_limit, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_class_of_limits, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_compiled, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_class_for_all, language_setup, language_teardown),
+	    cmocka_unit_test_setup_teardown(test_two_policies, language_setup, language_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

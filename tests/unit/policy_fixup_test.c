@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -17,10 +16,7 @@
 static void
 expect_handled(const char *const *handled)
 {
-	struct compiled *compiled = malloc(sizeof(*compiled));
-
-	assert_non_null(compiled);
-	assert_true(config_compile(config, compiled));
+	language_compile();
 	for (uint32_t i = 0; i < compiled->listeners.count; i++) {
 		const struct listener_entry *entry = &compiled->listeners.entry[i];
 		bool inspected = handled[i][0] != '\0';
@@ -28,7 +24,6 @@ expect_handled(const char *const *handled)
 		assert_int_equal(entry->mode, inspected ? SLOT_INSPECT : SLOT_RELAY);
 		assert_string_equal(compiled->image[entry->policy_slot].name, handled[i]);
 	}
-	free(compiled);
 }
 
 #define HANDLED(...) expect_handled((const char *const[]){__VA_ARGS__})
@@ -130,10 +125,7 @@ test_ranges(void **state)
 static void
 test_beside_classes(void **state)
 {
-	struct compiled *compiled = malloc(sizeof(*compiled));
-
 	(void)state;
-	assert_non_null(compiled);
 	expect_quiet("static (inside,outside) 192.0.2.10 10.0.0.20");
 	expect_quiet("class-map all");
 	expect_quiet("match any");
@@ -141,11 +133,10 @@ test_beside_classes(void **state)
 	expect_quiet("class all");
 	expect_warning("no inspect esmtp raw", "relayed");
 	expect_warning("fixup protocol smtp 25", "harmful");
-	assert_true(config_compile(config, compiled));
+	language_compile();
 	assert_int_equal(compiled->listeners.entry[0].mode, SLOT_INSPECT);
 	assert_int_equal(compiled->listeners.entry[0].class_count, 1);
 	assert_int_equal(compiled->listeners.class_rule[0].mode, SLOT_RAW);
-	free(compiled);
 }
 
 static void
