@@ -3,9 +3,9 @@
  *
  * Five sealed memfds, parted by who may write them:
  *
- *   control   supervisor (and sync): processes, custody of the slots
+ *   control   supervisor and sync: processes, custody of the slots, what may leave
  *   policy    manager: compiled policies, the listener tables
- *   sessions  workers: records, windows, trails, chunks, journals
+ *   sessions  workers, and sync on a standby: records, windows, trails, chunks, journals
  *   counters  every process, each its own block
  *   events    every process, each its own ring; the ring of closed sessions
  *
@@ -28,9 +28,10 @@
 
 #define SHM_CACHE_LINE	      64
 #define SHM_WORKERS_MAX	      64
-#define SHM_WRITERS_MAX	      (SHM_WORKERS_MAX + 2) /* the workers, the supervisor, the manager */
+#define SHM_WRITERS_MAX	      (SHM_WORKERS_MAX + 3) /* the workers and the three below */
 #define SHM_WRITER_SUPERVISOR SHM_WORKERS_MAX
 #define SHM_WRITER_MANAGER    (SHM_WORKERS_MAX + 1)
+#define SHM_WRITER_SYNC	      (SHM_WORKERS_MAX + 2)
 
 #define SHM_CHUNK_SIZE	  65536u
 #define SHM_WINDOW_CHUNKS 8u /* power of two; a direction holds at most 512 KiB */

@@ -57,7 +57,8 @@ struct worker_pulse {
 	_Atomic uint32_t step_slot;    /* SHM_NO_SLOT: in no step */
 	_Atomic uint32_t step_direction;
 	_Atomic uint64_t step_position;
-	uint8_t reserved[40];
+	_Atomic uint64_t release_seen; /* release_word() that it obeys; shm/release.h */
+	uint8_t reserved[32];
 };
 _Static_assert(sizeof(struct worker_pulse) == 64, "one line per worker");
 

@@ -8,6 +8,7 @@
 #include "shm/journal.h"
 #include "shm/policy_area.h"
 #include "shm/process.h"
+#include "shm/release.h"
 #include "shm/slot.h"
 #include "shm/spoken.h"
 #include "shm/succession.h"
@@ -68,7 +69,21 @@ static const int region_rights[][SHM_REGIONS] = {
 	    [SHM_COUNTERS] = PROT_READ | PROT_WRITE,
 	    [SHM_EVENTS] = PROT_READ | PROT_WRITE,
 	},
+    [SHM_ROLE_SYNC] =
+	{
+	    [SHM_CONTROL] = PROT_READ | PROT_WRITE,
+	    [SHM_POLICY] = PROT_READ,
+	    [SHM_SESSIONS] = PROT_READ | PROT_WRITE,
+	    [SHM_COUNTERS] = PROT_READ | PROT_WRITE,
+	    [SHM_EVENTS] = PROT_READ | PROT_WRITE,
+	},
 };
+
+bool
+shm_role_writes(enum shm_role role, enum shm_region region)
+{
+	return (region_rights[role][region] & PROT_WRITE) != 0;
+}
 
 /* Takes `count` items of `size` bytes at the next multiple of `align`; returns where. */
 static uint64_t
@@ -92,12 +107,13 @@ static void
 lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout)
 {
 	struct shm_offsets *at = &layout->at;
-	uint64_t writers = (uint64_t)workers + 2;
+	uint64_t writers = (uint64_t)workers + SHM_WRITERS_MAX - SHM_WORKERS_MAX;
 	uint64_t end;
 
 	end = sizeof(struct shm_header);
 	at->clock_floor = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
 	at->chunk_level = place(&end, SHM_CACHE_LINE, 1, sizeof(uint64_t));
+	at->release = place(&end, SHM_CACHE_LINE, 1, sizeof(struct release_state));
 	at->succession = place(&end, SHM_CACHE_LINE, 1, sizeof(struct succession));
 	at->failpoint = place(&end, SHM_CACHE_LINE, 1, sizeof(struct failpoint_plan));
 	at->class_usage = place(&end, SHM_CACHE_LINE, CLASSES_MAX, sizeof(struct class_usage));
@@ -411,6 +427,12 @@ shm_chunk_level(const struct shm *shm)
 	return item(shm, SHM_CONTROL, shm->at.chunk_level, 0, 0);
 }
 
+struct release_state *
+shm_release(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.release, 0, 0);
+}
+
 struct succession *
 shm_succession(const struct shm *shm)
 {
@@ -459,10 +481,8 @@ writer_index(const struct shm *shm, uint32_t writer, uint32_t *ret_index)
 {
 	if (writer < shm->workers)
 		*ret_index = writer;
-	else if (writer == SHM_WRITER_SUPERVISOR)
-		*ret_index = shm->workers;
-	else if (writer == SHM_WRITER_MANAGER)
-		*ret_index = shm->workers + 1;
+	else if (writer >= SHM_WORKERS_MAX && writer < SHM_WRITERS_MAX)
+		*ret_index = shm->workers + (writer - SHM_WORKERS_MAX);
 	else
 		return false;
 	return true;

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum shm_role { SHM_ROLE_SUPERVISOR, SHM_ROLE_MANAGER, SHM_ROLE_WORKER };
+enum shm_role { SHM_ROLE_SUPERVISOR, SHM_ROLE_MANAGER, SHM_ROLE_WORKER, SHM_ROLE_SYNC };
 
 struct shm_plan {
 	uint32_t slots;
@@ -27,8 +27,8 @@ struct shm_plan {
 
 /* Where the arrays begin in their regions, bytes. */
 struct shm_offsets {
-	uint64_t clock_floor, chunk_level, succession, failpoint; /* control */
-	uint64_t class_usage, processes, custody;
+	uint64_t clock_floor, chunk_level, release, succession; /* control */
+	uint64_t failpoint, class_usage, processes, custody;
 	uint64_t policy;		     /* policy */
 	uint64_t journals, sessions, spoken; /* sessions */
 	uint64_t chunk_owners, chunk_data;
@@ -55,6 +55,7 @@ struct closed_ring;
 struct journal_ring;
 struct policy_area;
 struct failpoint_plan;
+struct release_state;
 struct succession;
 struct class_usage;
 
@@ -70,6 +71,8 @@ int shm_create(struct shm *shm, const struct shm_plan *plan);
  * them for the supervisor that comes after this one's death.  On failure they stay the caller's. */
 int shm_attach(struct shm *shm, const int fd[SHM_REGIONS], enum shm_role role);
 void shm_detach(struct shm *shm);
+/* Whether shm_attach() maps that region to be written. */
+bool shm_role_writes(enum shm_role role, enum shm_region region);
 
 struct process_entry *shm_process(const struct shm *shm, uint32_t worker);	  /* control */
 struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);		  /* control */
@@ -77,6 +80,7 @@ struct class_usage *shm_class_usage(const struct shm *shm, uint32_t class_index)
 struct failpoint_plan *shm_failpoint(const struct shm *shm);			  /* control */
 _Atomic uint64_t *shm_clock_floor(const struct shm *shm);			  /* control, ms */
 _Atomic uint64_t *shm_chunk_level(const struct shm *shm);		  /* control, shm/chunk.h */
+struct release_state *shm_release(const struct shm *shm);		  /* control */
 struct succession *shm_succession(const struct shm *shm);		  /* control */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */
 struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker); /* sessions */

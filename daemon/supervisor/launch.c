@@ -22,13 +22,10 @@ _Static_assert(INHERITED_END - INHERITED_REGIONS <= SPAWN_FDS_MAX, "room for all
 void
 launch_regions(const struct supervisor *supervisor, enum shm_role role, struct spawn *spawn)
 {
-	enum shm_region own = role == SHM_ROLE_WORKER ? SHM_SESSIONS : SHM_POLICY;
-
 	for (int i = 0; i < SHM_REGIONS; i++) {
-		bool writes = i == (int)own || i == SHM_COUNTERS || i == SHM_EVENTS;
-
-		spawn->fd[spawn->count++] =
-		    writes ? supervisor->shm.fd[i] : supervisor->readable[i];
+		spawn->fd[spawn->count++] = shm_role_writes(role, (enum shm_region)i)
+						? supervisor->shm.fd[i]
+						: supervisor->readable[i];
 	}
 }
 

@@ -112,10 +112,10 @@ test_parts_lie_apart(void **state)
 	assert_true(inside(&shm, SHM_SESSIONS, shm_session(&shm, 8), sizeof(struct slot_session)));
 	assert_true(inside(&shm, SHM_SESSIONS, shm_journal(&shm, 1), sizeof(struct journal_ring)));
 	assert_true(inside(&shm, SHM_SESSIONS, shm_chunk(&shm, 4), SHM_CHUNK_SIZE));
-	assert_true(inside(&shm, SHM_COUNTERS, shm_counters(&shm, SHM_WRITER_MANAGER),
-	    sizeof(struct counter_block)));
 	assert_true(inside(
-	    &shm, SHM_EVENTS, shm_events(&shm, SHM_WRITER_MANAGER), sizeof(struct event_ring)));
+	    &shm, SHM_COUNTERS, shm_counters(&shm, SHM_WRITER_SYNC), sizeof(struct counter_block)));
+	assert_true(
+	    inside(&shm, SHM_EVENTS, shm_events(&shm, SHM_WRITER_SYNC), sizeof(struct event_ring)));
 	assert_true(inside(&shm, SHM_EVENTS, shm_closed(&shm), sizeof(struct closed_ring)));
 	assert_true(inside(&shm, SHM_POLICY, shm_policy(&shm), sizeof(struct policy_area)));
 
@@ -164,6 +164,10 @@ test_rights_of_roles(void **state)
 		{[SHM_CONTROL] = true, [SHM_COUNTERS] = true, [SHM_EVENTS] = true},
 	    [SHM_ROLE_MANAGER] = {[SHM_POLICY] = true, [SHM_COUNTERS] = true, [SHM_EVENTS] = true},
 	    [SHM_ROLE_WORKER] = {[SHM_SESSIONS] = true, [SHM_COUNTERS] = true, [SHM_EVENTS] = true},
+	    [SHM_ROLE_SYNC] = {[SHM_CONTROL] = true,
+		[SHM_SESSIONS] = true,
+		[SHM_COUNTERS] = true,
+		[SHM_EVENTS] = true},
 	};
 	struct shm made;
 
