@@ -11,20 +11,22 @@ RULES = {
     "worker": (("worker/", "shm/", "config.h"), ("liburing.h", "seccomp.h")),
     "shm": (("shm/",), ()),
     "proto": (("proto/",), ("protobuf-c/", "zstd.h", "zstd_errors.h")),
-    "daemon/supervisor": (("daemon/supervisor/", "daemon/settings.h", "shm/", "config.h"), ("cap-ng.h",)),
+    "daemon/gate": (("daemon/gate/", "shm/", "config.h"), ("libmnl/", "seccomp.h", "bpf/")),
+    "daemon/supervisor": (("daemon/supervisor/", "daemon/gate/", "daemon/settings.h", "shm/", "config.h"), ("cap-ng.h",)),
     "daemon/manager": (("daemon/manager/", "daemon/policy/", "daemon/settings.h", "shm/", "proto/", "config.h",
                         "worker/inspect/inspect.h", "worker/inspect/policy.h"),
                        ("libconfig.h", "jansson.h", "systemd/", "openssl/")),
     "daemon/policy": (("daemon/policy/", "worker/inspect/policy.h", "worker/inspect/criterion_table", "shm/policy_area.h",
                        "shm/layout.h", "shm/slot.h"),
                       ("openssl/",)),
-    "daemon/sync": (("daemon/sync/", "daemon/settings.h", "shm/", "proto/", "config.h"), ("openssl/",)),
+    "daemon/sync": (("daemon/sync/", "daemon/gate/", "daemon/settings.h", "shm/", "proto/", "config.h"), ("openssl/",)),
     "daemon": (("daemon/", "shm/"), ()),
     "ctl": (("ctl/", "proto/", "daemon/policy/", "daemon/sync/key.h", "worker/inspect/", "config.h"),
             ("histedit.h", "editline/", "jansson.h")),
 }
 LIBRARIES = ("liburing", "libconfig.h", "jansson.h", "systemd/", "openssl/", "seccomp.h", "protobuf-c/", "histedit.h",
-             "editline/", "cap-ng.h", "hs.h", "hs/", "zstd.h", "zstd_errors.h", "cmocka.h", "microhttpd.h", "ncurses.h")
+             "editline/", "cap-ng.h", "hs.h", "hs/", "zstd.h", "zstd_errors.h", "cmocka.h", "microhttpd.h", "ncurses.h",
+             "libmnl/", "bpf/")
 
 problems = []
 for path in tree.files(".c", ".h", ".def", under=("shm", "proto", "worker", "daemon", "ctl")):
