@@ -46,6 +46,12 @@ is_role(uint32_t role)
 }
 
 static bool
+is_state(uint32_t state)
+{
+	return state <= SYNC_STATE_MAX;
+}
+
+static bool
 is_address(const struct sync_address *address)
 {
 	switch (address->bytes.length) {
@@ -70,6 +76,12 @@ check_hello(const struct sync_hello *hello)
 		return SYNC_BAD_NODE_NAME;
 	if (!is_role(hello->role))
 		return SYNC_BAD_ROLE;
+	if (!is_state(hello->state))
+		return SYNC_BAD_STATE;
+	if (hello->side > 1)
+		return SYNC_BAD_SIDE;
+	if (hello->commit < SYNC_COMMIT_DEGRADE || hello->commit > SYNC_COMMIT_STRICT)
+		return SYNC_BAD_COMMIT;
 	if (hello->lsn > SYNC_LSN_MAX || (hello->history == 0 && hello->lsn != 0))
 		return SYNC_BAD_LSN;
 	if (hello->slots == 0 || hello->slots > SYNC_SLOTS_MAX || hello->chunks == 0 ||
@@ -109,6 +121,14 @@ check_ack(const struct sync_ack *ack)
 	return SYNC_GOOD;
 }
 
+static enum sync_reason
+check_word(const struct sync_word *word)
+{
+	if (word->saying < SYNC_SAYING_STATE || word->saying > SYNC_SAYING_SYNCED)
+		return SYNC_BAD_SAYING;
+	return is_state(word->state) ? SYNC_GOOD : SYNC_BAD_STATE;
+}
+
 enum sync_reason
 sync_check_message(const struct sync_message *message)
 {
@@ -128,6 +148,8 @@ sync_check_message(const struct sync_message *message)
 		if (!is_role(message->heartbeat.role))
 			return SYNC_BAD_ROLE;
 		return message->heartbeat.lsn > SYNC_LSN_MAX ? SYNC_BAD_LSN : SYNC_GOOD;
+	case SYNC_WORD:
+		return check_word(&message->word);
 	case SYNC_REFUSAL:
 		if (message->refusal.reason == SYNC_GOOD ||
 		    message->refusal.reason > SYNC_REASON_MAX)

@@ -33,6 +33,7 @@ struct packed_message {
 		Smtpguard__Sync__Ack ack;
 		Smtpguard__Sync__Heartbeat heartbeat;
 		Smtpguard__Sync__Refusal refusal;
+		Smtpguard__Sync__Word word;
 	};
 	ProtobufCBinaryData list[SYNC_BATCH_ENTRIES_MAX];
 };
@@ -44,6 +45,7 @@ static const ProtobufCMessageDescriptor *const descriptors[] = {
     [SYNC_ACK] = &smtpguard__sync__ack__descriptor,
     [SYNC_HEARTBEAT] = &smtpguard__sync__heartbeat__descriptor,
     [SYNC_REFUSAL] = &smtpguard__sync__refusal__descriptor,
+    [SYNC_WORD] = &smtpguard__sync__word__descriptor,
 };
 
 struct sync_decoder *
@@ -94,6 +96,9 @@ take_hello(const Smtpguard__Sync__Hello *message, struct sync_hello *hello)
 	    .abi_minor = message->abi_minor,
 	    .slots = message->slots,
 	    .chunks = message->chunks,
+	    .state = message->state,
+	    .side = message->side,
+	    .commit = message->commit,
 	};
 }
 
@@ -107,6 +112,8 @@ take_heartbeat(const Smtpguard__Sync__Heartbeat *message, struct sync_heartbeat 
 	    .gateway_ms = message->gateway_ms,
 	    .tcp_clock = message->tcp_clock,
 	    .lsn = message->lsn,
+	    .sent = message->sent,
+	    .echo = message->echo,
 	};
 }
 
@@ -136,6 +143,7 @@ take_message(struct sync_decoder *decoder, const void *unpacked, struct sync_mes
 {
 	const Smtpguard__Sync__Start *start = unpacked;
 	const Smtpguard__Sync__Refusal *refusal = unpacked;
+	const Smtpguard__Sync__Word *word = unpacked;
 
 	switch (message->kind) {
 	case SYNC_HELLO:
@@ -154,6 +162,9 @@ take_message(struct sync_decoder *decoder, const void *unpacked, struct sync_mes
 		return SYNC_GOOD;
 	case SYNC_REFUSAL:
 		message->refusal = (struct sync_refusal){refusal->reason, refusal->epoch};
+		return SYNC_GOOD;
+	case SYNC_WORD:
+		message->word = (struct sync_word){word->saying, word->epoch, word->state};
 		return SYNC_GOOD;
 	}
 	return SYNC_BAD_FRAME_KIND;
@@ -189,7 +200,7 @@ sync_decode(struct sync_decoder *decoder, const uint8_t *bytes, size_t length,
 	case FRAME_READY:
 		break;
 	}
-	if (frame.type < SYNC_HELLO || frame.type > SYNC_REFUSAL)
+	if (frame.type < SYNC_HELLO || frame.type > SYNC_WORD)
 		*ret_reason = SYNC_BAD_FRAME_KIND;
 	else
 		*ret_reason = decode_payload(decoder, &frame, &message);
@@ -227,6 +238,9 @@ put_hello(const struct sync_hello *hello, Smtpguard__Sync__Hello *message)
 	message->abi_minor = hello->abi_minor;
 	message->slots = hello->slots;
 	message->chunks = hello->chunks;
+	message->state = hello->state;
+	message->side = hello->side;
+	message->commit = (Smtpguard__Sync__Commit)hello->commit;
 }
 
 static void
@@ -270,6 +284,17 @@ put_heartbeat(const struct sync_heartbeat *heartbeat, Smtpguard__Sync__Heartbeat
 	message->gateway_ms = heartbeat->gateway_ms;
 	message->tcp_clock = heartbeat->tcp_clock;
 	message->lsn = heartbeat->lsn;
+	message->sent = heartbeat->sent;
+	message->echo = heartbeat->echo;
+}
+
+static void
+put_word(const struct sync_word *word, Smtpguard__Sync__Word *message)
+{
+	smtpguard__sync__word__init(message);
+	message->saying = (Smtpguard__Sync__Saying)word->saying;
+	message->epoch = word->epoch;
+	message->state = word->state;
 }
 
 static void
@@ -295,6 +320,9 @@ put_message(const struct sync_message *message, struct packed_message *packed)
 		smtpguard__sync__refusal__init(&packed->refusal);
 		packed->refusal.reason = message->refusal.reason;
 		packed->refusal.epoch = message->refusal.epoch;
+		break;
+	case SYNC_WORD:
+		put_word(&message->word, &packed->word);
 		break;
 	}
 }

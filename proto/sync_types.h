@@ -34,6 +34,7 @@
 #define SYNC_GENERATION_SIZE 32u
 #define SYNC_COMPILED_MAX    8u
 #define SYNC_MARKS_MAX	     255u
+#define SYNC_STATE_MAX	     31u
 
 #define SYNC_ENTRY_MAX	       262144u /* bytes of one encoded entry */
 #define SYNC_BATCH_ENTRIES_MAX 256u
@@ -45,6 +46,15 @@ enum sync_role {
 	SYNC_ROLE_STANDBY = 2,
 	SYNC_ROLE_DEGRADED = 3,
 	SYNC_ROLE_FAULT = 4,
+};
+
+enum sync_commit { SYNC_COMMIT_DEGRADE = 1, SYNC_COMMIT_STRICT = 2 };
+
+enum sync_saying {
+	SYNC_SAYING_STATE = 1,
+	SYNC_SAYING_FREEZE,
+	SYNC_SAYING_FROZEN,
+	SYNC_SAYING_SYNCED,
 };
 
 enum sync_window { SYNC_INPUT = 0, SYNC_OWN_TEXT = 1, SYNC_WINDOWS };
@@ -72,6 +82,9 @@ struct sync_hello {
 	uint64_t lsn;
 	uint32_t abi_major, abi_minor;
 	uint32_t slots, chunks;
+	uint32_t state;	 /* enum role_state, or one of a later version */
+	uint32_t side;	 /* 0 or 1 */
+	uint32_t commit; /* enum sync_commit */
 };
 
 struct sync_start {
@@ -103,6 +116,14 @@ struct sync_heartbeat {
 	uint64_t gateway_ms;
 	uint32_t tcp_clock;
 	uint64_t lsn;
+	uint64_t sent; /* the sender's own clock */
+	uint64_t echo; /* the other's */
+};
+
+struct sync_word {
+	uint32_t saying; /* enum sync_saying */
+	uint64_t epoch;
+	uint32_t state; /* as in sync_hello */
 };
 
 struct sync_refusal {
@@ -118,6 +139,7 @@ enum sync_kind {
 	SYNC_ACK,
 	SYNC_HEARTBEAT,
 	SYNC_REFUSAL,
+	SYNC_WORD,
 };
 
 struct sync_message {
@@ -129,6 +151,7 @@ struct sync_message {
 		struct sync_ack ack;
 		struct sync_heartbeat heartbeat;
 		struct sync_refusal refusal;
+		struct sync_word word;
 	};
 };
 

@@ -8,6 +8,14 @@ agreement_role_is_active(uint32_t role)
 	return role == SYNC_ROLE_ACTIVE || role == SYNC_ROLE_DEGRADED;
 }
 
+bool
+agreement_is_stranger(enum sync_reason reason)
+{
+	return reason == SYNC_BAD_SAME_NAME || reason == SYNC_BAD_OTHER_NAME ||
+	       reason == SYNC_BAD_SAME_SIDE || reason == SYNC_BAD_OTHER_COMMIT ||
+	       reason == SYNC_BAD_NO_VERSION;
+}
+
 /* The newest version that both know; 0: none. */
 static uint32_t
 common(uint32_t oldest, uint32_t newest, uint32_t other_oldest, uint32_t other_newest)
@@ -40,6 +48,15 @@ check_names(const struct sync_hello *own, const struct sync_hello *peer)
 	return SYNC_GOOD;
 }
 
+/* What both were told when they were configured. */
+static enum sync_reason
+check_configuration(const struct sync_hello *own, const struct sync_hello *peer)
+{
+	if (own->side == peer->side)
+		return SYNC_BAD_SAME_SIDE;
+	return own->commit == peer->commit ? SYNC_GOOD : SYNC_BAD_OTHER_COMMIT;
+}
+
 enum sync_reason
 agreement_make(
     const struct sync_hello *own, const struct sync_hello *peer, struct agreement *ret_agreement)
@@ -61,6 +78,9 @@ agreement_make(
 		return SYNC_BAD_NO_VERSION;
 	if (agreement.record == 0)
 		return SYNC_BAD_NO_RECORD_VERSION;
+	reason = check_configuration(own, peer);
+	if (reason != SYNC_GOOD)
+		return reason;
 	if (is_active || is_peer_active)
 		reason = is_active ? check_standing(own, peer) : check_standing(peer, own);
 	if (reason != SYNC_GOOD)

@@ -25,6 +25,9 @@ struct agreement {
 enum sync_reason agreement_make(
     const struct sync_hello *own, const struct sync_hello *peer, struct agreement *ret_agreement);
 
+/* A refusal for which what the other host says of its role counts for nothing. */
+bool agreement_is_stranger(enum sync_reason reason);
+
 /* Whether a host of that role lets sessions go on: ACTIVE or DEGRADED. */
 bool agreement_role_is_active(uint32_t role);
 

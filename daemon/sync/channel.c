@@ -82,13 +82,53 @@ channel_set_standing(struct channel *channel, enum sync_role role, uint64_t epoc
 }
 
 void
+channel_say(struct channel *channel, enum sync_saying saying)
+{
+	if (channel->state != CHANNEL_GREETING && channel->state != CHANNEL_TALKING)
+		return;
+	/* So many changes while nothing could be sent: the Hello of another conversation says it all. */
+	if (channel->words == CHANNEL_WORDS) {
+		channel_refuse(channel, SYNC_BAD_STANDING);
+		return;
+	}
+	channel->word[channel->words++] =
+	    (struct sync_word){saying, channel->epoch, channel->own_state};
+}
+
+void
+channel_set_state(struct channel *channel, uint32_t state)
+{
+	channel->own_state = state;
+	if (!channel->hello_due)
+		channel_say(channel, SYNC_SAYING_STATE);
+}
+
+void
+channel_forget(struct channel *channel)
+{
+	bool is_told = channel->state != CHANNEL_DOWN && channel->state != CHANNEL_CLOSED &&
+		       !channel->hello_due;
+
+	if (channel->is_started && channel->is_told_anew)
+		return;
+	if (incoming_history(channel->incoming) == 0 && !channel->is_started)
+		return;
+	incoming_forget(channel->incoming);
+	if (is_told)
+		channel_refuse(channel, SYNC_BAD_STANDING);
+}
+
+void
 channel_connected(struct channel *channel, uint64_t now_us)
 {
 	channel->state = CHANNEL_GREETING;
 	channel->refusal = SYNC_GOOD;
 	channel->hello_due = true;
 	channel->beat_due = channel->ack_due = channel->start_due = false;
-	channel->is_started = false;
+	channel->is_started = channel->is_told_anew = false;
+	channel->words = 0;
+	channel->echo_us = 0;
+	channel->heartbeat = (struct sync_heartbeat){0};
 	channel->heard_us = channel->beat_us = now_us;
 }
 
@@ -98,6 +138,7 @@ channel_disconnected(struct channel *channel)
 	channel->state = CHANNEL_DOWN;
 	channel->refusal = SYNC_GOOD;
 	channel->hello_due = channel->beat_due = channel->ack_due = channel->start_due = false;
+	channel->is_started = channel->is_told_anew = false;
 }
 
 static void
@@ -144,6 +185,12 @@ take_hello(struct channel *channel, uint64_t now_us, const struct sync_hello *pe
 		return SYNC_BAD_ORDER;
 	note_peer_epoch(channel, peer->epoch);
 	enum sync_reason reason = agreement_make(&own, peer, &channel->agreement);
+	/* Of one that is configured otherwise nothing more is known than its epoch. */
+	if (!agreement_is_stranger(reason)) {
+		channel->peer = *peer;
+		channel->peer.node = channel->peer.peer = NULL;
+		tell(channel, CHANNEL_GREETED, 0);
+	}
 	if (reason != SYNC_GOOD)
 		return reason;
 	channel->state = CHANNEL_TALKING;
@@ -176,6 +223,7 @@ take_start(struct channel *channel, const struct sync_start *start)
 	if (reason != SYNC_GOOD)
 		return reason;
 	channel->is_started = true;
+	channel->is_told_anew = start->snapshot;
 	if (start->snapshot)
 		tell(channel, CHANNEL_SNAPSHOT_BEGUN, 0);
 	return SYNC_GOOD;
@@ -232,8 +280,27 @@ check_heartbeat(const struct channel *channel, const struct sync_heartbeat *hear
 	return SYNC_GOOD;
 }
 
+/* Only what can be an echo of this conversation counts. */
+static void
+note_echo(struct channel *channel, uint64_t now_us, uint64_t echo)
+{
+	if (echo > channel->echo_us && echo <= now_us)
+		channel->echo_us = echo;
+}
+
 static enum sync_reason
-take_heartbeat(struct channel *channel, const struct sync_heartbeat *heartbeat)
+take_word(struct channel *channel, const struct sync_word *word)
+{
+	if (channel->state != CHANNEL_TALKING)
+		return SYNC_BAD_ORDER;
+	note_peer_epoch(channel, word->epoch);
+	channel->heard_word = *word;
+	tell(channel, CHANNEL_WORD, word->saying);
+	return SYNC_GOOD;
+}
+
+static enum sync_reason
+take_heartbeat(struct channel *channel, uint64_t now_us, const struct sync_heartbeat *heartbeat)
 {
 	if (channel->state != CHANNEL_TALKING)
 		return SYNC_BAD_ORDER;
@@ -242,6 +309,7 @@ take_heartbeat(struct channel *channel, const struct sync_heartbeat *heartbeat)
 	if (reason != SYNC_GOOD)
 		return reason;
 	channel->heartbeat = *heartbeat;
+	note_echo(channel, now_us, heartbeat->echo);
 	tell(channel, CHANNEL_HEARD, 0);
 	return SYNC_GOOD;
 }
@@ -259,12 +327,14 @@ take(struct channel *channel, uint64_t now_us, const struct sync_message *messag
 	case SYNC_ACK:
 		return take_ack(channel, &message->ack);
 	case SYNC_HEARTBEAT:
-		return take_heartbeat(channel, &message->heartbeat);
+		return take_heartbeat(channel, now_us, &message->heartbeat);
 	case SYNC_REFUSAL:
 		note_peer_epoch(channel, message->refusal.epoch);
 		channel->state = CHANNEL_CLOSED;
 		tell(channel, CHANNEL_REFUSED_THERE, message->refusal.reason);
 		return SYNC_GOOD;
+	case SYNC_WORD:
+		return take_word(channel, &message->word);
 	}
 	return SYNC_BAD_FRAME_KIND;
 }
@@ -350,6 +420,24 @@ const struct sync_heartbeat *
 channel_heartbeat(const struct channel *channel)
 {
 	return &channel->heartbeat;
+}
+
+const struct sync_hello *
+channel_peer(const struct channel *channel)
+{
+	return &channel->peer;
+}
+
+const struct sync_word *
+channel_word(const struct channel *channel)
+{
+	return &channel->heard_word;
+}
+
+uint64_t
+channel_echoed(const struct channel *channel)
+{
+	return channel->echo_us;
 }
 
 uint64_t

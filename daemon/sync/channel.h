@@ -15,6 +15,9 @@
  * that has come.  Everything carries the epoch: what comes from one that has passed is refused, and
  * gets no acknowledgement.
  *
+ * Beside the log the channel carries what the two role machines (role.h) say to each other: the state
+ * in each Hello and, when it changes, in a word; words arrive in the order in which they were said.
+ *
  * A pure machine over messages and time: channel_receive() and channel_next() are all that goes in and
  * out; the owner carries messages (sync_stream.h, tls.h, a socket) and looks after restarts.  Log and
  * place in the log outlive a connection.  News are told from within the calls; the owner must not call
@@ -30,7 +33,9 @@
 enum channel_state { CHANNEL_DOWN, CHANNEL_GREETING, CHANNEL_TALKING, CHANNEL_CLOSED };
 
 enum channel_news {
+	CHANNEL_GREETED,	 /* the other's Hello, whatever comes of it: channel_peer() */
 	CHANNEL_AGREED,		 /* value: enum agreed_part */
+	CHANNEL_WORD,		 /* channel_word() */
 	CHANNEL_RESUMED,	 /* active: the log goes on; value: lsn where the standby stands */
 	CHANNEL_SNAPSHOT_WANTED, /* active: channel_begin_snapshot() */
 	CHANNEL_ACKNOWLEDGED,	 /* active; value: lsn */
@@ -59,6 +64,8 @@ struct channel_settings {
 	uint64_t features;
 	uint32_t abi_major, abi_minor;
 	uint32_t slots, chunks;
+	uint32_t side;
+	enum sync_commit commit;
 	struct outgoing_settings log; /* its `slots` are those above */
 	uint64_t batch_us;	      /* an entry waits at most so long for others */
 	uint64_t heartbeat_us;	      /* one is sent so often */
@@ -83,6 +90,11 @@ void channel_destroy(struct channel *channel);
 /* Another role or, of an active, another epoch is another log, and ends the conversation. */
 void channel_set_standing(struct channel *channel, enum sync_role role, uint64_t epoch);
 
+/* Of the role machine; the other host is told, in its turn among the words. */
+void channel_set_state(struct channel *channel, uint32_t state);
+/* Only while there is a conversation, and otherwise forgotten.  FROZEN goes behind what was appended. */
+void channel_say(struct channel *channel, enum sync_saying saying);
+
 void channel_connected(struct channel *channel, uint64_t now_us);
 void channel_disconnected(struct channel *channel);
 /* Ends the conversation: for what was found below the messages (sync_stream.h). */
@@ -106,11 +118,19 @@ const struct outgoing *channel_outgoing(const struct channel *channel);
 
 /* Standby: tells the active with the next acknowledgement. false: too many wait. */
 bool channel_compiled(struct channel *channel, const uint8_t generation[SYNC_GENERATION_SIZE]);
+/* What is held is not to be gone on with: there will be a snapshot. */
+void channel_forget(struct channel *channel);
 const struct incoming *channel_incoming(const struct channel *channel);
 
 enum channel_state channel_state(const struct channel *channel);
 const struct agreement *channel_agreement(const struct channel *channel);      /* while TALKING */
 const struct sync_heartbeat *channel_heartbeat(const struct channel *channel); /* the latest */
+/* Of the other host; its two names are NULL.  From GREETED on. */
+const struct sync_hello *channel_peer(const struct channel *channel);
+const struct sync_word *channel_word(const struct channel *channel); /* the latest */
+/* now_us of this host at which it had sent what the other host is known to have heard by now: an
+ * acknowledgement of whatever was said before.  0: nothing in this conversation. */
+uint64_t channel_echoed(const struct channel *channel);
 /* The highest epoch that the other host has ever named. */
 uint64_t channel_peer_epoch(const struct channel *channel);
 

@@ -7,11 +7,13 @@
 #include "daemon/sync/channel.h"
 
 #define CHANNEL_NEVER UINT64_MAX
+#define CHANNEL_WORDS 16u
 
 struct channel {
 	struct channel_settings settings;
 	enum sync_role role;
 	uint64_t epoch;
+	uint32_t own_state; /* the role machine's */
 	enum channel_state state;
 	struct agreement agreement;
 	struct outgoing *outgoing;
@@ -20,7 +22,10 @@ struct channel {
 	uint32_t peer_role;  /* in this conversation */
 	uint64_t peer_epoch; /* likewise */
 	uint64_t peer_epoch_most;
+	struct sync_hello peer;
 	struct sync_heartbeat heartbeat;
+	struct sync_word heard_word;
+	uint64_t echo_us; /* when that was sent which the other has heard */
 	uint64_t heard_us;
 	uint64_t beat_us; /* when the last heartbeat was sent */
 
@@ -28,10 +33,13 @@ struct channel {
 	enum sync_reason refusal;
 	bool hello_due, beat_due, ack_due, start_due;
 	struct sync_start start;
+	unsigned words;
+	struct sync_word word[CHANNEL_WORDS];
 	uint64_t unsent_us; /* since when entries wait; CHANNEL_NEVER: none does */
 
-	bool is_started; /* standby: the active has said Start */
-	bool is_synced;	 /* active: it has been told */
+	bool is_started;   /* standby: the active has said Start */
+	bool is_told_anew; /* standby: and it was that of a snapshot */
+	bool is_synced;	   /* active: it has been told */
 	unsigned compiled;
 	uint8_t generation[SYNC_COMPILED_MAX][SYNC_GENERATION_SIZE];
 	struct sync_bytes generation_list[SYNC_COMPILED_MAX];

@@ -2,6 +2,8 @@
 
 #include "daemon/sync/channel_body.h"
 
+#include <string.h>
+
 struct sync_hello
 channel_due_hello(const struct channel *channel)
 {
@@ -23,6 +25,9 @@ channel_due_hello(const struct channel *channel)
 	    .abi_minor = settings->abi_minor,
 	    .slots = settings->slots,
 	    .chunks = settings->chunks,
+	    .state = channel->own_state,
+	    .side = settings->side,
+	    .commit = settings->commit,
 	};
 }
 
@@ -60,8 +65,23 @@ make_heartbeat(struct channel *channel, const struct channel_time *time)
 		    .tcp_clock = time->tcp_clock,
 		    .lsn = is_active ? outgoing_newest(channel->outgoing)
 				     : incoming_lsn(channel->incoming),
+		    .sent = time->now_us,
+		    .echo = channel->heartbeat.sent,
 		},
 	};
+}
+
+/* FROZEN waits until there is no entry any more that was not sent. */
+static bool
+make_word(struct channel *channel, struct sync_message *message)
+{
+	if (channel->words == 0 ||
+	    (channel->word[0].saying == SYNC_SAYING_FROZEN && channel->unsent_us != CHANNEL_NEVER))
+		return false;
+	*message = (struct sync_message){.kind = SYNC_WORD, .word = channel->word[0]};
+	channel->words--;
+	memmove(channel->word, channel->word + 1, channel->words * sizeof(channel->word[0]));
+	return true;
 }
 
 static bool
@@ -72,8 +92,8 @@ make_batch(struct channel *channel, uint64_t now_us, struct sync_message *messag
 	if (channel->unsent_us == CHANNEL_NEVER || channel->start_due)
 		return false;
 	outgoing_peek(channel->outgoing, batch);
-	if (batch->entries == 0 ||
-	    (!batch->is_full && now_us - channel->unsent_us < channel->settings.batch_us))
+	if (batch->entries == 0 || (!batch->is_full && channel->words == 0 &&
+				       now_us - channel->unsent_us < channel->settings.batch_us))
 		return false;
 	*message = (struct sync_message){
 	    .kind = SYNC_BATCH,
@@ -96,6 +116,8 @@ next_when_talking(
 		*message = (struct sync_message){.kind = SYNC_START, .start = channel->start};
 		return true;
 	}
+	if (make_word(channel, message))
+		return true;
 	if (channel->ack_due || (channel->compiled > 0 && channel->is_started)) {
 		*message = make_ack(channel);
 		return true;

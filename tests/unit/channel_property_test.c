@@ -177,6 +177,8 @@ host_open(struct host *host, const char *node, const char *peer, enum sync_role 
 	    .record_newest = 2,
 	    .slots = SLOTS,
 	    .chunks = 1,
+	    .side = role == SYNC_ROLE_STANDBY,
+	    .commit = SYNC_COMMIT_DEGRADE,
 	    .log = {.history = seed,
 		.hold_bytes = SYNC_ENTRY_MAX,
 		.hold_entries = 40,

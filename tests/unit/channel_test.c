@@ -68,6 +68,8 @@ host_open(struct host *host, const char *node, const char *peer)
 	    .record_newest = 2,
 	    .slots = 100,
 	    .chunks = 100,
+	    .side = strcmp(node, peer) > 0,
+	    .commit = SYNC_COMMIT_DEGRADE,
 	    .log = {.history = 1000,
 		.hold_bytes = 1u << 20,
 		.hold_entries = 8,
@@ -600,7 +602,8 @@ test_a_place_that_cannot_be_needs_a_snapshot(void **state)
 {
 	struct fixture *fixture = *state;
 	struct sync_message message = {.kind = SYNC_HELLO,
-	    .hello = {1, 1, 2, 2, 0, "mx2", "mx1", 4, SYNC_ROLE_STANDBY, 0, 0, 1, 0, 100, 100}};
+	    .hello = {1, 1, 2, 2, 0, "mx2", "mx1", 4, SYNC_ROLE_STANDBY, 0, 0, 1, 0, 100, 100, 0, 1,
+		SYNC_COMMIT_DEGRADE}};
 
 	sync_hosts(fixture);
 	for (int off = -1; off <= 1; off++) {
@@ -795,7 +798,8 @@ test_a_second_hello_is_out_of_order(void **state)
 {
 	struct fixture *fixture = *state;
 	struct sync_message message = {.kind = SYNC_HELLO,
-	    .hello = {1, 1, 2, 2, 0, "mx2", "mx1", 4, SYNC_ROLE_STANDBY, 0, 0, 1, 0, 100, 100}};
+	    .hello = {1, 1, 2, 2, 0, "mx2", "mx1", 4, SYNC_ROLE_STANDBY, 0, 0, 1, 0, 100, 100, 0, 1,
+		SYNC_COMMIT_DEGRADE}};
 	struct sync_message beat = {
 	    .kind = SYNC_HEARTBEAT, .heartbeat = {5, SYNC_ROLE_STANDBY, true, 1, 2, 3}};
 	uint64_t value;
@@ -832,6 +836,146 @@ test_the_snapshot_is_counted(void **state)
 	assert_int_equal(channel_append(fixture->a.channel, 0, &end), OUTGOING_BAD_ENTRY);
 }
 
+/* Both must mean the same by an acknowledgement, and by an epoch. */
+static void
+test_what_both_configurations_must_say(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->b.settings.commit = SYNC_COMMIT_STRICT;
+	host_again(&fixture->b);
+	expect_refusal(fixture, SYNC_BAD_OTHER_COMMIT);
+	assert_false(was_told(&fixture->a, CHANNEL_GREETED, NULL));
+	fixture->b.settings.commit = SYNC_COMMIT_DEGRADE;
+	fixture->b.settings.side = fixture->a.settings.side;
+	host_again(&fixture->b);
+	expect_refusal(fixture, SYNC_BAD_SAME_SIDE);
+	assert_false(was_told(&fixture->b, CHANNEL_GREETED, NULL));
+}
+
+static void
+test_the_state_is_told_by_hello_and_by_word(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t value = 0;
+
+	channel_set_state(fixture->a.channel, 7);
+	connect_hosts(fixture);
+	assert_true(was_told(&fixture->b, CHANNEL_GREETED, NULL));
+	assert_int_equal(channel_peer(fixture->b.channel)->state, 7);
+	assert_int_equal(channel_peer(fixture->b.channel)->epoch, 5);
+	assert_false(was_told(&fixture->b, CHANNEL_WORD, NULL));
+	channel_set_state(fixture->a.channel, 8);
+	pump(fixture);
+	assert_true(was_told(&fixture->b, CHANNEL_WORD, &value));
+	assert_int_equal(value, SYNC_SAYING_STATE);
+	assert_int_equal(channel_word(fixture->b.channel)->state, 8);
+	assert_int_equal(channel_word(fixture->b.channel)->epoch, 5);
+}
+
+/* A host that is refused because it is stale must hear from whom. */
+static void
+test_a_stale_host_is_greeted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	channel_set_standing(fixture->b.channel, SYNC_ROLE_ACTIVE, 6);
+	channel_set_state(fixture->b.channel, 7);
+	connect_hosts(fixture);
+	assert_true(was_told(&fixture->a, CHANNEL_GREETED, NULL));
+	assert_int_equal(channel_peer(fixture->a.channel)->epoch, 6);
+	assert_int_equal(channel_state(fixture->a.channel), CHANNEL_CLOSED);
+}
+
+static void
+test_words_keep_their_order_and_frozen_comes_last(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sync_message message;
+	bool is_secret;
+	static const enum sync_kind kinds[] = {SYNC_WORD, SYNC_BATCH, SYNC_WORD, SYNC_WORD};
+
+	sync_hosts(fixture);
+	assert_int_equal(tell_ended(fixture, 2), OUTGOING_TAKEN);
+	channel_set_state(fixture->a.channel, 1);
+	channel_say(fixture->a.channel, SYNC_SAYING_FROZEN);
+	channel_set_state(fixture->a.channel, 2);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(channel_next(fixture->a.channel, &fixture->time, &message, &is_secret));
+		assert_int_equal(message.kind, kinds[i]);
+		assert_true(i != 2 || message.word.saying == SYNC_SAYING_FROZEN);
+		assert_true(i != 3 || message.word.state == 2);
+		channel_receive(fixture->b.channel, fixture->time.now_us, &message);
+	}
+	assert_int_equal(channel_state(fixture->b.channel), CHANNEL_TALKING);
+}
+
+/* What was said to nobody is not said later to somebody else. */
+static void
+test_words_end_with_the_conversation(void **state)
+{
+	struct fixture *fixture = *state;
+
+	channel_say(fixture->a.channel, SYNC_SAYING_FREEZE);
+	connect_hosts(fixture);
+	assert_false(was_told(&fixture->b, CHANNEL_WORD, NULL));
+	channel_say(fixture->a.channel, SYNC_SAYING_FREEZE);
+	disconnect_hosts(fixture);
+	connect_hosts(fixture);
+	assert_false(was_told(&fixture->b, CHANNEL_WORD, NULL));
+	for (unsigned i = 0; i < 16; i++)
+		channel_say(fixture->a.channel, SYNC_SAYING_FREEZE);
+	assert_int_equal(channel_state(fixture->a.channel), CHANNEL_TALKING);
+	channel_say(fixture->a.channel, SYNC_SAYING_FREEZE);
+	assert_int_equal(channel_state(fixture->a.channel), CHANNEL_CLOSED);
+}
+
+static void
+test_heartbeats_are_echoed(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t sent;
+
+	connect_hosts(fixture);
+	sent = fixture->time.now_us;
+	later(fixture, 20000);
+	later(fixture, 20000);
+	assert_true(channel_echoed(fixture->a.channel) > sent);
+	sent = channel_echoed(fixture->a.channel);
+	disconnect_hosts(fixture);
+	channel_connected(fixture->a.channel, fixture->time.now_us);
+	assert_int_equal(channel_echoed(fixture->a.channel), 0);
+	channel_connected(fixture->b.channel, fixture->time.now_us);
+	pump(fixture);
+	struct sync_message beat = {.kind = SYNC_HEARTBEAT,
+	    .heartbeat = {4, SYNC_ROLE_STANDBY, false, 0, 0, 0, 0, fixture->time.now_us + 1}};
+	channel_receive(fixture->a.channel, fixture->time.now_us, &beat);
+	assert_true(channel_echoed(fixture->a.channel) <= fixture->time.now_us);
+}
+
+static void
+test_a_replica_that_is_given_up_is_told_anew(void **state)
+{
+	struct fixture *fixture = *state;
+
+	sync_hosts(fixture);
+	/* It is being told anew already. */
+	channel_forget(fixture->b.channel);
+	assert_int_equal(channel_state(fixture->b.channel), CHANNEL_TALKING);
+	disconnect_hosts(fixture);
+	connect_hosts(fixture);
+	assert_true(was_told(&fixture->a, CHANNEL_RESUMED, NULL));
+	channel_forget(fixture->b.channel);
+	assert_int_equal(channel_state(fixture->b.channel), CHANNEL_CLOSED);
+	disconnect_hosts(fixture);
+	connect_hosts(fixture);
+	assert_true(was_told(&fixture->a, CHANNEL_SNAPSHOT_WANTED, NULL));
+	disconnect_hosts(fixture);
+	channel_forget(fixture->b.channel);
+	connect_hosts(fixture);
+	assert_int_equal(channel_state(fixture->b.channel), CHANNEL_TALKING);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -864,6 +1008,13 @@ main(void)
 	    TEST(test_what_cannot_be_stored_is_not_acknowledged),
 	    TEST(test_a_second_hello_is_out_of_order),
 	    TEST(test_the_snapshot_is_counted),
+	    TEST(test_what_both_configurations_must_say),
+	    TEST(test_the_state_is_told_by_hello_and_by_word),
+	    TEST(test_a_stale_host_is_greeted),
+	    TEST(test_words_keep_their_order_and_frozen_comes_last),
+	    TEST(test_words_end_with_the_conversation),
+	    TEST(test_heartbeats_are_echoed),
+	    TEST(test_a_replica_that_is_given_up_is_told_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

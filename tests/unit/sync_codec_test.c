@@ -30,6 +30,9 @@ static const struct sync_hello hello = {
     .abi_minor = 2,
     .slots = 100,
     .chunks = 200,
+    .state = 3,
+    .side = 1,
+    .commit = SYNC_COMMIT_STRICT,
 };
 
 static int
@@ -88,6 +91,9 @@ test_hello_round_trip(void **state)
 	assert_int_equal(out.abi_minor, 2);
 	assert_int_equal(out.slots, 100);
 	assert_int_equal(out.chunks, 200);
+	assert_int_equal(out.state, 3);
+	assert_int_equal(out.side, 1);
+	assert_int_equal(out.commit, SYNC_COMMIT_STRICT);
 }
 
 static void
@@ -113,7 +119,8 @@ test_other_messages_round_trip(void **state)
 	struct sync_message start = {.kind = SYNC_START, .start = {7, 8, 9, true}};
 	struct sync_message ack = {.kind = SYNC_ACK, .ack = {7, 8, 9, 1, &compiled}};
 	struct sync_message beat = {
-	    .kind = SYNC_HEARTBEAT, .heartbeat = {7, SYNC_ROLE_ACTIVE, true, 1000, 5, 6}};
+	    .kind = SYNC_HEARTBEAT, .heartbeat = {7, SYNC_ROLE_ACTIVE, true, 1000, 5, 6, 8, 9}};
+	struct sync_message word = {.kind = SYNC_WORD, .word = {SYNC_SAYING_FROZEN, 7, 9}};
 	struct sync_message refusal = {.kind = SYNC_REFUSAL, .refusal = {SYNC_BAD_SAME_NAME, 7}};
 
 	(void)state;
@@ -124,6 +131,11 @@ test_other_messages_round_trip(void **state)
 	assert_int_equal(carry(&beat).heartbeat.gateway_ms, 1000);
 	assert_int_equal(carry(&beat).heartbeat.tcp_clock, 5);
 	assert_true(carry(&beat).heartbeat.synced);
+	assert_int_equal(carry(&beat).heartbeat.sent, 8);
+	assert_int_equal(carry(&beat).heartbeat.echo, 9);
+	assert_int_equal(carry(&word).word.saying, SYNC_SAYING_FROZEN);
+	assert_int_equal(carry(&word).word.epoch, 7);
+	assert_int_equal(carry(&word).word.state, 9);
 	assert_int_equal(carry(&refusal).refusal.reason, SYNC_BAD_SAME_NAME);
 	assert_int_equal(carry(&refusal).refusal.epoch, 7);
 }
@@ -189,6 +201,7 @@ good_hello(void)
 	m.peer = TEXT("mx2");
 	m.role = SMTPGUARD__SYNC__ROLE__ROLE_ACTIVE;
 	m.slots = m.chunks = 1;
+	m.commit = SMTPGUARD__SYNC__COMMIT__COMMIT_DEGRADE;
 	return m;
 }
 
@@ -219,6 +232,10 @@ test_hello_out_of_range(void **state)
 	    SYNC_BAD_NODE_NAME);
 	HELLO_AFTER(m.role = 0, SYNC_BAD_ROLE);
 	HELLO_AFTER(m.role = 5, SYNC_BAD_ROLE);
+	HELLO_AFTER(m.state = SYNC_STATE_MAX + 1, SYNC_BAD_STATE);
+	HELLO_AFTER(m.side = 2, SYNC_BAD_SIDE);
+	HELLO_AFTER(m.commit = 0, SYNC_BAD_COMMIT);
+	HELLO_AFTER(m.commit = 3, SYNC_BAD_COMMIT);
 	HELLO_AFTER(m.lsn = 1, SYNC_BAD_LSN);
 	HELLO_AFTER(m.history = 1; m.lsn = SYNC_LSN_MAX + 1, SYNC_BAD_LSN);
 	HELLO_AFTER(m.slots = 0, SYNC_BAD_ROOM);
@@ -233,6 +250,7 @@ test_other_messages_out_of_range(void **state)
 	Smtpguard__Sync__Ack ack = SMTPGUARD__SYNC__ACK__INIT;
 	Smtpguard__Sync__Heartbeat beat = SMTPGUARD__SYNC__HEARTBEAT__INIT;
 	Smtpguard__Sync__Refusal refusal = SMTPGUARD__SYNC__REFUSAL__INIT;
+	Smtpguard__Sync__Word word = SMTPGUARD__SYNC__WORD__INIT;
 	ProtobufCBinaryData list[SYNC_COMPILED_MAX + 1] = {{31, buffer}};
 
 	(void)state;
@@ -247,6 +265,12 @@ test_other_messages_out_of_range(void **state)
 	ack.n_compiled = SYNC_COMPILED_MAX + 1;
 	assert_int_equal(judge(SYNC_ACK, &ack.base), SYNC_BAD_GENERATION);
 	assert_int_equal(judge(SYNC_HEARTBEAT, &beat.base), SYNC_BAD_ROLE);
+	assert_int_equal(judge(SYNC_WORD, &word.base), SYNC_BAD_SAYING);
+	word.saying = SMTPGUARD__SYNC__SAYING__SAYING_SYNCED + 1;
+	assert_int_equal(judge(SYNC_WORD, &word.base), SYNC_BAD_SAYING);
+	word.saying = SMTPGUARD__SYNC__SAYING__SAYING_STATE;
+	word.state = SYNC_STATE_MAX + 1;
+	assert_int_equal(judge(SYNC_WORD, &word.base), SYNC_BAD_STATE);
 	assert_int_equal(judge(SYNC_REFUSAL, &refusal.base), SYNC_BAD_REASON);
 	refusal.reason = 60000;
 	assert_int_equal(judge(SYNC_REFUSAL, &refusal.base), SYNC_GOOD);
@@ -288,8 +312,8 @@ test_frames_that_are_none(void **state)
 	size_t size;
 
 	(void)state;
-	assert_int_equal(judge_bytes(SYNC_REFUSAL + 1, "", 0), SYNC_BAD_FRAME_KIND);
-	assert_int_equal(judge_bytes(SYNC_HELLO, "\x80\x01\x01", 3), SYNC_BAD_MESSAGE);
+	assert_int_equal(judge_bytes(SYNC_WORD + 1, "", 0), SYNC_BAD_FRAME_KIND);
+	assert_int_equal(judge_bytes(SYNC_HELLO, "\xf8\x01\x01", 3), SYNC_BAD_MESSAGE);
 	frame_put_header(buffer, SYNC_BATCH, SYNC_MESSAGE_MAX + 1);
 	assert_int_equal(sync_decode(decoder, buffer, 8, &message, &size, &reason), SYNC_REFUSED);
 	assert_int_equal(reason, SYNC_BAD_FRAME);
