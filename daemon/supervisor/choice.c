@@ -10,13 +10,21 @@ can_carry(const struct worker *worker, uint16_t version)
 	       (worker->version == record_version() && record_reads(version));
 }
 
-/* One of the newest programs, and of those the one with the fewest sessions.  Of those that can only be
- * replaced when they have none, one gets all, so that the others are rid of theirs. */
+/* How near its programs are to those on disk, which are this one's: replaced once they are empty,
+ * replaced in any case, the same. */
+static int
+nearness(const struct worker *worker)
+{
+	return record_reads(worker->version) + (worker->version == record_version());
+}
+
+/* Of those that can only be replaced when they have none, one gets all, so that the others are rid of
+ * theirs. */
 static bool
 is_better(const struct worker *worker, const struct worker *best)
 {
-	if (worker->version != best->version)
-		return worker->version > best->version;
+	if (nearness(worker) != nearness(best))
+		return nearness(worker) > nearness(best);
 	return record_reads(worker->version) && worker->sessions < best->sessions;
 }
 

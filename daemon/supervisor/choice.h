@@ -1,8 +1,9 @@
 /*
  * choice -- which worker carries a session
  *
- * One that is ready and, of the newest programs that are, the one with the fewest sessions.  While
- * workers of two versions run (daemon/supervisor/upgrade.h), a session that has a record goes to one
+ * One that is ready and, of those whose programs are nearest to this one's own, the one with the fewest
+ * sessions: the way to the programs on disk may also lead back to older ones.  While workers of two
+ * versions run (daemon/supervisor/upgrade.h), a session that has a record goes to one
  * that understands it; it waits for such a worker if there will be one.  If none of those that are
  * ready can be replaced before it is empty, the first one gets all new sessions.
  *

@@ -29,10 +29,10 @@ def install(world, suffix="", **others):
     return folder
 
 
-def upgradable(world):
+def upgradable(world, suffix=""):
     """A gateway out of a folder of its own, with sessions that are held."""
     sink = world.sink()
-    folder = install(world)
+    folder = install(world, suffix)
     gateway = Gateway(world.build, world.folder, libexec=folder)
     gateway.supervisor = os.path.join(folder, "smtpguardd")
     world.gateways.append(world.keep(gateway))
@@ -113,13 +113,12 @@ def upgrade_next(world):
     check_upgrade(world, "-next")
 
 
-@scenario
-def upgrade_far(world):
-    """To a build that cannot convert the records: the old workers carry on till they are empty."""
-    sink, gateway, source = upgradable(world)
+def check_drained(world, old, new):
+    """The old workers carry on till they are empty, and new sessions do not keep them from it."""
+    sink, gateway, source = upgradable(world, old)
     load = loaded(world)
     before = gateway.workers()
-    install(world, "-far")
+    install(world, new)
     upgrade(gateway)
     wait_until(lambda: "took over" in gateway.log(), "the new supervisor has taken over")
     wait_until(lambda: gateway.ctl("show version", fails=None)[0] == 0, "a manager answers")
@@ -139,6 +138,18 @@ def upgrade_far(world):
     check(code == 0, "no new session afterwards: " + text[-300:])
     gateway.check_nothing_left()
     world.ledgers(sink, source, load)
+
+
+@scenario
+def upgrade_far(world):
+    """To a build that cannot convert the records: the old workers carry on till they are empty."""
+    check_drained(world, "", "-far")
+
+
+@scenario
+def upgrade_back(world):
+    """Back to a build that does not know the records yet: likewise."""
+    check_drained(world, "-far", "")
 
 
 @scenario

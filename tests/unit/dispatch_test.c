@@ -641,7 +641,7 @@ test_a_record_goes_to_who_understands_it(void **state)
 	assert_int_equal(adoption_take_over(supervisor, 0, &killed), 1);
 	dispatch_place(supervisor);
 	assert_int_equal(supervisor->unowned.count, 1);
-	/* New sessions go to the newest programs, however few sessions the others have. */
+	/* New sessions go to the programs on disk, however few sessions the others have. */
 	supervisor->worker[0].ready = true;
 	supervisor->worker[0].sessions += 3;
 	assert_int_equal(choice_any(supervisor), 0);
@@ -668,8 +668,11 @@ test_the_incompatible_become_empty(void **state)
 	supervisor->worker[1].sessions += 3;
 	assert_int_equal(choice_any(supervisor), 0);
 	supervisor->worker[1].sessions -= 3;
-	supervisor->worker[0].version = record_version();
+	/* Also on the way back to an older version. */
+	supervisor->worker[1].version = record_version();
+	supervisor->worker[1].sessions += 3;
 	assert_int_equal(choice_any(supervisor), 1);
+	supervisor->worker[1].sessions -= 3;
 }
 
 static void
