@@ -189,6 +189,7 @@ main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	supervisor->arguments = argv;
+	supervisor->configuration = options.configuration;
 	status = run(supervisor, &options);
 	free(supervisor);
 	return status;

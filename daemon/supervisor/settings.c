@@ -131,7 +131,7 @@ wait_for_exit(int pidfd, uint64_t end_ms, const char *manager)
 
 static int
 run_manager(const char *manager, const char *mode, const char *path, int output, int configuration,
-    int *ret_pidfd)
+    pid_t *ret_pid, int *ret_pidfd)
 {
 	struct spawn_account account;
 	char *const arguments[] = {(char *)"smtpguard-manager", (char *)mode, (char *)path, NULL};
@@ -142,11 +142,10 @@ run_manager(const char *manager, const char *mode, const char *path, int output,
 	    .count = 2,
 	    .fd = {output, configuration},
 	};
-	pid_t pid;
 	int r;
 
 	find_reader(&account);
-	r = spawn_start(&spawn, &pid, ret_pidfd);
+	r = spawn_start(&spawn, ret_pid, ret_pidfd);
 	if (r < 0)
 		fprintf(stderr, "smtpguardd: cannot start %s: %s\n", manager, strerror(-r));
 	return r;
@@ -161,10 +160,11 @@ read_from_manager(
 	const char *field;
 	bool complete;
 	int ends[2], pidfd, status;
+	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return EX_OSERR;
-	if (run_manager(manager, "--settings", path, ends[1], configuration, &pidfd) < 0) {
+	if (run_manager(manager, "--settings", path, ends[1], configuration, &pid, &pidfd) < 0) {
 		close(ends[0]);
 		close(ends[1]);
 		return EX_OSERR;
@@ -200,20 +200,31 @@ settings_read(const char *manager, const char *path, struct settings *ret_settin
 }
 
 int
-settings_test(const char *manager, const char *path)
+settings_test_start(const char *manager, const char *path, pid_t *ret_pid, int *ret_pidfd)
 {
-	int configuration = open_configuration(path);
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int pidfd, status = EX_OSERR;
+	int configuration = open_configuration(path), null, status = 0;
 
-	if (configuration >= 0 && null >= 0 &&
-	    run_manager(manager, "--check", path, null, configuration, &pidfd) == 0) {
-		status = wait_for_exit(pidfd, now_ms() + SETTINGS_TIMEOUT_MS, manager);
-		close(pidfd);
-	}
-	if (configuration >= 0)
-		close(configuration);
+	if (configuration < 0)
+		return EX_CONFIG;
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null < 0 ||
+	    run_manager(manager, "--check", path, null, configuration, ret_pid, ret_pidfd) < 0)
+		status = EX_OSERR;
+	close(configuration);
 	if (null >= 0)
 		close(null);
-	return configuration < 0 ? EX_CONFIG : status;
+	return status;
+}
+
+int
+settings_test(const char *manager, const char *path)
+{
+	pid_t pid;
+	int pidfd, status = settings_test_start(manager, path, &pid, &pidfd);
+
+	if (status != 0)
+		return status;
+	status = wait_for_exit(pidfd, now_ms() + SETTINGS_TIMEOUT_MS, manager);
+	close(pidfd);
+	return status;
 }

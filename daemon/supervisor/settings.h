@@ -14,6 +14,7 @@
 #include "daemon/settings.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define SETTINGS_TIMEOUT_MS   10000
 #define SETTINGS_SESSIONS_MAX (1u << 20)
@@ -27,5 +28,7 @@ const char *settings_check(const struct settings *settings);
 int settings_read(const char *manager, const char *path, struct settings *ret_settings);
 /* smtpguardd -t: reports all errors of the file. */
 int settings_test(const char *manager, const char *path);
+/* The same without waiting for the child, whose exit status it is that counts then. */
+int settings_test_start(const char *manager, const char *path, pid_t *ret_pid, int *ret_pidfd);
 
 #endif

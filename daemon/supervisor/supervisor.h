@@ -89,7 +89,8 @@ struct worker {
 struct supervisor {
 	struct settings settings;
 	struct spawn_account account;
-	char **arguments; /* of this program, for the next one */
+	char **arguments;	   /* of this program, for the next one */
+	const char *configuration; /* the file's path */
 	char own_path[SUPERVISOR_PATH_MAX];
 	char worker_path[SUPERVISOR_PATH_MAX];
 	char manager_path[SUPERVISOR_PATH_MAX];

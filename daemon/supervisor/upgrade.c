@@ -2,6 +2,7 @@
 
 #include "daemon/supervisor/launch.h"
 #include "daemon/supervisor/listening.h"
+#include "daemon/supervisor/settings.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
@@ -15,18 +16,20 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { PROGRAM_SUPERVISOR, PROGRAM_WORKER, PROGRAM_MANAGER, PROGRAMS };
+enum { CHECK_SUPERVISOR, CHECK_WORKER, CHECK_MANAGER, CHECK_CONFIGURATION, CHECKS };
 
 static const char *
-path_of(const struct supervisor *supervisor, unsigned program)
+path_of(const struct supervisor *supervisor, unsigned question)
 {
-	switch (program) {
-	case PROGRAM_SUPERVISOR:
+	switch (question) {
+	case CHECK_SUPERVISOR:
 		return supervisor->own_path;
-	case PROGRAM_WORKER:
+	case CHECK_WORKER:
 		return supervisor->worker_path;
-	default:
+	case CHECK_MANAGER:
 		return supervisor->manager_path;
+	default:
+		return supervisor->configuration;
 	}
 }
 
@@ -58,26 +61,42 @@ give_up(struct supervisor *supervisor, const char *why, const char *more)
 	report(supervisor, 109041, why, more);
 }
 
-/* ---- do the programs on disk go with what runs? ---- */
+/* ---- do the programs on disk go with what runs, and the configuration file with them? ---- */
 
-static void
-ask_program(struct supervisor *supervisor)
+static int
+ask_program(struct supervisor *supervisor, const char *path)
 {
 	struct upgrade *upgrade = &supervisor->upgrade;
-	const char *path = path_of(supervisor, upgrade->program);
 	char *arguments[] = {(char *)(uintptr_t)path, (char *)(uintptr_t)FITS_OPTION, NULL};
 	struct spawn spawn = {
 	    .path = path,
 	    .arguments = arguments,
 	    .account = &supervisor->account,
 	};
-	int r;
 
 	launch_regions(supervisor, SHM_ROLE_WORKER, &spawn);
-	r = spawn_start(&spawn, &upgrade->check.pid, &upgrade->check.pidfd);
-	if (r < 0) {
+	return spawn_start(&spawn, &upgrade->check.pid, &upgrade->check.pidfd);
+}
+
+static void
+ask(struct supervisor *supervisor)
+{
+	struct upgrade *upgrade = &supervisor->upgrade;
+	const char *path = path_of(supervisor, upgrade->question), *why = NULL;
+	int r;
+
+	if (upgrade->question == CHECK_CONFIGURATION) {
+		if (settings_test_start(supervisor->manager_path, path, &upgrade->check.pid,
+			&upgrade->check.pidfd) != 0)
+			why = "cannot be checked";
+	} else {
+		r = ask_program(supervisor, path);
+		if (r < 0)
+			why = strerror(-r);
+	}
+	if (why) {
 		process_init(&upgrade->check);
-		give_up(supervisor, path, strerror(-r));
+		give_up(supervisor, path, why);
 		return;
 	}
 	/* If memory is short the tick looks after it. */
@@ -97,8 +116,8 @@ upgrade_begin(struct supervisor *supervisor)
 		return -EPERM;
 	report(supervisor, 109040, "to the programs on disk", NULL);
 	enter(supervisor, UPGRADE_CHECKING);
-	supervisor->upgrade.program = PROGRAM_SUPERVISOR;
-	ask_program(supervisor);
+	supervisor->upgrade.question = CHECK_SUPERVISOR;
+	ask(supervisor);
 	return 0;
 }
 
@@ -113,11 +132,11 @@ upgrade_check_ended(struct supervisor *supervisor)
 		return;
 	if (death.end != PROCESS_END_EXIT || death.status != 0) {
 		process_describe(&death, text, sizeof(text));
-		give_up(supervisor, path_of(supervisor, upgrade->program), text);
+		give_up(supervisor, path_of(supervisor, upgrade->question), text);
 		return;
 	}
-	if (++upgrade->program < PROGRAMS) {
-		ask_program(supervisor);
+	if (++upgrade->question < CHECKS) {
+		ask(supervisor);
 		return;
 	}
 	enter(supervisor, UPGRADE_FLUSHING);

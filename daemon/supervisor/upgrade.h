@@ -1,7 +1,8 @@
 /*
  * upgrade -- other programs take the place of these, and no session is lost
  *
- *   CHECKING   each program on disk is asked whether it goes with the memory (shm/fits.h)
+ *   CHECKING   each program on disk is asked whether it goes with the memory (shm/fits.h), and the manager
+ *	      whether the configuration file is good: the next process would end of what it is not
  *   FLUSHING   nothing is accepted any more, and the workers are told what they are still to be told,
  *	      so that no connection is held by this process alone; server legs that are being
  *	      connected get UPGRADE_CONNECT_MS, what is left of them is connected anew
@@ -31,7 +32,7 @@ enum upgrade_step { UPGRADE_NONE, UPGRADE_CHECKING, UPGRADE_FLUSHING };
 
 struct upgrade {
 	enum upgrade_step step;
-	unsigned program; /* the one that is asked */
+	unsigned question; /* which of the checks is under way */
 	struct process check;
 	uint64_t since_ms; /* monotonic: of the step */
 };
@@ -40,7 +41,7 @@ struct supervisor;
 
 /* 0, -EALREADY, -ESHUTDOWN, or -EPERM: the next process could not take over. */
 int upgrade_begin(struct supervisor *supervisor);
-/* The program that is asked has ended. */
+/* The program that was asked has ended. */
 void upgrade_check_ended(struct supervisor *supervisor);
 /* The workers were told what there was, as far as they take it: the end of each turn of the loop. */
 void upgrade_flushed(struct supervisor *supervisor);

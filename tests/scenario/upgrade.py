@@ -175,6 +175,28 @@ def upgrade_refused(world):
     all_survived(world, sink, gateway, source, load)
 
 
+@scenario
+def upgrade_refused_configuration(world):
+    """A configuration file of which the next process would end: likewise."""
+    sink, gateway, source = upgradable(world)
+    before = {**gateway.workers(), "manager": gateway.show("version")["manager_pid"]}
+    with open(gateway.conf) as file:
+        good = file.read()
+    with open(gateway.conf, "a") as file:
+        file.write("workres = 3;\n")
+    upgrade(gateway)
+    wait_until(lambda: "-109041: " in gateway.log(), "the upgrade is refused")
+    check("workres: unknown key" in gateway.log(), "the error is not named")
+    check(gateway.process.poll() is None, "the supervisor has ended")
+    after = {**gateway.workers(), "manager": gateway.show("version")["manager_pid"]}
+    check(after == before, "other processes: %s, %s" % (before, after))
+    with open(gateway.conf, "w") as file:
+        file.write(good)
+    upgrade(gateway)
+    complete(gateway)
+    all_survived(world, sink, gateway, source)
+
+
 POINTS = ("upgrade_flushed", "upgrade_noted", "collect_memory", "collect_workers", "collect_slots",
           "collect_sockets", "collect_listeners", "collect_greeted", "collect_answered",
           "collect_settled", "launch_held", "launch_noted", "upgrade_replaces")
