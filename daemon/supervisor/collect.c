@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 /* Gateway time stood while there was no supervisor; the workers' own clocks went on.  What they say
@@ -175,6 +176,13 @@ void
 collect_done(struct supervisor *supervisor)
 {
 	atomic_store(&shm_succession(&supervisor->shm)->tries, 0);
+}
+
+int
+collect_put_off(struct supervisor *supervisor)
+{
+	atomic_fetch_sub(&shm_succession(&supervisor->shm)->tries, 1);
+	return EX_TEMPFAIL;
 }
 
 void

@@ -33,6 +33,9 @@ void collect_rest(struct supervisor *supervisor);
 
 /* It serves: nobody has died of it. */
 void collect_done(struct supervisor *supervisor);
+/* It cannot now, for want of something, and leaves what it found to the next one: nobody has died of that
+ * either.  The exit status. */
+int collect_put_off(struct supervisor *supervisor);
 
 /* The greeting of those that could not take it before. */
 void collect_tick(struct supervisor *supervisor);

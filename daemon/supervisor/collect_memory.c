@@ -146,9 +146,12 @@ belongs(const struct supervisor *supervisor, uint32_t index)
 	return true;
 }
 
-static void
+/* True: it was not to be had, and only because something is short now. */
+static bool
 find_memory(struct supervisor *supervisor)
 {
+	bool is_short = false;
+
 	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++) {
 		const struct process *process = &supervisor->worker[i].process;
 		int r;
@@ -157,11 +160,13 @@ find_memory(struct supervisor *supervisor)
 			continue;
 		r = fetch_memory(supervisor, process);
 		if (r == 0)
-			return;
+			return false;
+		is_short |= shortage_of(-r) != SHORTAGE_NONE;
 		fprintf(stderr,
 		    "smtpguardd: the memory of worker %u (pid %d) cannot be taken over: %s\n", i,
 		    process->pid, strerror(-r));
 	}
+	return is_short;
 }
 
 static void
@@ -192,27 +197,32 @@ has_kept_memory(struct supervisor *supervisor)
 	return r == 0;
 }
 
-/* False: there is none. */
-static bool
-has_memory(struct supervisor *supervisor)
+/* An exit status: the workers are left to whoever comes when more is there. */
+static int
+look_for_memory(struct supervisor *supervisor, bool *ret_found)
 {
 	struct workers_file file;
+	bool is_short = false;
 
-	if (!read_file(supervisor, &file))
-		return has_kept_memory(supervisor);
-	find_processes(supervisor, &file);
-	if (collect_count_living(supervisor) == 0)
-		return has_kept_memory(supervisor);
+	if (read_file(supervisor, &file))
+		find_processes(supervisor, &file);
+	if (collect_count_living(supervisor) == 0) {
+		*ret_found = has_kept_memory(supervisor);
+		return 0;
+	}
 	if (spawn_has_capability(CAP_SYS_PTRACE))
-		find_memory(supervisor);
+		is_short = find_memory(supervisor);
 	else
 		fprintf(stderr, "smtpguardd: without CAP_SYS_PTRACE the sessions of an earlier "
 				"smtpguardd cannot be taken over\n");
-	if (supervisor->shm.base[SHM_CONTROL])
-		return true;
-	fprintf(stderr, "smtpguardd: the workers of an earlier smtpguardd are ended\n");
-	end_all(supervisor);
-	return false;
+	*ret_found = supervisor->shm.base[SHM_CONTROL] != NULL;
+	if (is_short)
+		return EX_TEMPFAIL;
+	if (!*ret_found) {
+		fprintf(stderr, "smtpguardd: the workers of an earlier smtpguardd are ended\n");
+		end_all(supervisor);
+	}
+	return 0;
 }
 
 /* Memory that is damaged so that nobody gets through with it must not end one start after the other. */
@@ -246,11 +256,12 @@ say_what_stays(const struct supervisor *supervisor)
 int
 collect_memory(struct supervisor *supervisor, bool *ret_found)
 {
-	int r;
+	int r = look_for_memory(supervisor, ret_found);
 
-	*ret_found = has_memory(supervisor) && may_use_memory(supervisor);
-	if (!*ret_found)
-		return 0;
+	if (r == 0)
+		*ret_found = *ret_found && may_use_memory(supervisor);
+	if (r != 0 || !*ret_found)
+		return r;
 	end_those_that_do_not_belong(supervisor);
 	say_what_stays(supervisor);
 	supervisor->workers = supervisor->shm.workers;

@@ -162,12 +162,14 @@ read_from_manager(
 	int ends[2], pidfd, status;
 	pid_t pid;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return EX_OSERR;
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		fprintf(stderr, "smtpguardd: cannot make a pipe: %s\n", strerror(errno));
+		return EX_TEMPFAIL;
+	}
 	if (run_manager(manager, "--settings", path, ends[1], configuration, &pid, &pidfd) < 0) {
 		close(ends[0]);
 		close(ends[1]);
-		return EX_OSERR;
+		return EX_TEMPFAIL;
 	}
 	close(ends[1]);
 	complete = read_struct(ends[0], end_ms, &settings);

@@ -6,7 +6,7 @@
  * pipe.  What is wrong in the file the manager says itself, on standard error.
  *
  * Supervisor only.  Functions return an exit status of <sysexits.h>: 0, EX_CONFIG, EX_OSERR,
- * EX_SOFTWARE; they have said why on standard error.
+ * EX_SOFTWARE, EX_TEMPFAIL (the manager could not be started now); they have said why on standard error.
  */
 #ifndef SUPERVISOR_SETTINGS_H
 #define SUPERVISOR_SETTINGS_H

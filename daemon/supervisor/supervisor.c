@@ -215,6 +215,8 @@ supervisor_open(
 		collect_rest(supervisor);
 	else if (status == 0)
 		listening_found(supervisor);
+	if (status != 0 && found)
+		status = collect_put_off(supervisor);
 	kept_close(&supervisor->kept);
 	if (status == 0)
 		kept_put_memory(supervisor->shm.fd);

@@ -5,9 +5,10 @@ import signal
 import time
 
 from harness import Gateway, check, free_port, process_lives, wait_until
+from exhaustion import is_sanitized
 from faults import held
 from garbage import connect
-from registry import scenario, swaks
+from registry import Skip, scenario, swaks
 from service import Service
 
 PHASES = ("envelope", "data", "final", "tls", "idle", "urgent")
@@ -148,6 +149,30 @@ def supervisor_killed_queue(world):
         check(said.startswith(b"220 "), "told %r" % said)
         connection.close()
     gateway.check_nothing_left()
+
+
+@scenario
+def supervisor_short_of_memory(world):
+    """The next supervisor cannot map what is there: it leaves it to the one after it."""
+    if is_sanitized(world.build):
+        raise Skip("sanitizers need the address space")
+    sink = world.sink()
+    gateway = world.gate()
+    source = held(world, PHASES, EACH)
+    workers = gateway.workers()
+    gateway.kill_supervisor()
+    gateway.prefix = ["prlimit", "--as=%d" % (64 << 20)]
+    for _ in range(2):
+        gateway.launch()
+        ended = gateway.process.wait(30)
+        check(ended == 75, "it ended with %d: %s" % (ended, gateway.log()[-300:]))
+        check("cannot be taken over: Cannot allocate memory" in gateway.log(), "no reason was given")
+        check(all(process_lives(pid) for pid in workers.values()), "a worker was ended")
+    gateway.prefix = []
+    gateway.start()
+    check(gateway.workers() == workers, "other workers: %s, %s" % (workers, gateway.workers()))
+    check(gateway.counters()["sessions_lost"] == 0, "sessions were lost")
+    all_survived(world, sink, gateway, source)
 
 
 @scenario

@@ -40,6 +40,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -731,6 +732,22 @@ test_the_clock_goes_on(void **state)
 	assert_in_range(scene->second.gateway_ms, floor + 4000, floor + 5000 + WAIT_MS);
 }
 
+/* Memory that nobody gets through with is given up; who ends in order has not died of it. */
+static void
+test_who_ends_in_order_has_not_died_of_it(void **state)
+{
+	struct scene *scene = *state;
+	_Atomic uint32_t *tries = &shm_succession(&scene->first.shm)->tries;
+
+	prepare_worker(scene, 0);
+	start_worker(scene, 0, &scene->first.shm);
+	atomic_store(tries, COLLECT_TRIES_MAX - 1);
+	assert_true(take_over(scene));
+	assert_int_equal(atomic_load(tries), COLLECT_TRIES_MAX);
+	assert_int_equal(collect_put_off(&scene->second), EX_TEMPFAIL);
+	assert_int_equal(atomic_load(tries), COLLECT_TRIES_MAX - 1);
+}
+
 /* What dead workers had cached is given back by who is ready. */
 static void
 test_dead_caches_are_swept(void **state)
@@ -768,6 +785,7 @@ main(void)
 	    TEST(test_who_was_being_dumped_hears_of_the_end),
 	    TEST(test_listeners_wait_for_a_table),
 	    TEST(test_the_clock_goes_on),
+	    TEST(test_who_ends_in_order_has_not_died_of_it),
 	    TEST(test_dead_caches_are_swept),
 	};
 
