@@ -5,10 +5,12 @@
 #include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/notify.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 
 #define LEAVE_MS 2000
+#define SPARE_MS 5000 /* for all that is not waited for */
 
 static void
 enter(struct supervisor *supervisor, enum supervisor_phase phase)
@@ -37,12 +39,18 @@ enter(struct supervisor *supervisor, enum supervisor_phase phase)
 	supervisor->phase_end_ms = supervisor->monotonic_ms + wait_ms;
 }
 
+/* Systemd waits as long as this may take: of what it would kill before, the workers would be left with
+ * their sessions, and the runtime folder, which names them, would be gone. */
 static void
 say_stopping(struct supervisor *supervisor)
 {
+	uint64_t most_ms = supervisor->drain_ms + SUPERVISOR_DRAIN_END + LEAVE_MS + SPARE_MS;
+	char text[96];
 	struct event event;
 
-	notify_send("STOPPING=1\nSTATUS=stopping");
+	snprintf(text, sizeof(text), "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+	    most_ms * 1000);
+	notify_send(text);
 	fprintf(stderr, "smtpguardd: stopping: %u sessions\n", supervisor->custody.in_use);
 	event_init(&event, 109024, 0);
 	event.number[0] = supervisor->custody.in_use;
@@ -55,8 +63,8 @@ stopping_begin(struct supervisor *supervisor, uint64_t drain_ms)
 {
 	if (supervisor->phase >= PHASE_WAITING)
 		return;
-	say_stopping(supervisor);
 	supervisor->drain_ms = drain_ms;
+	say_stopping(supervisor);
 	enter(supervisor, PHASE_WAITING);
 	stopping_tick(supervisor);
 }

@@ -13,6 +13,7 @@ from service import Service
 
 PHASES = ("envelope", "data", "final", "tls", "idle", "urgent")
 EACH = 10
+DRAIN = 600  # seconds
 
 
 def let_end(sink, *sources):
@@ -180,7 +181,7 @@ def service_all_killed(world):
     """All processes at once: what systemd kept brings back queue, trails, unsaved configuration."""
     world.sink()
     with Service(world.folder) as service:
-        gateway = Gateway(world.build, world.folder)
+        gateway = Gateway(world.build, world.folder, 'drain = "%d s";' % DRAIN)
         world.gateways.append(world.keep(gateway))
         service.attach(gateway, WATCHDOG_USEC="4000000")
         gateway.start()
@@ -212,6 +213,8 @@ def service_all_killed(world):
         gateway.check_nothing_left()
         check(gateway.stop() == 0, "the clean stop failed")
         wait_until(lambda: not service.names(), "a clean stop leaves nothing in the store")
+        asked = [values for values in service.said if "STOPPING" in values][-1]
+        check(int(asked["EXTEND_TIMEOUT_USEC"]) > 1000000 * DRAIN, "it did not ask for time: %s" % asked)
 
 
 @scenario
