@@ -1,5 +1,6 @@
 #include "daemon/supervisor/accept.h"
 
+#include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/opening.h"
@@ -149,7 +150,8 @@ accept_ready(struct supervisor *supervisor, int fd)
 	}
 	for (int i = 0; listener && i < ACCEPT_BATCH; i++)
 		if (!accept_one(supervisor, index))
-			return;
+			break;
+	dispatch_flush(supervisor);
 }
 
 void

@@ -12,8 +12,8 @@ FIRES_SECONDS = 10.0   # until an armed failpoint is reached
 FAILED_MOST = 50       # then the run is given up
 RESET_OF_SERVER = 10   # connections the server resets before the blow; the others after it
 LOOK_EVERY = 5         # blows between two looks at what the gateway says of its sessions
-UNSERVED_MOST = 128    # sessions lost before the first byte that a supervisor's death may cost: what
-                       # it has accepted at one wake-up from two listeners and not handed over yet
+UNSERVED_MOST = 64     # sessions lost before the first byte that a supervisor's death may cost: what
+                       # it has accepted from one listener at one wake-up and not handed over yet
 DOOMED_SECONDS = 30.0  # until those are gone whom nobody holds any more
 
 

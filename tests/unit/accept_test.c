@@ -4,6 +4,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
+#include "shm/handover.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -65,6 +66,7 @@ set_up(void **state)
 	supervisor->spare = dup(supervisor->epoll);
 	supervisor->workers = 1;
 	supervisor->worker[0].ready = true;
+	supervisor->worker[0].socket = -1;
 	dispatch_init(supervisor);
 	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
 	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
@@ -406,6 +408,28 @@ test_a_tick_finds_a_spare(void **state)
 	assert_false(scene->supervisor.accepts_put_off);
 }
 
+/* What a listener has given is a worker's before the next one is asked. */
+static void
+test_what_is_accepted_is_handed_on(void **state)
+{
+	struct scene *scene = *state;
+	struct handover_item item[HANDOVER_BATCH];
+	int ends[2], fd[HANDOVER_FDS], client = connect_one(scene);
+	unsigned fds;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	scene->supervisor.worker[0].socket = ends[0];
+	assert_true(listener_is_ready(scene));
+	accept_all(scene);
+	assert_true(handover_receive(ends[1], item, fd, &fds) > 0);
+	assert_int_equal(item[0].kind, HANDOVER_CLIENT);
+	while (fds > 0)
+		close(fd[--fds]);
+	close(ends[0]);
+	close(ends[1]);
+	close(client);
+}
+
 /* What this process alone held would end with it; what waits in the backlog does not. */
 static void
 test_without_a_worker_none_is_accepted(void **state)
@@ -439,6 +463,7 @@ main(void)
 	    TEST(test_no_descriptor_is_refused),
 	    TEST(test_no_spare_puts_off),
 	    TEST(test_a_tick_finds_a_spare),
+	    TEST(test_what_is_accepted_is_handed_on),
 	    TEST(test_without_a_worker_none_is_accepted),
 	};
 
