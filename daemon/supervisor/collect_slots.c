@@ -117,21 +117,23 @@ is_wanted(const struct supervisor *supervisor, uint32_t index, uint32_t slot, en
 	       custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN;
 }
 
-static bool
-has_cookie(int fd, uint64_t cookie)
+/* 0: it has none. */
+static uint64_t
+cookie_of(int fd)
 {
-	uint64_t own = 0;
-	socklen_t length = sizeof(own);
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
 
-	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &own, &length) == 0 && own != 0 &&
-	       own == cookie;
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0;
 }
 
 /* Takes the descriptor, or closes it if it is not that leg. */
 static bool
 take_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, int fd)
 {
-	if (!has_cookie(fd, shm_custody(&supervisor->shm, slot)->leg[leg].cookie)) {
+	uint64_t cookie = cookie_of(fd);
+
+	if (cookie == 0 || cookie != shm_custody(&supervisor->shm, slot)->leg[leg].cookie) {
 		close(fd);
 		return false;
 	}
@@ -154,10 +156,12 @@ take_if_wanted(struct supervisor *supervisor, uint32_t index, const struct wante
     size_t count, int number)
 {
 	int fd = pidfd_getfd(supervisor->worker[index].process.pidfd, number, 0);
+	uint64_t cookie = fd < 0 ? 0 : cookie_of(fd);
 
-	for (size_t i = 0; fd >= 0 && i < count; i++) {
-		if (is_wanted(supervisor, index, wanted[i].slot, wanted[i].leg) &&
-		    has_cookie(fd, wanted[i].cookie)) {
+	/* Tens of thousands are looked for among tens of thousands: nothing is asked of the kernel here. */
+	for (size_t i = 0; cookie != 0 && i < count; i++) {
+		if (wanted[i].cookie == cookie &&
+		    is_wanted(supervisor, index, wanted[i].slot, wanted[i].leg)) {
 			custody_set_leg(&supervisor->custody, wanted[i].slot, wanted[i].leg, fd);
 			return;
 		}
