@@ -137,11 +137,13 @@ chunk_give(const struct shm *shm, struct chunk_cache *cache, uint32_t chunk, boo
 	cache->chunk[cache->count++] = chunk;
 }
 
+/* Most are another's: those are only read. */
 static bool
 free_if(_Atomic uint32_t *word, uint32_t owner)
 {
-	return atomic_compare_exchange_strong_explicit(
-	    word, &owner, CHUNK_FREE, memory_order_release, memory_order_relaxed);
+	return atomic_load_explicit(word, memory_order_relaxed) == owner &&
+	       atomic_compare_exchange_strong_explicit(
+		   word, &owner, CHUNK_FREE, memory_order_release, memory_order_relaxed);
 }
 
 uint32_t
