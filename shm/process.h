@@ -46,6 +46,7 @@ enum inherited {
 };
 
 #define PROCESS_OWNER(index, serial) (((uint32_t)(serial) << 8) | (uint32_t)(index))
+#define PROCESS_INDEX(owner)	     ((owner)&0xffu)
 #define PROCESS_OWNER_NONE	     UINT32_MAX
 
 /*

@@ -211,14 +211,20 @@ record_read(const struct slot_session *session, uint32_t generation, struct reco
 {
 	struct record copy;
 
-	if (!copy_published(session, generation, &copy))
-		return false;
-	if (copy.version == RECORD_VERSION - 1 && !from_previous(&copy))
-		return false;
-	if (!record_check(&copy, generation))
+	if (!copy_published(session, generation, &copy) || !record_convert(&copy, generation))
 		return false;
 	*ret_record = copy;
 	return true;
+}
+
+bool
+record_convert(struct record *record, uint32_t generation)
+{
+	if (record->check != record_checksum(record))
+		return false;
+	if (record->version == RECORD_VERSION - 1 && !from_previous(record))
+		return false;
+	return record_check(record, generation);
 }
 
 void

@@ -105,6 +105,9 @@ void record_publish(struct slot_session *session, struct record *record);
 bool record_read(
     const struct slot_session *session, uint32_t generation, struct record *ret_record);
 bool record_check(const struct record *record, uint32_t generation);
+/* A record that came from elsewhere, made one of this build's version if it is of the one before; false
+ * when it is of neither, or does not hold. */
+bool record_convert(struct record *record, uint32_t generation);
 /* Of any version: only what comes before `outlet` may be used, and only check, generation and sequence
  * were looked at. */
 bool record_read_any(

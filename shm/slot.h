@@ -7,11 +7,15 @@
  *   sync        slot_custody.sync: what the standby holds
  *   worker      struct slot_session: descriptor numbers, windows, records, trail
  *
- * Life of custody.state (supervisor only):
- *   FREE -> OPENING (accepted, client leg handed over, server leg connecting)
+ * Life of custody.state:
+ *   FREE -> TAKEN (by the supervisor, which fills the identity)
+ *        -> OPENING (accepted, client leg handed over, server leg connecting)
  *        -> OPEN (server leg established or failed) -> ENDING (the worker has finished with it)
  *        -> FREE
- * The identity is filled before `state` leaves FREE (release store), and stays until FREE.
+ *   FREE -> REPLICA (by sync on a standby: it holds a session of the other host) -> FREE
+ * Both ways out of FREE are a compare-and-swap: a slot is the supervisor's or sync's, never both's.
+ * The other steps are stores of whose it is.  The identity is filled before OPENING (release store),
+ * and stays until FREE.  TAKEN and REPLICA are no session of this host: slot_is_session().
  */
 #ifndef SHM_SLOT_H
 #define SHM_SLOT_H
@@ -22,7 +26,22 @@
 #include "shm/trail.h"
 #include "shm/window.h"
 
-enum slot_state { SLOT_FREE, SLOT_OPENING, SLOT_OPEN, SLOT_ENDING };
+#include <stdbool.h>
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_OPENING,
+	SLOT_OPEN,
+	SLOT_ENDING,
+	SLOT_TAKEN,
+	SLOT_REPLICA,
+};
+
+static inline bool
+slot_is_session(uint32_t state)
+{
+	return state == SLOT_OPENING || state == SLOT_OPEN || state == SLOT_ENDING;
+}
 
 enum slot_mode {
 	SLOT_INSPECT,
@@ -91,7 +110,9 @@ struct slot_custody {
 	char class_name[CLASS_NAME_SIZE]; /* of the class that took it; "": none */
 	struct shm_endpoint
 	    source; /* of the server's leg, as configured; family 0: the kernel's choice */
-	uint8_t reserved1[32];
+	/* SLOT_REPLICA: the last generation before it; the next one is above both. */
+	uint32_t generation_before;
+	uint8_t reserved1[28];
 	_Alignas(SHM_CACHE_LINE) struct slot_sync sync;
 };
 _Static_assert(sizeof(struct slot_custody) == 512, "identity: 512 bytes");

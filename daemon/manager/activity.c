@@ -62,7 +62,7 @@ activity_look(struct activity *activity, uint64_t now_ms)
 	for (uint32_t i = 0; i < activity->shm->slots && left > 0; i++) {
 		const struct slot_custody *custody = shm_custody(activity->shm, i);
 
-		if (atomic_load_explicit(&custody->state, memory_order_relaxed) == SLOT_FREE)
+		if (!slot_is_session(atomic_load_explicit(&custody->state, memory_order_relaxed)))
 			continue;
 		look_at(activity->shm, i, &activity->slot[i], now_ms);
 		left--;

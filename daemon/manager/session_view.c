@@ -53,7 +53,7 @@ session_view_read(const struct shm *shm, const struct activity *activity, uint32
 	ret_view->slot = slot;
 	ret_view->state = atomic_load_explicit(&custody->state, memory_order_acquire);
 	ret_view->generation = atomic_load(&custody->generation);
-	if (ret_view->state == SLOT_FREE)
+	if (!slot_is_session(ret_view->state))
 		return false;
 	copy_custody(shm, custody, ret_view);
 	ret_view->idle_ms = activity_idle_ms(activity, slot, monotonic_ms);
@@ -64,7 +64,7 @@ session_view_read(const struct shm *shm, const struct activity *activity, uint32
 
 	atomic_thread_fence(memory_order_acquire);
 	return atomic_load(&custody->generation) == ret_view->generation &&
-	       atomic_load(&custody->state) != SLOT_FREE;
+	       slot_is_session(atomic_load(&custody->state));
 }
 
 bool
@@ -74,7 +74,7 @@ session_view_find(const struct shm *shm, const struct activity *activity, uint64
 	for (uint32_t i = 0; i < shm->slots; i++) {
 		const struct slot_custody *custody = shm_custody(shm, i);
 
-		if (atomic_load_explicit(&custody->state, memory_order_acquire) != SLOT_FREE &&
+		if (slot_is_session(atomic_load_explicit(&custody->state, memory_order_acquire)) &&
 		    custody->session_id == id)
 			return session_view_read(shm, activity, i, monotonic_ms, ret_view);
 	}

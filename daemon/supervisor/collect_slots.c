@@ -59,6 +59,8 @@ restore_slot(struct supervisor *supervisor, uint32_t slot)
 
 	switch (custody_state(&supervisor->custody, slot)) {
 	case SLOT_FREE:
+	case SLOT_TAKEN:
+	case SLOT_REPLICA:
 		break;
 	case SLOT_ENDING:
 		custody_free(&supervisor->custody, slot);
@@ -91,7 +93,8 @@ note_dead_caches(struct supervisor *supervisor)
 		uint32_t word = atomic_load_explicit(&owners[i], memory_order_relaxed);
 		uint32_t owner = word & ~CHUNK_CACHED;
 
-		if ((word & CHUNK_CACHED) && worker_of(supervisor, owner) == CUSTODY_UNOWNED &&
+		if ((word & CHUNK_CACHED) && PROCESS_INDEX(owner) < SHM_WORKERS_MAX &&
+		    worker_of(supervisor, owner) == CUSTODY_UNOWNED &&
 		    !is_noted_dead(supervisor, owner))
 			supervisor->dead[supervisor->deaths++ % SUPERVISOR_DEAD_MAX] =
 			    (struct dead_worker){.owner = owner, .told = PROCESS_OWNER_NONE};
@@ -113,7 +116,7 @@ is_wanted(const struct supervisor *supervisor, uint32_t index, uint32_t slot, en
 	const struct custody_slot *private = &supervisor->custody.slot[slot];
 
 	return private->worker == index && private->fd[leg] < 0 &&
-	       custody_state(&supervisor->custody, slot) != SLOT_FREE &&
+	       slot_is_session(custody_state(&supervisor->custody, slot)) &&
 	       custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN;
 }
 

@@ -12,6 +12,9 @@
 #define SESSION_COUNTER_BITS 40
 #define SESSION_COUNTER_MASK ((UINT64_C(1) << SESSION_COUNTER_BITS) - 1)
 
+/* A standby accepts next to nobody: it need not find the last slot that is no replica. */
+#define TAKE_TRIES 64u
+
 static const struct custody_slot empty_slot = {
     .fd = {-1, -1},
     .worker = CUSTODY_UNOWNED,
@@ -65,7 +68,12 @@ custody_restore(struct custody *custody)
 
 	custody->most_used = touched < custody->slots ? touched : custody->slots;
 	for (uint32_t slot = 0; slot < custody->most_used; slot++) {
-		if (custody_state(custody, slot) == SLOT_FREE)
+		enum slot_state state = custody_state(custody, slot);
+
+		/* Nobody but the dead one knew of it. */
+		if (state == SLOT_TAKEN)
+			custody_set_state(custody, slot, SLOT_FREE);
+		if (!slot_is_session(state))
 			continue;
 		slot_list_remove(custody->queue_link, &custody->free, slot);
 		custody->in_use++;
@@ -108,22 +116,45 @@ next_id(struct custody *custody)
 	return id;
 }
 
-/* A slot is used for the first time only when all before it are in use: as many as were in use at
- * once have been touched, and exactly the first ones. */
+/* A slot is used for the first time only when all before it are in use, or replicas: as many as were
+ * in use at once have been touched, and exactly the first ones. */
 static void
-note_used(struct custody *custody)
+note_used(struct custody *custody, uint32_t slot)
 {
-	if (custody->in_use <= custody->most_used)
+	if (slot < custody->most_used)
 		return;
-	custody->most_used = custody->in_use;
+	custody->most_used = slot + 1;
 	atomic_store_explicit(
 	    &shm_succession(custody->shm)->touched, custody->most_used, memory_order_relaxed);
+}
+
+static bool
+is_ours_now(struct custody *custody, uint32_t slot)
+{
+	uint32_t expected = SLOT_FREE;
+
+	return atomic_compare_exchange_strong_explicit(&shm_custody(custody->shm, slot)->state,
+	    &expected, SLOT_TAKEN, memory_order_acquire, memory_order_relaxed);
+}
+
+/* Where a replica lies the slot stays in the list, but behind the others. */
+static uint32_t
+take_free(struct custody *custody)
+{
+	for (uint32_t tries = 0; tries < TAKE_TRIES; tries++) {
+		uint32_t slot = slot_list_take(custody->queue_link, &custody->free);
+
+		if (slot == SHM_NO_SLOT || is_ours_now(custody, slot))
+			return slot;
+		slot_list_append(custody->queue_link, &custody->free, slot);
+	}
+	return SHM_NO_SLOT;
 }
 
 uint32_t
 custody_take(struct custody *custody)
 {
-	uint32_t slot = slot_list_take(custody->queue_link, &custody->free);
+	uint32_t slot = take_free(custody);
 	struct slot_custody *public;
 
 	if (slot == SHM_NO_SLOT)
@@ -139,7 +170,7 @@ custody_take(struct custody *custody)
 	leg_clear(&public->leg[SHM_CLIENT]);
 	leg_clear(&public->leg[SHM_SERVER]);
 	custody->in_use++;
-	note_used(custody);
+	note_used(custody, slot);
 	return slot;
 }
 
@@ -213,7 +244,7 @@ custody_leg_state(const struct custody *custody, uint32_t slot, enum shm_leg leg
 bool
 custody_holds(const struct custody *custody, uint32_t slot, uint32_t generation)
 {
-	return slot < custody->slots && custody_state(custody, slot) != SLOT_FREE &&
+	return slot < custody->slots && slot_is_session(custody_state(custody, slot)) &&
 	       custody_generation(custody, slot) == generation;
 }
 
@@ -221,7 +252,7 @@ uint32_t
 custody_find(const struct custody *custody, uint64_t session_id)
 {
 	for (uint32_t i = 0; i < custody->slots; i++) {
-		if (custody_state(custody, i) != SLOT_FREE &&
+		if (slot_is_session(custody_state(custody, i)) &&
 		    shm_custody(custody->shm, i)->session_id == session_id)
 			return i;
 	}

@@ -57,12 +57,12 @@ struct custody {
 /* sessions_max: at most that many slots are used. */
 int custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_max);
 void custody_fini(struct custody *custody);
-/* After custody_init() over memory in which an earlier supervisor has worked: what is not free there
- * is in use here too, without descriptors and without owner. */
+/* After custody_init() over memory in which an earlier supervisor has worked: a session there is in
+ * use here too, without descriptors and without owner. */
 void custody_restore(struct custody *custody);
 
-/* A free slot with a new generation and session id, all else cleared; still SLOT_FREE to others.
- * SHM_NO_SLOT: every slot is in use. */
+/* A free slot, now SLOT_TAKEN, with a new generation and session id, all else cleared.
+ * SHM_NO_SLOT: every slot is in use, or a replica (shm/slot.h), or replicas are all that was found. */
 uint32_t custody_take(struct custody *custody);
 void custody_set_state(struct custody *custody, uint32_t slot, enum slot_state state);
 void custody_set_leg(struct custody *custody, uint32_t slot, enum shm_leg leg, int fd);
@@ -72,7 +72,7 @@ void custody_free(struct custody *custody, uint32_t slot);
 
 void custody_stop_timer(struct custody *custody, uint32_t slot);
 
-/* In range, not free, and of that generation. */
+/* In range, a session, and of that generation. */
 bool custody_holds(const struct custody *custody, uint32_t slot, uint32_t generation);
 uint32_t custody_generation(const struct custody *custody, uint32_t slot);
 enum slot_state custody_state(const struct custody *custody, uint32_t slot);

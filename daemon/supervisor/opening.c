@@ -217,6 +217,11 @@ opening_begin(struct supervisor *supervisor, const struct arrival *arrival)
 	if (server < 0 && shortage_of(-server) != SHORTAGE_NONE)
 		return shortage_of(-server);
 	slot = custody_take(&supervisor->custody);
+	if (slot == SHM_NO_SLOT) {
+		if (server >= 0)
+			close(server);
+		return SHORTAGE_SLOTS;
+	}
 	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, arrival->fd);
 	FAILPOINT(slot_taken);
 	publish_identity(supervisor, slot, arrival);

@@ -278,7 +278,7 @@ enter_again(struct tally *tally, uint32_t slot)
 	bool embryonic = forget(tally, slot);
 	uint16_t limits_class = CLASS_NONE;
 
-	if (state == SLOT_FREE)
+	if (!slot_is_session(state))
 		return;
 	custody->listener = listener_of(tally, custody);
 	if (custody->listener != SLOT_NO_LISTENER)

@@ -137,6 +137,63 @@ test_a_taken_slot_remembers_nothing(void **state)
 }
 
 static void
+set_state(struct custody *custody, uint32_t slot, enum slot_state state)
+{
+	atomic_store(&shm_custody(custody->shm, slot)->state, state);
+}
+
+static void
+test_replicas_are_never_handed_out(void **state)
+{
+	struct custody *custody = &((struct scene *)*state)->custody;
+	struct slot_custody *replica = shm_custody(custody->shm, 0);
+
+	set_state(custody, 0, SLOT_REPLICA);
+	set_state(custody, 1, SLOT_REPLICA);
+	replica->session_id = 99;
+	atomic_store(&replica->generation, 5);
+	assert_false(custody_holds(custody, 0, 5));
+	assert_int_equal(custody_find(custody, 99), SHM_NO_SLOT);
+	for (uint32_t i = 2; i < SLOTS; i++) {
+		assert_int_equal(custody_take(custody), i);
+		custody_set_state(custody, i, SLOT_OPEN);
+	}
+	assert_int_equal(custody_take(custody), SHM_NO_SLOT);
+	assert_int_equal(custody->in_use, SLOTS - 2);
+	assert_int_equal(atomic_load(&replica->generation), 5);
+	assert_int_equal(replica->session_id, 99);
+
+	/* Dropped by sync: nobody told the supervisor. */
+	set_state(custody, 0, SLOT_FREE);
+	assert_int_equal(custody_take(custody), 0);
+	assert_int_equal(custody_state(custody, 0), SLOT_TAKEN);
+	assert_int_equal(atomic_load(&replica->generation), 6);
+}
+
+/* Slots behind replicas have been touched too. */
+static void
+test_the_next_supervisor_finds_sessions_behind_replicas(void **state)
+{
+	struct scene *scene = *state;
+	struct custody next;
+
+	for (uint32_t i = 0; i < 3; i++)
+		set_state(&scene->custody, i, SLOT_REPLICA);
+	assert_int_equal(custody_take(&scene->custody), 3);
+	set_state(&scene->custody, 3, SLOT_OPEN);
+	assert_int_equal(custody_take(&scene->custody), 4);
+
+	assert_int_equal(custody_init(&next, &scene->shm, SLOTS), 0);
+	custody_restore(&next);
+	assert_int_equal(next.in_use, 1);
+	assert_int_equal(next.most_used, 5);
+	assert_int_equal(custody_state(&next, 0), SLOT_REPLICA);
+	assert_int_equal(custody_state(&next, 4), SLOT_FREE); /* it was only taken */
+	assert_int_equal(next.free.count, SLOTS - 1);
+	custody_fini(&next);
+}
+
+static void
 test_lists_keep_their_order(void **state)
 {
 	struct slot_link link[5];
@@ -168,6 +225,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_hostile_names_hold_nothing, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_free_closes_what_it_holds, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_taken_slot_remembers_nothing, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_replicas_are_never_handed_out, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_the_next_supervisor_finds_sessions_behind_replicas, set_up, tear_down),
 	    cmocka_unit_test(test_lists_keep_their_order),
 	};
 

@@ -426,6 +426,21 @@ test_clients_that_have_left_take_no_room(void **state)
 	assert_in_range(scene->tally.table.used, 1, 2); /* of the server and of the client */
 }
 
+/* What this host only holds for the other one counts against nobody's limit here. */
+static void
+test_replicas_are_not_counted(void **state)
+{
+	struct scene *scene = *state;
+	struct shm_endpoint client = endpoint("192.0.2.1", 0);
+
+	open_slot(scene, 0, 0, "192.0.2.1");
+	open_slot(scene, 1, 0, "192.0.2.1");
+	atomic_store(&shm_custody(&scene->shm, 1)->state, SLOT_REPLICA);
+	tally_rebuild(&scene->tally, scene->used);
+	ASSERT_COUNT(tally_of_client(&scene->tally, 0, &client), ((struct count){1, 1}));
+	assert_int_equal(scene->tally.embryonic_count, 1);
+}
+
 static void
 test_what_was_refused_stays_with_the_class(void **state)
 {
@@ -459,6 +474,7 @@ main(void)
 	    TEST(test_a_walk_gives_the_same),
 	    TEST(test_the_embryonic_are_learnt_when_asked),
 	    TEST(test_clients_that_have_left_take_no_room),
+	    TEST(test_replicas_are_not_counted),
 	    TEST(test_what_was_refused_stays_with_the_class),
 	};
 
