@@ -2,6 +2,7 @@
 
 #include "daemon/supervisor/accept.h"
 #include "daemon/supervisor/adoption.h"
+#include "daemon/supervisor/choice.h"
 #include "daemon/supervisor/collect.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/launch.h"
@@ -25,6 +26,19 @@ children_init(struct supervisor *supervisor)
 	supervisor->manager_socket = -1;
 }
 
+/* Sessions come first: starting a process costs the processor time in which the others take over what
+ * the dead one had.  Not so when there are no others. */
+static bool
+worker_is_due(const struct supervisor *supervisor, uint32_t index)
+{
+	const struct worker *worker = &supervisor->worker[index];
+	uint64_t now = supervisor->monotonic_ms;
+
+	if (process_is_running(&worker->process) || worker->process.start_at_ms > now)
+		return false;
+	return worker->settled_ms <= now || choice_any(supervisor) == CUSTODY_UNOWNED;
+}
+
 void
 children_tick(struct supervisor *supervisor)
 {
@@ -32,12 +46,9 @@ children_tick(struct supervisor *supervisor)
 
 	if (supervisor->phase >= PHASE_LEAVING)
 		return;
-	for (uint32_t i = 0; i < supervisor->workers; i++) {
-		const struct process *process = &supervisor->worker[i].process;
-
-		if (!process_is_running(process) && process->start_at_ms <= now)
+	for (uint32_t i = 0; i < supervisor->workers; i++)
+		if (worker_is_due(supervisor, i))
 			launch_worker(supervisor, i);
-	}
 	if (!process_is_running(&supervisor->manager) && supervisor->manager.start_at_ms <= now)
 		launch_manager(supervisor);
 }
@@ -124,6 +135,7 @@ worker_died(
 	char text[64];
 
 	worker->ready = false;
+	worker->settled_ms = supervisor->monotonic_ms + CHILDREN_SETTLE_MS;
 	collect_died(supervisor, index);
 	launch_close_worker(supervisor, index);
 	FAILPOINT(worker_reaped);
@@ -156,7 +168,6 @@ children_worker_ended(struct supervisor *supervisor, uint32_t index)
 	if (death.end == PROCESS_END_UNKNOWN && worker->watchdog.fired)
 		death = (struct process_death){.end = PROCESS_END_FAULT, .status = SIGABRT};
 	worker_died(supervisor, index, pid, &death);
-	/* The others learn at once what is theirs now; only then time is taken for a new one. */
 	dispatch_flush(supervisor);
 	if (!supervisor->worker_was_ready && death.end == PROCESS_END_EXIT &&
 	    death.status == SPAWN_FAILED && supervisor->phase == PHASE_STARTING) {

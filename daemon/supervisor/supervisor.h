@@ -68,6 +68,8 @@ struct dead_worker {
 struct worker {
 	struct process process;
 	struct watchdog watchdog;
+	uint64_t
+	    settled_ms; /* CLOCK_MONOTONIC; until then the others have the last one's sessions to take */
 	uint32_t owner; /* PROCESS_OWNER() of the running one */
 	int socket;	/* -1: none */
 	int twin;	/* the worker's end of it, while it may have to be read for it; -1 */
