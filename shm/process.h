@@ -31,9 +31,9 @@ struct process_entry {
 _Static_assert(sizeof(struct process_entry) == 64, "one line per process");
 
 /*
- * What a worker is started with, by number.  It uses the first three; the others are only held open
- * in it, for the supervisor that comes after the present one's death (pidfd_getfd(2)), as the regions
- * are.
+ * What a worker is started with, by number.  All of it stays open in it for the supervisor that comes
+ * after the present one's death (pidfd_getfd(2)); the other end of the hand-over socket and the shelf
+ * do so for nothing else.
  */
 enum inherited {
 	INHERITED_REGIONS = 3, /* in the order of enum shm_region */
@@ -42,6 +42,8 @@ enum inherited {
 	INHERITED_HANDOVER_OTHER, /* the supervisor's end of the hand-over socket */
 	INHERITED_SHELF,	  /* both ends of the shelf: the listeners lie in between */
 	INHERITED_SHELF_OTHER,
+	INHERITED_RELEASE, /* eventfds, shm/release.h: by which sync wakes this worker, */
+	INHERITED_JOURNAL, /* and any worker sync */
 	INHERITED_END,
 };
 

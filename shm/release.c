@@ -1,5 +1,7 @@
 #include "shm/release.h"
 
+#include "shm/slot.h"
+
 #define MODE_BITS 2u
 
 void
@@ -28,6 +30,19 @@ release_mode(uint64_t word)
 }
 
 void
+release_keep(struct release_state *state, bool keeps)
+{
+	atomic_store_explicit(&state->keeps, keeps, memory_order_release);
+}
+
+bool
+release_keeps(const struct release_state *state)
+{
+	return atomic_load_explicit(&state->keeps, memory_order_acquire) != 0 ||
+	       release_mode(release_word(state)) != RELEASE_ALONE;
+}
+
+void
 release_acknowledge(struct release_state *state, uint32_t worker, uint64_t lsn)
 {
 	if (worker < SHM_WORKERS_MAX && release_acknowledged(state, worker) < lsn)
@@ -40,6 +55,28 @@ release_acknowledged(const struct release_state *state, uint32_t worker)
 	if (worker >= SHM_WORKERS_MAX)
 		return 0;
 	return atomic_load_explicit(&state->acknowledged[worker], memory_order_acquire);
+}
+
+/* In this order: what is of the last generation is never taken for this one's. */
+void
+release_acknowledge_slot(struct slot_sync *sync, uint32_t generation, uint64_t sequence,
+    const uint64_t received[SHM_LEGS])
+{
+	if (atomic_load_explicit(&sync->generation, memory_order_relaxed) != generation) {
+		atomic_store_explicit(&sync->acknowledged, 0, memory_order_relaxed);
+		atomic_store_explicit(&sync->generation, generation, memory_order_release);
+	}
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		atomic_store_explicit(&sync->received[leg], received[leg], memory_order_relaxed);
+	atomic_store_explicit(&sync->acknowledged, sequence, memory_order_release);
+}
+
+uint64_t
+release_slot_acknowledged(const struct slot_sync *sync, uint32_t generation)
+{
+	if (atomic_load_explicit(&sync->generation, memory_order_acquire) != generation)
+		return 0;
+	return atomic_load_explicit(&sync->acknowledged, memory_order_acquire);
 }
 
 /* Against release_sleeps(): either the worker sees the word, or sync sees the entry. */

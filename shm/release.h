@@ -12,7 +12,7 @@
  * So sync begins a snapshot only when every worker has seen RELEASE_PAIRED.
  *
  * What is acknowledged is told twice, by what the reader needs: for each slot the sequence of its newest
- * acknowledged record (struct slot_sync: an adopter finds out by it what the dead worker could do), and
+ * acknowledged record (release_slot_acknowledged(): an adopter finds out by it what the dead worker could do), and
  * for each worker the position in its own journal up to which everything is acknowledged, or needs no
  * acknowledgement.  A worker so finds the sessions that may go on in the order in which it committed
  * them, and looks at no other.
@@ -28,10 +28,13 @@
 
 #include <stdbool.h>
 
+struct slot_sync;
+
 enum release_mode { RELEASE_ALONE, RELEASE_PAIRED, RELEASE_HELD };
 
 struct release_state {
 	_Atomic uint64_t word; /* (turn << 2) | enum release_mode */
+	_Atomic uint32_t keeps;
 	_Alignas(SHM_CACHE_LINE) _Atomic uint32_t sleeps;
 	/* Journal position of each worker, as above. */
 	_Alignas(SHM_CACHE_LINE) _Atomic uint64_t acknowledged[SHM_WORKERS_MAX];
@@ -44,9 +47,22 @@ void release_set(struct release_state *state, enum release_mode mode);
 uint64_t release_word(const struct release_state *state);
 enum release_mode release_mode(uint64_t word);
 
+/* Sync: what a receiver's TCP has not acknowledged stays in the records and windows also in
+ * RELEASE_ALONE, as it always does in the other modes: there is a pair, and a standby to come will need
+ * it.  Takes effect on a session with its next commit. */
+void release_keep(struct release_state *state, bool keeps);
+bool release_keeps(const struct release_state *state);
+
 /* Sync: everything of that worker's journal up to `lsn`. Never goes back. */
 void release_acknowledge(struct release_state *state, uint32_t worker, uint64_t lsn);
 uint64_t release_acknowledged(const struct release_state *state, uint32_t worker);
+
+/* Sync: the standby has the record of that sequence, of the slot's session of that generation, and its
+ * input up to `received`. */
+void release_acknowledge_slot(struct slot_sync *sync, uint32_t generation, uint64_t sequence,
+    const uint64_t received[SHM_LEGS]);
+/* The sequence; 0: nothing of that generation. */
+uint64_t release_slot_acknowledged(const struct slot_sync *sync, uint32_t generation);
 
 /* Sync: before it looks at the journals for the last time and waits; and when it is awake again. */
 void release_sleep(struct release_state *state);

@@ -83,11 +83,12 @@ struct slot_leg {
 	uint8_t reserved[8];
 };
 
-/* What the standby holds of this session; written by sync only. */
+/* What the standby holds of this session; written by sync only (shm/release.h). */
 struct slot_sync {
 	_Atomic uint64_t acknowledged; /* record sequence */
 	_Atomic uint64_t received[SHM_LEGS];
-	uint8_t reserved[40];
+	_Atomic uint32_t generation; /* whose that is: the slot's last session leaves it behind */
+	uint8_t reserved[36];
 };
 
 struct slot_custody {

@@ -7,6 +7,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/launch.h"
 #include "daemon/supervisor/stopping.h"
+#include "daemon/supervisor/wakes.h"
 #include "shm/failpoint.h"
 
 #include <signal.h>
@@ -24,6 +25,7 @@ children_init(struct supervisor *supervisor)
 	}
 	process_init(&supervisor->manager);
 	supervisor->manager_socket = -1;
+	wakes_init(supervisor);
 }
 
 /* Sessions come first: starting a process costs the processor time in which the others take over what

@@ -2,6 +2,7 @@
 
 #include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/process_stat.h"
+#include "daemon/supervisor/wakes.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
 #include "shm/failpoint.h"
@@ -204,6 +205,7 @@ start_worker(struct supervisor *supervisor, uint32_t index, struct spawn *spawn)
 	r = make_pairs(supervisor, worker, spawn);
 	if (r < 0)
 		return r;
+	wakes_worker(supervisor, index, spawn);
 	r = start_held(supervisor, spawn, &worker->process);
 	launch_close(supervisor, &worker->twin);
 	if (r < 0)

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HIGH_FD 64
+#define HIGH_FD (SPAWN_FIRST_FD + SPAWN_FDS_MAX)
 
 static void
 child_fail(const char *what, const char *path)

@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 #define SPAWN_FIRST_FD 3
-#define SPAWN_FDS_MAX  16
+#define SPAWN_FDS_MAX  80
 #define SPAWN_FAILED   71 /* EX_OSERR */
 
 struct spawn_account {

@@ -14,6 +14,7 @@
 #include "daemon/supervisor/opening.h"
 #include "daemon/supervisor/requests.h"
 #include "daemon/supervisor/stopping.h"
+#include "daemon/supervisor/wakes.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
 #include "shm/failpoint.h"
@@ -98,6 +99,14 @@ make_settings_copy(struct supervisor *supervisor)
 		return complain("cannot keep the settings", errno, EX_OSERR);
 	supervisor->settings_fd = fd;
 	return 0;
+}
+
+static int
+make_wakes(struct supervisor *supervisor)
+{
+	int r = wakes_open(supervisor);
+
+	return r < 0 ? complain("cannot make eventfds", -r, EX_OSERR) : 0;
 }
 
 static int
@@ -211,6 +220,8 @@ supervisor_open(
 		status = make_settings_copy(supervisor);
 	if (status == 0)
 		status = make_loop(supervisor);
+	if (status == 0)
+		status = make_wakes(supervisor);
 	if (status == 0 && found)
 		collect_rest(supervisor);
 	else if (status == 0)
@@ -377,6 +388,7 @@ close_if_open(int fd)
 void
 supervisor_close(struct supervisor *supervisor)
 {
+	wakes_close(supervisor);
 	custody_fini(&supervisor->custody);
 	tally_fini(&supervisor->tally);
 	for (int i = 0; i < SHM_REGIONS; i++)

@@ -12,6 +12,7 @@
  *   ending	       a finished session's legs, until the peer has acknowledged everything
  *   listening	       the listener table in force
  *   launch	       a worker or the manager is started
+ *   wakes	       by what sync and the workers wake each other
  *   children	       their death, their next start
  *   adoption	       a dead worker's sessions
  *   collect	       what a dead supervisor has left
@@ -74,6 +75,7 @@ struct worker {
 	int socket;	/* -1: none */
 	int twin;	/* the worker's end of it, while it may have to be read for it; -1 */
 	struct shelf shelf;
+	int release;	   /* the eventfd of its place (daemon/supervisor/wakes.h); -1 */
 	uint32_t greeting; /* READY answers it: 0 the start, else this supervisor's number */
 	uint16_t version;  /* of its records */
 	bool silent;	   /* of an earlier supervisor, and has not answered the greeting yet */
@@ -117,6 +119,7 @@ struct supervisor {
 	int self;	 /* pidfd of this process */
 	int spare;	 /* given up for a moment when no other descriptor is left; -1: gone */
 	int settings_fd; /* the manager's copy of `settings` */
+	int journal;	 /* the eventfd that wakes sync (daemon/supervisor/wakes.h) */
 	bool can_repair; /* CAP_NET_ADMIN */
 	bool tried;	 /* whether a later one could take over (collect.h) */
 	bool can_follow; /* it could */

@@ -14,6 +14,7 @@
 #include "daemon/supervisor/opening.h"
 #include "daemon/supervisor/process_stat.h"
 #include "daemon/supervisor/requests.h"
+#include "daemon/supervisor/wakes.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
 #include "shm/chunk.h"
@@ -128,6 +129,7 @@ set_up(void **state)
 	for (int i = 0; i < SHM_REGIONS; i++)
 		assert_int_equal(fchmod(scene->first.shm.fd[i], 0600), 0);
 	assert_int_equal(custody_init(&scene->first.custody, &scene->first.shm, SLOTS), 0);
+	assert_int_equal(wakes_open(&scene->first), 0);
 	supervisor_look_at_clock(&scene->first);
 	scene->server_fd = listen_any(&scene->server);
 	return 0;
@@ -170,6 +172,8 @@ tear_down(void **state)
 			close(scene->second.worker[i].socket);
 	}
 	close(scene->server_fd);
+	wakes_close(&scene->first);
+	wakes_close(&scene->second);
 	close_supervisor(&scene->second);
 	workers_file_remove(scene->directory);
 	close(scene->directory);
@@ -261,6 +265,9 @@ be_worker(
 	low[INHERITED_HANDOVER_OTHER] = fcntl(worker->other, F_DUPFD, 500);
 	low[INHERITED_SHELF] = fcntl(worker->shelf.end[0], F_DUPFD, 500);
 	low[INHERITED_SHELF_OTHER] = fcntl(worker->shelf.end[1], F_DUPFD, 500);
+	low[INHERITED_RELEASE] =
+	    fcntl(scene->first.worker[worker - scene->worker].release, F_DUPFD, 500);
+	low[INHERITED_JOURNAL] = fcntl(scene->first.journal, F_DUPFD, 500);
 	for (unsigned i = 0; i < worker->count; i++)
 		high[i] = fcntl(worker->held[i], F_DUPFD, 500);
 	close_range(INHERITED_REGIONS, 499, 0);
@@ -320,8 +327,10 @@ take_over(struct scene *scene)
 	assert_int_equal(workers_file_write(scene->directory, &file), 0);
 	close_supervisor(&scene->first);
 	assert_int_equal(collect_memory(&scene->second, &found), 0);
-	if (found)
+	if (found) {
+		assert_int_equal(wakes_open(&scene->second), 0);
 		collect_rest(&scene->second);
+	}
 	return found;
 }
 
@@ -685,6 +694,51 @@ test_who_was_being_dumped_hears_of_the_end(void **state)
 }
 
 /* Without a table nobody is accepted, and the manager's next one finds the sockets. */
+/* Writes to one and reads it from the other. */
+static bool
+is_same_eventfd(int one, int other)
+{
+	const uint64_t seven = 7;
+	uint64_t value = 0;
+
+	assert_int_equal(write(one, &seven, sizeof(seven)), sizeof(seven));
+	return read(other, &value, sizeof(value)) == sizeof(value) && value == 7;
+}
+
+static void
+test_wakes_go_on(void **state)
+{
+	struct scene *scene = *state;
+	const struct supervisor *first = &scene->first, *second = &scene->second;
+
+	prepare_worker(scene, 0);
+	start_worker(scene, 0, &first->shm);
+	assert_true(take_over(scene));
+	assert_true(is_same_eventfd(first->journal, second->journal));
+	assert_true(is_same_eventfd(first->worker[0].release, second->worker[0].release));
+	/* Nobody held that of the other place. */
+	assert_true(second->worker[1].release >= 0);
+	assert_false(is_same_eventfd(first->worker[1].release, second->worker[1].release));
+}
+
+/* A worker in an attacker's hands has put something else there. */
+static void
+test_no_eventfd_is_none(void **state)
+{
+	struct scene *scene = *state;
+	const struct supervisor *second = &scene->second;
+	int other = fcntl(scene->server_fd, F_DUPFD_CLOEXEC, 0);
+
+	assert_true(other >= 0);
+	close(scene->first.worker[0].release);
+	scene->first.worker[0].release = other;
+	prepare_worker(scene, 0);
+	start_worker(scene, 0, &scene->first.shm);
+	assert_true(take_over(scene));
+	assert_true(is_same_eventfd(second->worker[0].release, second->worker[0].release));
+	assert_true(is_same_eventfd(scene->first.journal, second->journal));
+}
+
 static void
 test_listeners_wait_for_a_table(void **state)
 {
@@ -783,6 +837,8 @@ main(void)
 	    TEST(test_other_memory_is_refused),
 	    TEST(test_listeners_go_on),
 	    TEST(test_who_was_being_dumped_hears_of_the_end),
+	    TEST(test_wakes_go_on),
+	    TEST(test_no_eventfd_is_none),
 	    TEST(test_listeners_wait_for_a_table),
 	    TEST(test_the_clock_goes_on),
 	    TEST(test_who_ends_in_order_has_not_died_of_it),

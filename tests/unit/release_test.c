@@ -1,6 +1,7 @@
 /* release: the word and its turn, acknowledgements that never go back, and the sleeper. */
 #include "shm/region.h"
 #include "shm/release.h"
+#include "shm/slot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,6 +78,42 @@ test_acknowledgements_rise(void **state)
 }
 
 static void
+test_a_slots_next_session_is_another(void **state)
+{
+	static const uint64_t received[SHM_LEGS] = {70, 8};
+	struct slot_sync *sync = &shm_custody(&shm, 1)->sync;
+
+	(void)state;
+	assert_int_equal(release_slot_acknowledged(sync, 1), 0);
+	release_acknowledge_slot(sync, 1, 5, received);
+	assert_int_equal(release_slot_acknowledged(sync, 1), 5);
+	assert_int_equal(release_slot_acknowledged(sync, 2), 0);
+	assert_int_equal(sync->received[SHM_CLIENT], 70);
+	release_acknowledge_slot(sync, 2, 3, received);
+	assert_int_equal(release_slot_acknowledged(sync, 1), 0);
+	assert_int_equal(release_slot_acknowledged(sync, 2), 3);
+}
+
+static void
+test_what_is_kept(void **state)
+{
+	struct release_state *release = shm_release(&shm);
+
+	(void)state;
+	assert_false(release_keeps(release));
+	release_keep(release, true);
+	assert_true(release_keeps(release));
+	release_keep(release, false);
+	assert_false(release_keeps(release));
+	release_set(release, RELEASE_PAIRED);
+	assert_true(release_keeps(release));
+	release_set(release, RELEASE_HELD);
+	assert_true(release_keeps(release));
+	release_set(release, RELEASE_ALONE);
+	assert_false(release_keeps(release));
+}
+
+static void
 test_the_sleeper_is_seen(void **state)
 {
 	struct release_state *release = shm_release(&shm);
@@ -96,6 +133,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_each_set_is_another_turn, setup, teardown),
 	    cmocka_unit_test(test_a_word_of_nobody_holds),
 	    cmocka_unit_test_setup_teardown(test_acknowledgements_rise, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_slots_next_session_is_another, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_what_is_kept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_the_sleeper_is_seen, setup, teardown),
 	};
 

@@ -334,8 +334,8 @@ test_descriptors_bound_the_sessions(void **state)
 	scene->descriptors = 64 + 256 + 2 * 6 + 2 * 10;
 	pid = start(scene, NULL);
 	wait_for_pids(scene, "smtpguard-worker", workers, 2);
-	assert_said(scene,
-	    "sessions_max is cut from 64 to 10: the descriptor limit (RLIMIT_NOFILE) is 352");
+	assert_said(
+	    scene, "sessions_max is cut from 64 to 9: the descriptor limit (RLIMIT_NOFILE) is 352");
 	assert_int_equal(kill(pid, SIGTERM), 0);
 	assert_int_equal(wait_status(pid), 0);
 	scene->descriptors = 64 + 256 + 2 * 6 + 1;

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -71,6 +72,9 @@ harness_open(struct harness *harness, const char *program)
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(shm_create(&harness->shm, &plan), 0);
 	atomic_store(shm_clock_floor(&harness->shm), 100000);
+	harness->journal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		harness->release[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	publish_policy(&harness->shm);
 	supervisor_lives(harness);
 }
@@ -91,6 +95,9 @@ harness_close(struct harness *harness)
 			close(session->kept[leg]);
 		}
 	}
+	close(harness->journal);
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		close(harness->release[i]);
 	shm_detach(&harness->shm);
 }
 
@@ -107,6 +114,8 @@ become_worker(const struct harness *harness, unsigned index, const int pair[2])
 	from[INHERITED_SUPERVISOR] = pidfd_open(harness->supervisor, 0);
 	from[INHERITED_HANDOVER_OTHER] = pair[0];
 	from[INHERITED_SHELF] = from[INHERITED_SHELF_OTHER] = pair[0];
+	from[INHERITED_RELEASE] = harness->release[index];
+	from[INHERITED_JOURNAL] = harness->journal;
 	for (int i = INHERITED_REGIONS; i < INHERITED_END; i++)
 		from[i] = fcntl(from[i], F_DUPFD, 100);
 	for (int i = INHERITED_REGIONS; i < INHERITED_END; i++)

@@ -45,6 +45,8 @@ struct harness {
 	uint64_t session_id;
 	pid_t supervisor; /* 0 dead */
 	bool deaf;	  /* FINISHED and RESET are read and not acted on */
+	int journal;	  /* the eventfds of shm/release.h */
+	int release[HARNESS_WORKERS];
 	struct harness_worker worker[HARNESS_WORKERS];
 	struct harness_session session[HARNESS_SLOTS];
 };
