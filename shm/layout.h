@@ -3,8 +3,8 @@
  *
  * Five sealed memfds, parted by who may write them:
  *
- *   control   supervisor and sync: processes, custody of the slots, what may leave
- *   policy    manager: compiled policies, the listener tables
+ *   control   supervisor and sync: processes, custody of the slots, what may leave, pair, door
+ *   policy    manager: compiled policies, the listener tables, requests to sync
  *   sessions  workers, and sync on a standby: records, windows, trails, chunks, journals
  *   counters  every process, each its own block
  *   events    every process, each its own ring; the ring of closed sessions
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC     0x44524755475f4753ull /* "SG_GUGRD", little endian */
-#define SHM_ABI_MAJOR 1
+#define SHM_ABI_MAJOR 2
 #define SHM_ABI_MINOR 0
 
 #define SHM_CACHE_LINE	      64

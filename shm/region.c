@@ -3,9 +3,11 @@
 #include "shm/class_usage.h"
 #include "shm/closed.h"
 #include "shm/counters.h"
+#include "shm/door_view.h"
 #include "shm/event_ring.h"
 #include "shm/failpoint.h"
 #include "shm/journal.h"
+#include "shm/pair.h"
 #include "shm/policy_area.h"
 #include "shm/process.h"
 #include "shm/release.h"
@@ -117,12 +119,16 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	at->succession = place(&end, SHM_CACHE_LINE, 1, sizeof(struct succession));
 	at->failpoint = place(&end, SHM_CACHE_LINE, 1, sizeof(struct failpoint_plan));
 	at->class_usage = place(&end, SHM_CACHE_LINE, CLASSES_MAX, sizeof(struct class_usage));
+	at->pair_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_view));
+	at->pair_answer = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_answer));
+	at->door_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct door_view));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
 	layout->size[SHM_CONTROL] = end;
 
 	end = sizeof(struct shm_header);
 	at->policy = place(&end, SHM_CACHE_LINE, 1, sizeof(struct policy_area));
+	at->pair_request = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_request));
 	layout->size[SHM_POLICY] = end;
 
 	end = sizeof(struct shm_header);
@@ -439,6 +445,24 @@ shm_succession(const struct shm *shm)
 	return item(shm, SHM_CONTROL, shm->at.succession, 0, 0);
 }
 
+struct pair_view *
+shm_pair_view(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.pair_view, 0, 0);
+}
+
+struct pair_answer *
+shm_pair_answer(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.pair_answer, 0, 0);
+}
+
+struct door_view *
+shm_door_view(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.door_view, 0, 0);
+}
+
 struct slot_session *
 shm_session(const struct shm *shm, uint32_t slot)
 {
@@ -518,4 +542,10 @@ struct policy_area *
 shm_policy(const struct shm *shm)
 {
 	return item(shm, SHM_POLICY, shm->at.policy, 0, 0);
+}
+
+struct pair_request *
+shm_pair_request(const struct shm *shm)
+{
+	return item(shm, SHM_POLICY, shm->at.pair_request, 0, 0);
 }

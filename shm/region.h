@@ -28,8 +28,8 @@ struct shm_plan {
 /* Where the arrays begin in their regions, bytes. */
 struct shm_offsets {
 	uint64_t clock_floor, chunk_level, release, succession; /* control */
-	uint64_t failpoint, class_usage, processes, custody;
-	uint64_t policy;		     /* policy */
+	uint64_t failpoint, class_usage, pair_view, pair_answer, door_view, processes, custody;
+	uint64_t policy, pair_request;	     /* policy */
 	uint64_t journals, sessions, spoken; /* sessions */
 	uint64_t chunk_owners, chunk_data;
 	uint64_t counters;	 /* counters */
@@ -58,6 +58,10 @@ struct failpoint_plan;
 struct release_state;
 struct succession;
 struct class_usage;
+struct pair_view;
+struct pair_answer;
+struct pair_request;
+struct door_view;
 
 /* Chooses slots and chunks so that all regions together stay below memory_max bytes. -ENOMEM with
  * *ret_plan untouched when not even one chunk for each four slots fits. */
@@ -82,6 +86,9 @@ _Atomic uint64_t *shm_clock_floor(const struct shm *shm);			  /* control, ms */
 _Atomic uint64_t *shm_chunk_level(const struct shm *shm);		  /* control, shm/chunk.h */
 struct release_state *shm_release(const struct shm *shm);		  /* control */
 struct succession *shm_succession(const struct shm *shm);		  /* control */
+struct pair_view *shm_pair_view(const struct shm *shm);			  /* control */
+struct pair_answer *shm_pair_answer(const struct shm *shm);		  /* control */
+struct door_view *shm_door_view(const struct shm *shm);			  /* control */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */
 struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker); /* sessions */
 _Atomic uint64_t *shm_spoken(const struct shm *shm);	   /* sessions, shm/spoken.h */
@@ -91,5 +98,6 @@ struct counter_block *shm_counters(const struct shm *shm, uint32_t writer);
 struct event_ring *shm_events(const struct shm *shm, uint32_t writer);
 struct closed_ring *shm_closed(const struct shm *shm);
 struct policy_area *shm_policy(const struct shm *shm);
+struct pair_request *shm_pair_request(const struct shm *shm); /* policy */
 
 #endif

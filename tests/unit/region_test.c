@@ -1,9 +1,11 @@
 /* region: what is made can be attached by each role with its rights, and nothing else can. */
 #include "shm/closed.h"
 #include "shm/counters.h"
+#include "shm/door_view.h"
 #include "shm/event_ring.h"
 #include "shm/failpoint.h"
 #include "shm/journal.h"
+#include "shm/pair.h"
 #include "shm/policy_area.h"
 #include "shm/process.h"
 #include "shm/region.h"
@@ -118,6 +120,10 @@ test_parts_lie_apart(void **state)
 	    inside(&shm, SHM_EVENTS, shm_events(&shm, SHM_WRITER_SYNC), sizeof(struct event_ring)));
 	assert_true(inside(&shm, SHM_EVENTS, shm_closed(&shm), sizeof(struct closed_ring)));
 	assert_true(inside(&shm, SHM_POLICY, shm_policy(&shm), sizeof(struct policy_area)));
+	assert_true(inside(&shm, SHM_POLICY, shm_pair_request(&shm), sizeof(struct pair_request)));
+	assert_true(inside(&shm, SHM_CONTROL, shm_pair_view(&shm), sizeof(struct pair_view)));
+	assert_true(inside(&shm, SHM_CONTROL, shm_pair_answer(&shm), sizeof(struct pair_answer)));
+	assert_true(inside(&shm, SHM_CONTROL, shm_door_view(&shm), sizeof(struct door_view)));
 
 	last = (uint8_t *)(shm_journal(&shm, 1) + 1);
 	assert_true(last <= (uint8_t *)shm_session(&shm, 0));
@@ -125,6 +131,14 @@ test_parts_lie_apart(void **state)
 	assert_true(last <= (uint8_t *)shm_chunk_owners(&shm));
 	last = (uint8_t *)(shm_chunk_owners(&shm) + plan.chunks);
 	assert_true(last <= shm_chunk(&shm, 0));
+	last = (uint8_t *)(shm_policy(&shm) + 1);
+	assert_true(last <= (uint8_t *)shm_pair_request(&shm));
+	last = (uint8_t *)(shm_pair_view(&shm) + 1);
+	assert_true(last <= (uint8_t *)shm_pair_answer(&shm));
+	last = (uint8_t *)(shm_pair_answer(&shm) + 1);
+	assert_true(last <= (uint8_t *)shm_door_view(&shm));
+	last = (uint8_t *)(shm_door_view(&shm) + 1);
+	assert_true(last <= (uint8_t *)shm_process(&shm, 0));
 	last = (uint8_t *)(shm_process(&shm, 1) + 1);
 	assert_true(last <= (uint8_t *)shm_custody(&shm, 0));
 	last = (uint8_t *)(shm_failpoint(&shm) + 1);

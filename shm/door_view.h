@@ -1,0 +1,56 @@
+/*
+ * door_view -- how the door of the floating addresses stands
+ *
+ * One in control; only the supervisor writes it, from what the kernel says (daemon/supervisor/door.h).
+ * Without a failover group in smtpguard.conf it stays zero.  libc only.
+ */
+#ifndef SHM_DOOR_VIEW_H
+#define SHM_DOOR_VIEW_H
+
+#include "shm/layout.h"
+
+#include <stdbool.h>
+
+#define DOOR_FAULT_MAX 160u /* with its NUL */
+
+enum door_family { DOOR_IPV4, DOOR_IPV6, DOOR_FAMILIES };
+
+/* X(name, word) */
+#define DOOR_STATES(X)                                                                             \
+	X(ABSENT, "none")   /* the pair has no address of this family */                           \
+	X(CLOSED, "closed") /* nothing passes */                                                   \
+	X(OPEN, "open")                                                                            \
+	X(FAULT, "fault") /* a part of it is missing: what passes is not known */
+
+enum door_state {
+#define X(name, word) DOOR_##name,
+	DOOR_STATES(X)
+#undef X
+	    DOOR_STATE_COUNT
+};
+
+/* Well: `fault` is "" and each family that is not ABSENT is as `wanted` says. */
+struct door_status {
+	uint32_t wanted;	       /* DOOR_CLOSED or DOOR_OPEN */
+	uint32_t state[DOOR_FAMILIES]; /* enum door_state, as found last */
+	uint32_t moved_ns;	       /* how long the last opening or closing took */
+	uint64_t moved_us;	       /* CLOCK_REALTIME of that; 0: not since the start */
+	char fault[DOOR_FAULT_MAX];    /* the first thing that is amiss, "" nothing */
+	uint8_t reserved[128];
+};
+
+struct door_view {
+	_Atomic uint64_t sequence; /* shm/whole.h */
+	struct door_status status;
+};
+_Static_assert(sizeof(struct door_view) % SHM_CACHE_LINE == 0, "whole lines");
+
+void door_view_publish(struct door_view *view, const struct door_status *status);
+/* False: there is no door, or its writer died within. */
+bool door_view_read(const struct door_view *view, struct door_status *ret_status);
+
+/* "" for what is out of range. */
+const char *door_state_word(unsigned state);
+const char *door_family_word(unsigned family); /* "IPv4" */
+
+#endif
