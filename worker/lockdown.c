@@ -62,11 +62,25 @@ lockdown_landlock(void)
 	return error;
 }
 
-static const int allowed_calls[] = {
+#define COUNT(calls) (sizeof(calls) / sizeof((calls)[0]))
+
+static const int worker_calls[] = {
     SCMP_SYS(io_uring_enter),
     SCMP_SYS(recvmsg),
     SCMP_SYS(close),
     SCMP_SYS(clock_gettime),
+};
+
+static const int gate_calls[] = {
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+};
+
+static const int common_calls[] = {
     SCMP_SYS(rt_sigreturn),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
@@ -120,20 +134,46 @@ __asan_default_options(void)
 }
 #endif
 
+/* Nothing else: shutdown(2) of the other direction would end a listener too. */
 static int
-lockdown_seccomp(void)
+allow_shutdown(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, SCMP_A1(SCMP_CMP_EQ, SHUT_WR));
+}
+
+static int
+allow(scmp_filter_ctx filter, const int *calls, size_t count)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return error;
+}
+
+static int
+allow_program(scmp_filter_ctx filter, enum lockdown_program program)
+{
+	int error;
+
+	if (program == LOCKDOWN_GATE)
+		return allow(filter, gate_calls, COUNT(gate_calls));
+	error = allow(filter, worker_calls, COUNT(worker_calls));
+	return error < 0 ? error : allow_shutdown(filter);
+}
+
+static int
+lockdown_seccomp(enum lockdown_program program)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int error = 0;
+	int error;
 
 	if (filter == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]) && error == 0; i++)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
-	/* Nothing else: shutdown(2) of the other direction would end a listener too. */
+	error = allow(filter, common_calls, COUNT(common_calls));
 	if (error == 0)
-		error = seccomp_rule_add(
-		    filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, SCMP_A1(SCMP_CMP_EQ, SHUT_WR));
+		error = allow_program(filter, program);
 	if (error == 0)
 		error = seccomp_load(filter);
 	seccomp_release(filter);
@@ -141,7 +181,7 @@ lockdown_seccomp(void)
 }
 
 int
-lockdown(const char **ret_step)
+lockdown(enum lockdown_program program, const char **ret_step)
 {
 	int error;
 
@@ -156,5 +196,5 @@ lockdown(const char **ret_step)
 	if (error < 0)
 		return error;
 	*ret_step = "seccomp";
-	return lockdown_seccomp();
+	return lockdown_seccomp(program);
 }

@@ -1,17 +1,20 @@
 /*
  * lockdown -- from here on this process can only work on what it holds
  *
- * Called once by the worker, when its memory is mapped and its ring stands: no new privileges, no
- * core dump and no attachment by its own user (undumpable), an empty Landlock set where the kernel
- * has Landlock, and a seccomp filter that leaves io_uring_enter (the ring itself is restricted),
- * recvmsg for the hand-overs, shutdown, close, the clock and the exits.  Anything else kills the process
- * with SIGSYS, which the supervisor counts as a fault.
+ * Called once by a worker, when its memory is mapped and its ring stands, and by smtpguard-gate, when its
+ * packet queue is bound: no new privileges, no core dump and no attachment by its own user (undumpable),
+ * an empty Landlock set where the kernel has Landlock, and a seccomp filter.  That leaves a worker
+ * io_uring_enter (the ring itself is restricted), recvmsg for the hand-overs, shutdown, close, the clock
+ * and the exits; and smtpguard-gate what receives packets, sends verdicts and waits.  Anything else kills
+ * the process with SIGSYS, which the supervisor counts as a fault.
  *
  * 0 or -errno; *ret_step names what was refused.
  */
 #ifndef WORKER_LOCKDOWN_H
 #define WORKER_LOCKDOWN_H
 
-int lockdown(const char **ret_step);
+enum lockdown_program { LOCKDOWN_WORKER, LOCKDOWN_GATE };
+
+int lockdown(enum lockdown_program program, const char **ret_step);
 
 #endif

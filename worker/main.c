@@ -53,7 +53,7 @@ main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	if (error == 0)
-		error = lockdown(&step);
+		error = lockdown(LOCKDOWN_WORKER, &step);
 	if (error < 0) {
 		fprintf(stderr, "smtpguard-worker: %s: %s\n", step, strerror(-error));
 		return EX_OSERR;
