@@ -47,23 +47,56 @@ child_place_descriptors(const struct spawn *spawn)
 	return close_range(SPAWN_FIRST_FD + spawn->count, ~0u, 0);
 }
 
-static int
-child_drop_privileges(const struct spawn_account *account)
+static bool
+is_kept(const struct spawn *spawn, unsigned long capability)
 {
+	return capability < 64 && (spawn->capabilities >> capability & 1) != 0;
+}
+
+/* The change of user takes what is not told to stay; ambient ones pass the exec. */
+static int
+child_keep_capabilities(const struct spawn *spawn)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		uint32_t kept = (uint32_t)(spawn->capabilities >> 32 * i);
+
+		data[i] = (struct __user_cap_data_struct){kept, kept, kept};
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return -1;
+	for (unsigned long capability = 0; capability <= CAP_LAST_CAP; capability++)
+		if (is_kept(spawn, capability) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+child_drop_privileges(const struct spawn *spawn)
+{
+	const struct spawn_account *account = spawn->account;
 	const struct rlimit no_core = {0, 0};
 
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return -1;
 	/* Without CAP_SETPCAP the bounding set stays; PR_SET_NO_NEW_PRIVS closes that way too. */
 	for (unsigned long capability = 0; capability <= CAP_LAST_CAP; capability++)
-		if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EPERM &&
+		if (!is_kept(spawn, capability) &&
+		    prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EPERM &&
 		    errno != EINVAL)
 			return -1;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -1;
+	if (spawn->capabilities != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -1;
 	if (setgroups(0, NULL) < 0 ||
 	    setresgid(account->group, account->group, account->group) < 0 ||
 	    setresuid(account->user, account->user, account->user) < 0)
+		return -1;
+	if (spawn->capabilities != 0 && child_keep_capabilities(spawn) < 0)
 		return -1;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
@@ -101,7 +134,7 @@ child_run(const struct spawn *spawn, const int gate[2])
 	setsid();
 	if (child_place_descriptors(spawn) < 0)
 		child_fail("descriptors", spawn->path);
-	if (child_drop_privileges(spawn->account) < 0)
+	if (child_drop_privileges(spawn) < 0)
 		child_fail("dropping privileges", spawn->path);
 	child_restore_signals();
 	execve(spawn->path, spawn->arguments, environment);

@@ -1,10 +1,10 @@
 /*
- * spawn -- start one of the gateway's programs without any privilege
+ * spawn -- start one of the gateway's programs without any privilege, or with one
  *
  * The child gets the descriptors it is given, renumbered from SPAWN_FIRST_FD on, /dev/null as
  * standard input, the supervisor's output and error, a session of its own (a terminal's Ctrl-C is
- * the supervisor's affair), no environment, no group beside its own, no capability, and cannot get
- * any (PR_SET_NO_NEW_PRIVS).  It writes no core file: its memory holds mail.  It outlives the
+ * the supervisor's affair), no environment, no group beside its own, no capability but those that it is
+ * given, and cannot get any (PR_SET_NO_NEW_PRIVS).  It writes no core file: its memory holds mail.  It outlives the
  * supervisor.  A child that fails before exec says why on standard error and exits SPAWN_FAILED.
  *
  * A child that is `held` does nothing before spawn_release(), and ends if this process ends first: so
@@ -16,6 +16,7 @@
 #define SUPERVISOR_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define SPAWN_FIRST_FD 3
@@ -34,6 +35,7 @@ struct spawn {
 	const struct spawn_account *account;
 	unsigned count;
 	int fd[SPAWN_FDS_MAX]; /* become SPAWN_FIRST_FD, ... */
+	uint64_t capabilities; /* that it keeps: bit n is capability n, as CAP_NET_ADMIN */
 	bool held;
 	int gate; /* set by spawn_start() */
 };
