@@ -11,7 +11,7 @@ RULES = {
     "worker": (("worker/", "shm/", "config.h"), ("liburing.h", "seccomp.h")),
     "shm": (("shm/",), ()),
     "proto": (("proto/",), ("protobuf-c/", "zstd.h", "zstd_errors.h")),
-    "daemon/gate": (("daemon/gate/", "shm/", "config.h"), ("libmnl/", "seccomp.h", "bpf/")),
+    "daemon/gate": (("daemon/gate/", "shm/", "worker/lockdown.h", "config.h"), ("libmnl/", "seccomp.h", "bpf/")),
     "daemon/supervisor": (("daemon/supervisor/", "daemon/gate/", "daemon/settings.h", "shm/", "config.h"), ("cap-ng.h",)),
     "daemon/manager": (("daemon/manager/", "daemon/policy/", "daemon/settings.h", "shm/", "proto/", "config.h",
                         "worker/inspect/inspect.h", "worker/inspect/policy.h"),

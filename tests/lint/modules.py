@@ -15,6 +15,8 @@ def registered(folder, name):
 problems = []
 for path in tree.files(".c"):
     header = path[:-2] + ".h"
+    if path.endswith(".bpf.c"):
+        continue  # a program too, but of the kernel
     if not os.path.exists(os.path.join(tree.ROOT, header)) and not PROGRAM.search(tree.read(path)):
         problems.append(f"{path} has no {os.path.basename(header)} and is no program")
     folder, name = os.path.split(path)

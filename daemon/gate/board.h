@@ -1,0 +1,67 @@
+/*
+ * board -- what smtpguard-gate tells: whether packets wait, what it has done, and the embryos
+ *
+ * A memfd of the supervisor's that smtpguard-gate writes and the others map to read, and beside it an
+ * eventfd by which sync tells smtpguard-gate that positions have moved.  Both are as long-lived as the
+ * table of positions, and like it are held by smtpguard-gate and sync for a later supervisor.
+ *
+ * Errors: 0 or -errno.
+ */
+#ifndef GATE_BOARD_H
+#define GATE_BOARD_H
+
+#include "daemon/gate/embryo.h"
+
+#include <stdbool.h>
+
+/* GATE_COUNTER(name, help): packets, since the board was made */
+#define GATE_COUNTERS(X)                                                                           \
+	X(held, "waited for the standby")                                                          \
+	X(released, "of these let go")                                                             \
+	X(superseded, "of these dropped, because a later one says the same")                       \
+	X(late, "came when the standby had already answered")                                      \
+	X(ends, "FIN and RST that nobody has committed, dropped")                                  \
+	X(unplaced, "dropped, because their connection has no place yet")                          \
+	X(full, "dropped, because too many wait")                                                  \
+	X(unreadable, "dropped, because they cannot be read")                                      \
+	X(embryos_held, "SYN-ACKs that waited for the standby")                                    \
+	X(embryos_released, "of these let go")                                                     \
+	X(embryos_refused, "SYN-ACKs dropped, because too many wait")
+
+enum gate_counter {
+#define X(name, help) GATE_COUNTER_##name,
+	GATE_COUNTERS(X)
+#undef X
+	    GATE_COUNTER_COUNT
+};
+
+struct gate_board {
+	_Atomic uint32_t is_waiting; /* packets wait: tell when positions have moved */
+	uint8_t reserved[60];
+	_Atomic uint64_t counter[GATE_COUNTER_COUNT];
+	uint8_t reserved2[(16 - GATE_COUNTER_COUNT) * 8];
+	struct embryo_ring embryos;
+};
+
+/* Supervisor: the descriptor of a new board, or -errno. */
+int gate_board_create(void);
+int gate_board_map(struct gate_board **ret_board, int fd, bool is_writer);
+void gate_board_unmap(struct gate_board *board);
+
+/* Sync, after a batch of positions: one system call, and only if packets wait. */
+void gate_wake(const struct gate_board *board, int eventfd);
+
+static inline void
+gate_count(struct gate_board *board, enum gate_counter counter)
+{
+	/* One writer. */
+	uint64_t value = atomic_load_explicit(&board->counter[counter], memory_order_relaxed);
+
+	atomic_store_explicit(&board->counter[counter], value + 1, memory_order_relaxed);
+}
+
+/* "" for what is out of range. */
+const char *gate_counter_name(unsigned counter);
+const char *gate_counter_help(unsigned counter);
+
+#endif

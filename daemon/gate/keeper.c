@@ -1,0 +1,235 @@
+#include "daemon/gate/keeper.h"
+
+#include "daemon/gate/packet.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+int
+keeper_open(struct keeper *keeper, uint32_t slots, uint16_t queue_number, const char **ret_step)
+{
+	int error;
+
+	*ret_step = "positions";
+	error = gate_positions_map(&keeper->positions, KEEPER_FD_POSITIONS, slots, false);
+	if (error < 0)
+		return error;
+	*ret_step = "board";
+	error = gate_board_map(&keeper->board, KEEPER_FD_BOARD, true);
+	if (error < 0)
+		return error;
+	*ret_step = "memory";
+	keeper->parked = parked_create(slots, KEEPER_PARKED_MOST);
+	if (keeper->parked == NULL)
+		return -ENOMEM;
+	keeper->wake = KEEPER_FD_WAKE;
+	keeper->embryos = KEEPER_FD_EMBRYOS;
+	keeper->embryo_first = atomic_load(&keeper->board->embryos.written) + 1;
+	*ret_step = "packet queue";
+	return queue_open(&keeper->queue, queue_number);
+}
+
+static void
+tell(struct keeper *keeper, enum queue_of of, uint32_t id, bool leaves)
+{
+	int error = queue_verdict(&keeper->queue, of, id, leaves);
+
+	if (error < 0)
+		keeper->error = error;
+}
+
+static void
+drop(struct keeper *keeper, const struct queue_packet *packet, enum gate_counter why)
+{
+	gate_count(keeper->board, why);
+	tell(keeper, packet->queue, packet->id, false);
+}
+
+static void
+hold_embryo(struct keeper *keeper, const struct queue_packet *packet)
+{
+	struct embryo embryo;
+	uint64_t number;
+
+	if (!embryo_parse(packet->bytes, packet->length, &embryo)) {
+		drop(keeper, packet, GATE_COUNTER_unreadable);
+		return;
+	}
+	/* Those before the first that waits are settled, known or not. */
+	number = embryo_add(&keeper->board->embryos, &embryo, keeper->embryo_first - 1);
+	if (number == 0) {
+		drop(keeper, packet, GATE_COUNTER_embryos_refused);
+		return;
+	}
+	keeper->embryo_id[number % EMBRYO_MOST] = packet->id;
+	keeper->has_embryos = true;
+	gate_count(keeper->board, GATE_COUNTER_embryos_held);
+}
+
+static void
+hold_packet(struct keeper *keeper, const struct queue_packet *packet,
+    const struct gate_packet *asked, bool is_bare)
+{
+	const struct parked_packet waits = {.packet = *asked, .id = packet->id, .is_bare = is_bare};
+	uint32_t replaced;
+
+	switch (parked_add(keeper->parked, &waits, &replaced)) {
+	case PARKED_FULL:
+		drop(keeper, packet, GATE_COUNTER_full);
+		return;
+	case PARKED_REPLACES:
+		gate_count(keeper->board, GATE_COUNTER_superseded);
+		tell(keeper, QUEUE_LEGS, replaced, false);
+		break;
+	case PARKED_WAITS:
+		break;
+	}
+	gate_count(keeper->board, GATE_COUNTER_held);
+}
+
+static void
+take_packet(void *context, const struct queue_packet *packet)
+{
+	struct keeper *keeper = context;
+	struct packet_headers headers;
+	struct gate_packet asked;
+	struct gate_place place;
+	bool is_alone = gate_positions_is_alone(&keeper->positions);
+
+	if (packet->bytes == NULL ||
+	    !packet_parse(packet->bytes, packet->length, packet->whole, &headers)) {
+		drop(keeper, packet, GATE_COUNTER_unreadable);
+		return;
+	}
+	asked = packet_to_decide(&headers, packet->mark);
+	/* The filter gives nothing else that has no mark. */
+	asked.is_guarded = true;
+	place = gate_positions_get(&keeper->positions, asked.mark);
+	switch (gate_decide(&asked, is_alone, &place)) {
+	case GATE_PASS:
+		gate_count(keeper->board, GATE_COUNTER_late);
+		tell(keeper, packet->queue, packet->id, true);
+		break;
+	case GATE_HOLD:
+		if (packet->queue == QUEUE_EMBRYOS)
+			hold_embryo(keeper, packet);
+		else
+			hold_packet(keeper, packet, &asked,
+			    headers.payload == 0 &&
+				(asked.flags & (GATE_SYN | GATE_FIN | GATE_RST)) == 0);
+		break;
+	case GATE_DROP:
+		drop(keeper, packet,
+		    (asked.flags & (GATE_FIN | GATE_RST)) != 0 ? GATE_COUNTER_ends
+							       : GATE_COUNTER_unplaced);
+		break;
+	}
+}
+
+static void
+let_go(void *context, uint32_t id, bool leaves)
+{
+	struct keeper *keeper = context;
+
+	gate_count(keeper->board, leaves ? GATE_COUNTER_released : GATE_COUNTER_ends);
+	tell(keeper, QUEUE_LEGS, id, leaves);
+}
+
+static void
+review_embryos(struct keeper *keeper)
+{
+	uint64_t written =
+	    atomic_load_explicit(&keeper->board->embryos.written, memory_order_relaxed);
+	uint64_t known = gate_positions_known_embryos(&keeper->positions);
+
+	if (gate_positions_is_alone(&keeper->positions) || known > written)
+		known = written;
+	for (; keeper->embryo_first <= known; keeper->embryo_first++) {
+		gate_count(keeper->board, GATE_COUNTER_embryos_released);
+		tell(keeper, QUEUE_EMBRYOS, keeper->embryo_id[keeper->embryo_first % EMBRYO_MOST],
+		    true);
+	}
+}
+
+static bool
+something_waits(const struct keeper *keeper)
+{
+	return !parked_is_empty(keeper->parked) ||
+	       keeper->embryo_first <=
+		   atomic_load_explicit(&keeper->board->embryos.written, memory_order_relaxed);
+}
+
+static void
+review(struct keeper *keeper)
+{
+	parked_review(keeper->parked, &keeper->positions, let_go, keeper);
+	review_embryos(keeper);
+}
+
+/* Says whether sync's word is wanted; if it was not so far, a word may have been left out. */
+static void
+say_whether_it_waits(struct keeper *keeper)
+{
+	uint32_t waits = something_waits(keeper);
+
+	if (atomic_load_explicit(&keeper->board->is_waiting, memory_order_relaxed) == waits)
+		return;
+	atomic_store(&keeper->board->is_waiting, waits);
+	if (waits != 0) {
+		atomic_thread_fence(memory_order_seq_cst);
+		review(keeper);
+	}
+}
+
+/* Sync waits for this word; a full eventfd says as much. */
+static void
+tell_of_embryos(struct keeper *keeper)
+{
+	const uint64_t one = 1;
+
+	if (keeper->has_embryos && write(keeper->embryos, &one, sizeof(one)) < 0)
+		errno = 0;
+	keeper->has_embryos = false;
+}
+
+static int
+turn(struct keeper *keeper, const char **ret_step)
+{
+	struct pollfd ready[] = {
+	    {.fd = keeper->queue.socket, .events = POLLIN}, {.fd = keeper->wake, .events = POLLIN}};
+	uint64_t words;
+	int error;
+
+	*ret_step = "poll";
+	if (poll(ready, 2, -1) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (ready[1].revents != 0) {
+		*ret_step = "wake-up";
+		if (read(keeper->wake, &words, sizeof(words)) < 0 && errno != EAGAIN)
+			return -errno;
+		review(keeper);
+	}
+	*ret_step = "packet queue";
+	if (ready[0].revents != 0) {
+		error = queue_receive(&keeper->queue, take_packet, keeper);
+		if (error < 0)
+			return error;
+	}
+	say_whether_it_waits(keeper);
+	tell_of_embryos(keeper);
+	*ret_step = "verdict";
+	error = queue_flush(&keeper->queue);
+	return error < 0 ? error : keeper->error;
+}
+
+int
+keeper_run(struct keeper *keeper, const char **ret_step)
+{
+	int error;
+
+	do
+		error = turn(keeper, ret_step);
+	while (error == 0);
+	return error;
+}

@@ -1,0 +1,47 @@
+/*
+ * keeper -- the work of smtpguard-gate: hold what may not leave yet, and let it go in time
+ *
+ * Turns until something breaks.  It reads packet headers and committed positions, and knows of no
+ * session.  What the filter in the kernel gives is decided anew, because a position may have moved
+ * since; a FIN or RST that is not committed, and whatever cannot be read, is dropped.
+ *
+ * It waits for packets and for sync's word (board.h), never for a time, and does nothing when neither
+ * comes.
+ *
+ * Errors: -errno with *ret_step naming what failed.
+ */
+#ifndef GATE_KEEPER_H
+#define GATE_KEEPER_H
+
+#include "daemon/gate/board.h"
+#include "daemon/gate/parked.h"
+#include "daemon/gate/queue.h"
+
+#define KEEPER_PARKED_MOST 32768u
+
+enum keeper_fd {
+	KEEPER_FD_POSITIONS = 3,
+	KEEPER_FD_BOARD,
+	KEEPER_FD_WAKE,	   /* eventfd: sync has moved positions */
+	KEEPER_FD_EMBRYOS, /* eventfd: there are embryos that sync has not seen */
+	KEEPER_FD_END,
+};
+
+struct keeper {
+	struct queue queue;
+	struct gate_positions positions;
+	struct gate_board *board;
+	struct parked *parked;
+	int wake, embryos;
+	bool has_embryos;		 /* of this turn */
+	int error;			 /* of a verdict that could not be told */
+	uint64_t embryo_first;		 /* the oldest that waits is this number or a later one */
+	uint32_t embryo_id[EMBRYO_MOST]; /* of its packet, by number */
+};
+
+/* With the descriptors of enum keeper_fd inherited. */
+int keeper_open(
+    struct keeper *keeper, uint32_t slots, uint16_t queue_number, const char **ret_step);
+int keeper_run(struct keeper *keeper, const char **ret_step);
+
+#endif
