@@ -72,7 +72,8 @@ check_hello(const struct sync_hello *hello)
 	    !is_range(hello->record_oldest, hello->record_newest) ||
 	    hello->abi_major > SYNC_VERSION_MAX || hello->abi_minor > SYNC_VERSION_MAX)
 		return SYNC_BAD_VERSION_RANGE;
-	if (!sync_name_is_valid(hello->node) || !sync_name_is_valid(hello->peer))
+	if (!sync_name_is_valid(hello->node) ||
+	    (hello->peer[0] != '\0' && !sync_name_is_valid(hello->peer)))
 		return SYNC_BAD_NODE_NAME;
 	if (!is_role(hello->role))
 		return SYNC_BAD_ROLE;

@@ -9,7 +9,7 @@
 #ifndef DAEMON_MANAGER_CONTROL_SERVER_H
 #define DAEMON_MANAGER_CONTROL_SERVER_H
 
-#include "daemon/manager/loop.h"
+#include "daemon/loop.h"
 #include "daemon/manager/peer.h"
 #include "daemon/manager/text.h"
 #include "daemon/policy/cli.h"

@@ -1,5 +1,6 @@
 #include "daemon/supervisor/accept.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/listening.h"
@@ -45,7 +46,7 @@ accept_client(const struct supervisor *supervisor, uint32_t listener, struct arr
 	    (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
 	if (ret_arrival->fd < 0)
 		return errno;
-	leg_endpoint(&peer, &ret_arrival->client);
+	endpoint_take(&peer, &ret_arrival->client);
 	return 0;
 }
 

@@ -54,10 +54,4 @@ bool leg_is_settled(int fd);
 /* Throws away what was received, so that close() sends no RST over unacknowledged output. */
 void leg_discard_input(int fd);
 
-/* Address conversion; family 0 in *ret_endpoint for anything but IPv4 and IPv6. */
-struct sockaddr_storage;
-void leg_endpoint(const struct sockaddr_storage *address, struct shm_endpoint *ret_endpoint);
-/* Length of the address, 0 for family 0. */
-unsigned leg_sockaddr(const struct shm_endpoint *endpoint, struct sockaddr_storage *ret_address);
-
 #endif

@@ -1,5 +1,6 @@
 #include "daemon/supervisor/listener.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/leg.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ int
 listener_bind(int fd, const struct shm_endpoint *endpoint)
 {
 	struct sockaddr_storage address;
-	unsigned length = leg_sockaddr(endpoint, &address);
+	unsigned length = endpoint_sockaddr(endpoint, &address);
 	int one = 1, r;
 
 	if (length == 0)

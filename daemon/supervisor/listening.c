@@ -1,5 +1,6 @@
 #include "daemon/supervisor/listening.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/succession.h"
@@ -121,7 +122,7 @@ listens_on(int fd, struct shm_endpoint *ret_endpoint)
 	length = sizeof(address);
 	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
 		return false;
-	leg_endpoint(&address, ret_endpoint);
+	endpoint_take(&address, ret_endpoint);
 	return ret_endpoint->family != 0;
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/supervisor/opening.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
@@ -27,7 +28,7 @@ fill_local(int fd, struct shm_endpoint *ret_local)
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
-		leg_endpoint(&address, ret_local);
+		endpoint_take(&address, ret_local);
 }
 
 /* Of a worker that lives; NULL: none does. */
@@ -99,7 +100,7 @@ static int
 server_connect(int fd, const struct slot_custody *public)
 {
 	struct sockaddr_storage address;
-	unsigned length = leg_sockaddr(&public->leg[SHM_SERVER].peer, &address);
+	unsigned length = endpoint_sockaddr(&public->leg[SHM_SERVER].peer, &address);
 	int one = 1, r = leg_set_options(fd);
 
 	if (r == 0 && public->source.family != 0) {

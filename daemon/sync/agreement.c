@@ -38,12 +38,18 @@ check_standing(const struct sync_hello *active, const struct sync_hello *other)
 	return SYNC_GOOD;
 }
 
+static bool
+expects(const struct sync_hello *one, const struct sync_hello *other)
+{
+	return one->peer[0] == '\0' || strcmp(one->peer, other->node) == 0;
+}
+
 static enum sync_reason
 check_names(const struct sync_hello *own, const struct sync_hello *peer)
 {
 	if (strcmp(own->node, peer->node) == 0)
 		return SYNC_BAD_SAME_NAME;
-	if (strcmp(own->peer, peer->node) != 0 || strcmp(peer->peer, own->node) != 0)
+	if (!expects(own, peer) || !expects(peer, own))
 		return SYNC_BAD_OTHER_NAME;
 	return SYNC_GOOD;
 }

@@ -188,7 +188,8 @@ take_hello(struct channel *channel, uint64_t now_us, const struct sync_hello *pe
 	/* Of one that is configured otherwise nothing more is known than its epoch. */
 	if (!agreement_is_stranger(reason)) {
 		channel->peer = *peer;
-		channel->peer.node = channel->peer.peer = NULL;
+		channel->peer.node = memcpy(channel->peer_node, peer->node, strlen(peer->node) + 1);
+		channel->peer.peer = NULL;
 		tell(channel, CHANNEL_GREETED, 0);
 	}
 	if (reason != SYNC_GOOD)

@@ -58,7 +58,7 @@ typedef void channel_tell(void *owner, const struct channel_event *event);
 struct channel_settings {
 	/* Of this host's Hello: what does not change. */
 	const char *node; /* both stay the owner's, as long as the channel lives */
-	const char *peer;
+	const char *peer; /* "": any */
 	uint32_t version_oldest, version_newest;
 	uint32_t record_oldest, record_newest;
 	uint64_t features;
@@ -125,7 +125,7 @@ const struct incoming *channel_incoming(const struct channel *channel);
 enum channel_state channel_state(const struct channel *channel);
 const struct agreement *channel_agreement(const struct channel *channel);      /* while TALKING */
 const struct sync_heartbeat *channel_heartbeat(const struct channel *channel); /* the latest */
-/* Of the other host; its two names are NULL.  From GREETED on. */
+/* Of the other host; without the name that it expects.  From GREETED on. */
 const struct sync_hello *channel_peer(const struct channel *channel);
 const struct sync_word *channel_word(const struct channel *channel); /* the latest */
 /* now_us of this host at which it had sent what the other host is known to have heard by now: an

@@ -23,6 +23,7 @@ struct channel {
 	uint64_t peer_epoch; /* likewise */
 	uint64_t peer_epoch_most;
 	struct sync_hello peer;
+	char peer_node[SYNC_NAME_MAX + 1]; /* its name there */
 	struct sync_heartbeat heartbeat;
 	struct sync_word heard_word;
 	uint64_t echo_us; /* when that was sent which the other has heard */

@@ -10,6 +10,7 @@
 
 #define NAME_SIZE     64u
 #define IDENTITY_SIZE (2 * NAME_SIZE)
+#define ANY_NAME      "*"
 /* The key's hash is that of the suite: both suites have SHA-256 (RFC 8446 4.2.11). */
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 
@@ -24,7 +25,8 @@ struct tls {
 	bool has_heard;	  /* a byte of the other side */
 	bool was_offered; /* server: the client has named a key */
 	char node[NAME_SIZE];
-	char identity[IDENTITY_SIZE]; /* the one that is right */
+	char peer[NAME_SIZE];	      /* "": any */
+	char identity[IDENTITY_SIZE]; /* client: what it calls the key */
 	uint8_t key[KEY_SIZE];
 };
 
@@ -94,23 +96,43 @@ offer_key(SSL *ssl, const EVP_MD *hash, const unsigned char **identity, size_t *
 	return *session != NULL;
 }
 
+static bool
+is_name(const unsigned char *bytes, size_t length, const char *name)
+{
+	return length == strlen(name) && memcmp(bytes, name, length) == 0;
+}
+
+/* "CLIENT>SERVER" as a client says it. */
+static enum tls_error
+judge_identity(const struct tls *tls, const unsigned char *identity, size_t length)
+{
+	const unsigned char *sign = memchr(identity, '>', length);
+
+	if (sign == NULL)
+		return TLS_OTHER_NAME;
+	size_t client = (size_t)(sign - identity), server = length - client - 1;
+	if (is_name(identity, client, tls->node))
+		return TLS_SAME_NAME;
+	if (tls->peer[0] != '\0' && !is_name(identity, client, tls->peer))
+		return TLS_OTHER_NAME;
+	return is_name(sign + 1, server, ANY_NAME) || is_name(sign + 1, server, tls->node)
+		   ? TLS_GOOD
+		   : TLS_OTHER_NAME;
+}
+
 /* Server: what the client calls its key; without a session the handshake cannot go on. */
 static int
 find_key(SSL *ssl, const unsigned char *identity, size_t length, SSL_SESSION **session)
 {
 	struct tls *tls = SSL_get_app_data(ssl);
-	size_t node = strlen(tls->node);
 
 	*session = NULL;
 	tls->was_offered = true;
-	if (length == strlen(tls->identity) && memcmp(identity, tls->identity, length) == 0) {
-		*session = make_session(tls, ssl);
-		return *session != NULL;
-	}
-	bool is_same =
-	    length > node && identity[node] == '>' && memcmp(identity, tls->node, node) == 0;
-	tls->error = is_same ? TLS_SAME_NAME : TLS_OTHER_NAME;
-	return 1;
+	tls->error = judge_identity(tls, identity, length);
+	if (tls->error != TLS_GOOD)
+		return 1;
+	*session = make_session(tls, ssl);
+	return *session != NULL;
 }
 
 static bool
@@ -168,8 +190,9 @@ tls_create(bool is_client, const char *node, const char *peer, const uint8_t key
 	if (tls == NULL)
 		return NULL;
 	snprintf(tls->node, sizeof(tls->node), "%s", node);
-	snprintf(tls->identity, sizeof(tls->identity), "%.63s>%.63s", is_client ? node : peer,
-	    is_client ? peer : node);
+	snprintf(tls->peer, sizeof(tls->peer), "%s", peer);
+	snprintf(tls->identity, sizeof(tls->identity), "%.63s>%.63s", node,
+	    peer[0] == '\0' ? ANY_NAME : peer);
 	memcpy(tls->key, key, KEY_SIZE);
 	if (!open_context(tls, is_client) || !open_connection(tls, is_client)) {
 		ERR_clear_error();

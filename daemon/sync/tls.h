@@ -4,7 +4,7 @@
  * TLS 1.3 with a key that both hosts hold (external PSK, with Diffie-Hellman: what was recorded stays
  * secret when the key is lost), no certificates, no tickets, no early data.  The identity of the key
  * names both hosts, "CLIENT>SERVER", so that neither can be somebody else, and two hosts with one name
- * find out.  It works on bytes: the owner carries them between here and a socket.
+ * find out.  A host that does not know the other's name says "*" for it and takes any.  It works on bytes: the owner carries them between here and a socket.
  *
  *   network -> tls_feed() -> tls_read() -> the channel
  *   channel -> tls_write() -> tls_drain() -> network
@@ -47,8 +47,8 @@ enum tls_error {
 
 struct tls;
 
-/* The one that has connected is the client.  Names as sync_name_is_valid() has them, not the same.
- * NULL: no memory. */
+/* The one that has connected is the client.  Names as sync_name_is_valid() has them, not the same;
+ * peer may be "".  NULL: no memory. */
 struct tls *tls_create(
     bool is_client, const char *node, const char *peer, const uint8_t key[KEY_SIZE]);
 void tls_destroy(struct tls *tls);

@@ -1,6 +1,7 @@
 /* accept: who cannot be served is told so, what has run out is named, and it ends by itself. */
 #include "daemon/supervisor/accept.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
@@ -38,14 +39,14 @@ listen_any(struct shm_endpoint *ret_endpoint)
 {
 	struct shm_endpoint any = {.family = 4, .address = {127, 0, 0, 1}};
 	struct sockaddr_storage address;
-	socklen_t length = leg_sockaddr(&any, &address);
+	socklen_t length = endpoint_sockaddr(&any, &address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
 	assert_int_equal(listen(fd, 64), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	leg_endpoint(&address, ret_endpoint);
+	endpoint_take(&address, ret_endpoint);
 	return fd;
 }
 
@@ -134,7 +135,7 @@ static int
 connect_one(const struct scene *scene)
 {
 	struct sockaddr_storage address;
-	socklen_t length = leg_sockaddr(&scene->listen, &address);
+	socklen_t length = endpoint_sockaddr(&scene->listen, &address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, length), 0);

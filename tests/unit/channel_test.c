@@ -276,6 +276,10 @@ test_names(void **state)
 	fixture->b.settings.peer = "mx3";
 	host_again(&fixture->b);
 	expect_refusal(fixture, SYNC_BAD_OTHER_NAME);
+	fixture->b.settings.peer = "";
+	host_again(&fixture->b);
+	connect_hosts(fixture);
+	assert_int_equal(channel_state(fixture->a.channel), CHANNEL_TALKING);
 }
 
 static void

@@ -5,6 +5,7 @@
  */
 #include "daemon/supervisor/collect.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/accept.h"
 #include "daemon/supervisor/children.h"
 #include "daemon/supervisor/collect_memory.h"
@@ -77,14 +78,14 @@ listen_any(struct shm_endpoint *ret_endpoint)
 {
 	struct shm_endpoint any = {.family = 4, .address = {127, 0, 0, 1}};
 	struct sockaddr_storage address;
-	socklen_t length = leg_sockaddr(&any, &address);
+	socklen_t length = endpoint_sockaddr(&any, &address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
 	assert_int_equal(listen(fd, 16), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	leg_endpoint(&address, ret_endpoint);
+	endpoint_take(&address, ret_endpoint);
 	return fd;
 }
 
@@ -92,7 +93,7 @@ static int
 connect_to(const struct shm_endpoint *endpoint)
 {
 	struct sockaddr_storage address;
-	socklen_t length = leg_sockaddr(endpoint, &address);
+	socklen_t length = endpoint_sockaddr(endpoint, &address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, length), 0);
@@ -659,7 +660,7 @@ test_listeners_go_on(void **state)
 	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	{
 		struct sockaddr_storage address;
-		socklen_t length = leg_sockaddr(&listen, &address);
+		socklen_t length = endpoint_sockaddr(&listen, &address);
 
 		assert_int_equal(connect(client, (struct sockaddr *)&address, length), -1);
 		assert_int_equal(errno, ECONNREFUSED);

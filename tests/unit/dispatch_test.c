@@ -5,6 +5,7 @@
  */
 #include "daemon/supervisor/dispatch.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/accept.h"
 #include "daemon/supervisor/adoption.h"
 #include "daemon/supervisor/choice.h"
@@ -54,7 +55,7 @@ listen_any(struct shm_endpoint *ret_endpoint)
 {
 	struct shm_endpoint any = {.family = 4, .address = {127, 0, 0, 1}};
 	struct sockaddr_storage address;
-	socklen_t length = leg_sockaddr(&any, &address);
+	socklen_t length = endpoint_sockaddr(&any, &address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
@@ -62,7 +63,7 @@ listen_any(struct shm_endpoint *ret_endpoint)
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
 	assert_int_equal(listen(fd, 64), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	leg_endpoint(&address, ret_endpoint);
+	endpoint_take(&address, ret_endpoint);
 	return fd;
 }
 
@@ -140,7 +141,7 @@ static int
 connect_to(const struct shm_endpoint *endpoint)
 {
 	struct sockaddr_storage address;
-	socklen_t length = leg_sockaddr(endpoint, &address);
+	socklen_t length = endpoint_sockaddr(endpoint, &address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, length), 0);

@@ -1,6 +1,8 @@
 /* Real loopback connections: what the kernel says was consumed and written, in every end state. */
 #include "daemon/supervisor/leg.h"
 
+#include "daemon/endpoint.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
@@ -50,7 +52,7 @@ listen_loopback(sa_family_t family, struct sockaddr_storage *ret_address, sockle
 		memcpy(endpoint.address, &(struct in_addr){htonl(INADDR_LOOPBACK)}, 4);
 	else
 		memcpy(endpoint.address, &in6addr_loopback, 16);
-	*ret_length = leg_sockaddr(&endpoint, ret_address);
+	*ret_length = endpoint_sockaddr(&endpoint, ret_address);
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
 	assert_int_equal(leg_set_options(fd), 0);

@@ -1,5 +1,6 @@
 #include "daemon/supervisor/listener.h"
 
+#include "daemon/endpoint.h"
 #include "daemon/supervisor/leg.h"
 
 #include <errno.h>
@@ -219,7 +220,7 @@ test_accepted_sockets_inherit_the_options(void **state)
 
 	add(scene, free_port(), 0);
 	assert_int_equal(apply(scene, &index), 0);
-	length = leg_sockaddr(&scene->table.entry[0].listen, &address);
+	length = endpoint_sockaddr(&scene->table.entry[0].listen, &address);
 	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(client, (struct sockaddr *)&address, length), 0);
 	server = accept4(scene->listeners.listener[0].fd, NULL, NULL, SOCK_CLOEXEC);

@@ -130,6 +130,25 @@ test_other_names(void **state)
 	expect_refusal(pair_of("mx11", "mx2", "mx1", "mx2", key), TLS_OTHER_NAME, TLS_REFUSED_HOST);
 }
 
+static void
+test_names_that_are_not_known(void **state)
+{
+	static const char *const peers[][2] = {{"", "mx1"}, {"mx2", ""}, {"", ""}};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct pair pair = pair_of("mx1", peers[i][0], "mx2", peers[i][1], key);
+
+		shake_hands(pair, sizeof(wire));
+		assert_int_equal(tls_state(pair.client), TLS_OPEN);
+		assert_int_equal(tls_state(pair.server), TLS_OPEN);
+		pair_free(pair);
+	}
+	expect_refusal(pair_of("mx1", "", "mx1", "", key), TLS_SAME_NAME, TLS_REFUSED_HOST);
+	expect_refusal(pair_of("mx3", "", "mx2", "mx1", key), TLS_OTHER_NAME, TLS_REFUSED_HOST);
+	expect_refusal(pair_of("mx1", "mx3", "mx2", "", key), TLS_OTHER_NAME, TLS_REFUSED_HOST);
+}
+
 /* A program of somebody else, with OpenSSL but without our key. */
 static SSL *
 stranger(bool is_client, int version, const char *suites)
@@ -314,6 +333,7 @@ main(void)
 	    cmocka_unit_test(test_two_hosts_of_a_pair),
 	    cmocka_unit_test(test_another_key),
 	    cmocka_unit_test(test_other_names),
+	    cmocka_unit_test(test_names_that_are_not_known),
 	    cmocka_unit_test(test_strangers_with_tls),
 	    cmocka_unit_test(test_no_tls_at_all),
 	    cmocka_unit_test(test_bytes_of_a_scanner),

@@ -1,4 +1,4 @@
-#include "daemon/manager/loop.h"
+#include "daemon/loop.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /*
- * loop -- the manager's one epoll loop
+ * loop -- the one epoll loop of manager and sync
  *
  * A source is embedded in its owner and says what to call.  A source may be removed from within
  * any callback, its own included: events already fetched for it are dropped.  Single-threaded.
  */
-#ifndef DAEMON_MANAGER_LOOP_H
-#define DAEMON_MANAGER_LOOP_H
+#ifndef DAEMON_LOOP_H
+#define DAEMON_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>
