@@ -152,7 +152,10 @@ worker_died(
 		supervisor_count(supervisor, COUNTER_workers_killed, 1);
 	if (supervisor->phase >= PHASE_LEAVING)
 		return;
-	report(supervisor, 109010, index, pid, text, adopted);
+	if (upgrade_has_ended(supervisor, index, death))
+		report(supervisor, 109043, index, pid, NULL, adopted);
+	else
+		report(supervisor, 109010, index, pid, text, adopted);
 	dispatch_place(supervisor);
 	dispatch_sweep(supervisor);
 }

@@ -135,6 +135,16 @@ collect_tick(struct supervisor *supervisor)
 	}
 }
 
+/* Its workers are this one's children: the process is the same. */
+static bool
+is_upgraded(const struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->workers; i++)
+		if (process_is_child(&supervisor->worker[i].process))
+			return true;
+	return false;
+}
+
 static void
 report(struct supervisor *supervisor)
 {
@@ -143,7 +153,7 @@ report(struct supervisor *supervisor)
 
 	fprintf(stderr, "smtpguardd: took over %u sessions of %u workers\n",
 	    supervisor->custody.in_use, living);
-	event_init(&event, 109017, 0);
+	event_init(&event, is_upgraded(supervisor) ? 109044 : 109017, 0);
 	event.number[0] = supervisor->custody.in_use;
 	event.number[1] = living;
 	event.number[2] = atomic_load(&shm_succession(&supervisor->shm)->supervisor);

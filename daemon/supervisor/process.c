@@ -92,6 +92,15 @@ let_go(int pidfd)
 }
 
 bool
+process_is_child(const struct process *process)
+{
+	siginfo_t info;
+
+	return process_is_running(process) &&
+	       waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+bool
 process_find(struct process *process, pid_t pid, uint64_t started)
 {
 	/* In this order: the number cannot be given to another process while the pidfd names it. */

@@ -57,6 +57,9 @@ void process_judge(struct process *process, const struct process_death *death, u
 /* "signal 11 (SIGSEGV)", "exit status 1" */
 void process_describe(const struct process_death *death, char *text, size_t size);
 
+/* Not a stranger by its origin only: this process, before execve(2) perhaps, has started it. */
+bool process_is_child(const struct process *process);
+
 /* A living stranger. False: there is no such one (any more). */
 bool process_find(struct process *process, pid_t pid, uint64_t started);
 

@@ -191,6 +191,16 @@ is_old(const struct worker *worker, uint32_t mark)
 	return worker->owner >> 8 <= mark;
 }
 
+bool
+upgrade_has_ended(
+    const struct supervisor *supervisor, uint32_t worker, const struct process_death *death)
+{
+	uint32_t mark = atomic_load(&shm_succession(&supervisor->shm)->upgrade);
+
+	return mark != 0 && is_old(&supervisor->worker[worker], mark) &&
+	       death->end == PROCESS_END_KILLED && death->status == SIGTERM;
+}
+
 /* The new manager turns, all workers are ready: one of them can be missed. */
 static bool
 may_replace(const struct supervisor *supervisor)

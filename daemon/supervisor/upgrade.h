@@ -45,6 +45,9 @@ int upgrade_begin(struct supervisor *supervisor);
 void upgrade_check_ended(struct supervisor *supervisor);
 /* The workers were told what there was, as far as they take it: the end of each turn of the loop. */
 void upgrade_flushed(struct supervisor *supervisor);
+/* It died of being replaced. */
+bool upgrade_has_ended(
+    const struct supervisor *supervisor, uint32_t worker, const struct process_death *death);
 /* What takes too long; the next worker to be replaced. */
 void upgrade_tick(struct supervisor *supervisor);
 

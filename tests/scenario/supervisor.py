@@ -58,6 +58,7 @@ def supervisor_killed(world):
         shown = gateway.show("conn")["sessions"]
         check(len(shown) >= EACH * len(PHASES), "%d sessions are shown" % len(shown))
         counters = gateway.counters()
+        wait_until(lambda: gateway.log().count("-109017: ") == number + 1, "the death is told")
         check(counters["takeovers"] == number + 1, "takeovers: %d" % counters["takeovers"])
         check(counters["descriptors_held"] >= 2 * EACH * len(PHASES), "descriptors were not taken")
         index = number % 2

@@ -89,6 +89,9 @@ def check_upgrade(world, suffix, times=1):
         complete(gateway)
         check(gateway.process.pid == pid and gateway.process.poll() is None,
               "the supervisor is another process")
+        log = gateway.log()
+        check("-109044: " in log and log.count("-109043: ") == 2, "what was replaced is not told")
+        check("-109010: " not in log and "-109017: " not in log, "it is told as deaths")
         after = gateway.workers()
         check(len(after) == 2 and not set(after.values()) & set(before.values()),
               "not all workers were replaced: %s, %s" % (before, after))
