@@ -1,6 +1,7 @@
 /* smtpguardd -- the supervisor: options, settings, then the loop */
 #include "config.h"
 #include "daemon/supervisor/settings.h"
+#include "daemon/supervisor/settings_kept.h"
 #include "daemon/supervisor/standard_error.h"
 #include "daemon/supervisor/supervisor.h"
 #include "shm/fits.h"
@@ -137,6 +138,23 @@ find_programs(struct supervisor *supervisor, const char *directory)
 	       join(supervisor->manager_path, directory, "smtpguard-manager");
 }
 
+/* There may be sessions to be taken over: then an error in the file ends nothing. */
+static int
+read_settings(struct supervisor *supervisor, const struct options *options)
+{
+	int status =
+	    settings_read(supervisor->manager_path, options->configuration, &supervisor->settings);
+
+	if (status == 0 || !settings_kept_read(options->runtime_directory,
+			       supervisor->kept.memory[SHM_CONTROL] >= 0, &supervisor->settings))
+		return status;
+	fprintf(stderr,
+	    "smtpguardd: warning: %s cannot be used (see above): going on with the settings of the "
+	    "smtpguardd that has died\n",
+	    options->configuration);
+	return 0;
+}
+
 static int
 run(struct supervisor *supervisor, const struct options *options)
 {
@@ -154,8 +172,7 @@ run(struct supervisor *supervisor, const struct options *options)
 	if (options->test)
 		return settings_test(supervisor->manager_path, options->configuration);
 	kept_take(&supervisor->kept);
-	status =
-	    settings_read(supervisor->manager_path, options->configuration, &supervisor->settings);
+	status = read_settings(supervisor, options);
 	if (status != 0)
 		return status;
 	status = supervisor_open(supervisor, options->runtime_directory, options->state_directory);

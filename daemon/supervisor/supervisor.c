@@ -13,6 +13,7 @@
 #include "daemon/supervisor/notify.h"
 #include "daemon/supervisor/opening.h"
 #include "daemon/supervisor/requests.h"
+#include "daemon/supervisor/settings_kept.h"
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/wakes.h"
 #include "daemon/supervisor/watch.h"
@@ -98,6 +99,9 @@ make_settings_copy(struct supervisor *supervisor)
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		return complain("cannot keep the settings", errno, EX_OSERR);
 	supervisor->settings_fd = fd;
+	if (settings_kept_write(supervisor->runtime.directory, settings) < 0)
+		fprintf(stderr,
+		    "smtpguardd: cannot write " SETTINGS_KEPT_NAME " in the runtime folder\n");
 	return 0;
 }
 
@@ -374,6 +378,7 @@ supervisor_run(struct supervisor *supervisor)
 	}
 	/* Nobody is left to be taken over. */
 	workers_file_remove(supervisor->runtime.directory);
+	settings_kept_remove(supervisor->runtime.directory);
 	kept_drop_all();
 	return supervisor->status;
 }

@@ -1,16 +1,15 @@
 #include "daemon/supervisor/workers_file.h"
 
+#include "daemon/supervisor/own_file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define HEADLINE  "smtpguard workers 1"
-#define TEMPORARY WORKERS_FILE_NAME ".new"
+#define HEADLINE "smtpguard workers 1"
 
 /* "manager 4294967295 2147483647 18446744073709551615\n" */
 _Static_assert(sizeof(HEADLINE) + WORKERS_FILE_ENTRIES * 51 < WORKERS_FILE_BYTES, "it fits");
@@ -100,52 +99,17 @@ workers_file_write(int directory, const struct workers_file *file)
 {
 	char text[WORKERS_FILE_BYTES];
 	size_t length = workers_file_format(file, text, sizeof(text));
-	int fd, r = 0;
 
-	/* One that a death left behind. */
-	unlinkat(directory, TEMPORARY, 0);
-	fd = openat(
-	    directory, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, length) != (ssize_t)length)
-		r = -EIO;
-	close(fd);
-	if (r == 0 && renameat(directory, TEMPORARY, directory, WORKERS_FILE_NAME) < 0)
-		r = -errno;
-	return r;
-}
-
-/* The length; -EPERM, -EFBIG or another -errno. */
-static ssize_t
-read_own_file(int fd, char *text, size_t size)
-{
-	struct stat status;
-	ssize_t length;
-
-	if (fstat(fd, &status) < 0)
-		return -errno;
-	if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_mode & 0022)
-		return -EPERM;
-	length = read(fd, text, size);
-	if (length < 0)
-		return -errno;
-	return length < (ssize_t)size ? length : -EFBIG;
+	return own_file_write(directory, WORKERS_FILE_NAME, text, length);
 }
 
 int
 workers_file_read(int directory, struct workers_file *ret_file, unsigned *ret_line)
 {
 	char text[WORKERS_FILE_BYTES];
-	int fd =
-	    openat(directory, WORKERS_FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	ssize_t length;
+	ssize_t length = own_file_read(directory, WORKERS_FILE_NAME, text, sizeof(text));
 
 	*ret_file = (struct workers_file){0};
-	if (fd < 0)
-		return -errno;
-	length = read_own_file(fd, text, sizeof(text));
-	close(fd);
 	if (length < 0)
 		return (int)length;
 	text[length] = '\0';

@@ -6,8 +6,7 @@
  *	manager 0 PID STARTED
  *
  * PID and start time (daemon/supervisor/process_stat.h) name a process for good, so a line of one
- * that has died does no harm.  The file is replaced as a whole before a process begins to do
- * anything; it is for root only, and one that others could have written is not believed.
+ * that has died does no harm.  The file is replaced before a process begins to do anything.
  *
  * Supervisor only.  0 or -errno.
  */

@@ -41,6 +41,8 @@ bounds = " ".join(values.get("CapabilityBoundingSet", [])).split()
 problems += [f"{UNIT}: CapabilityBoundingSet lacks {name}" for name in CAPABILITIES if name not in bounds]
 calls = " ".join(values.get("SystemCallFilter", [])).split()
 problems += [f"{UNIT}: SystemCallFilter lacks {name}" for name in CALLS if name not in calls]
+if any("smtpguardd" in line for line in values.get("ExecStartPre", [])):
+    problems.append(f"{UNIT}: ExecStartPre asks smtpguardd: an error in smtpguard.conf would keep it from taking over")
 for key in ("PrivateUsers", "StateDirectory"):
     if key in values:
         problems.append(f"{UNIT}: {key} does not go with how the processes are started")

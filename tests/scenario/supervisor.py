@@ -154,6 +154,28 @@ def supervisor_killed_queue(world):
 
 
 @scenario
+def supervisor_killed_settings_wrong(world):
+    """An error has come into smtpguard.conf: it is named, and the next supervisor goes on all the same."""
+    sink = world.sink()
+    gateway = world.gate()
+    source = held(world, PHASES, EACH)
+    workers = gateway.workers()
+    gateway.settings = "workres = 3;"
+    gateway.kill_supervisor()
+    gateway.start()
+    check("workres: unknown key" in gateway.log() and "going on with the settings" in gateway.log(),
+          "it does not say so: " + gateway.log()[-500:])
+    check(gateway.workers() == workers, "other workers: %s, %s" % (workers, gateway.workers()))
+    gateway.kill_supervisor()
+    gateway.start()
+    all_survived(world, sink, gateway, source)
+    check(gateway.stop() == 0, "the clean stop failed")
+    check("settings" not in os.listdir(gateway.runtime), "settings are left")
+    gateway.launch()
+    check(gateway.process.wait(20) == 78, "it starts with a wrong file")
+
+
+@scenario
 def supervisor_short_of_memory(world):
     """The next supervisor cannot map what is there: it leaves it to the one after it."""
     if is_sanitized(world.build):
@@ -200,6 +222,7 @@ def service_all_killed(world):
             os.kill(pid, signal.SIGKILL)
         gateway.process.wait()
         waiting = connect(world.listen, 30)
+        gateway.settings += "workres = 3;"  # of what is taken over that ends nothing
         service.attach(gateway)
         gateway.start()
         said = waiting.recv(4096)
