@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import time
 
-from harness import Failure, check, programs_copy, wait_until
+from harness import Failure, check, process_lives, programs_copy, wait_until
 from garbage import connect
 from registry import Skip, scenario
 
@@ -53,6 +54,24 @@ def worker_killed(world):
         os.kill(pid, 9)
         wait_until(lambda: len(gateway.workers()) == 2 and pid not in gateway.workers().values(),
                    "the worker is replaced")
+    check(gateway.counters()["sessions_adopted"] > 0, "nothing was adopted")
+    figures = source.stop()
+    check(figures["failed"] == 0, "sessions did not survive: " + source.errors(4))
+    gateway.check_nothing_left()
+    world.ledgers(sink, source)
+
+
+@scenario
+def worker_stopped(world):
+    """A worker that does not move is ended; only then another one has its sessions."""
+    sink = world.sink()
+    gateway = world.gate()
+    source = held(world, ("data", "tls", "idle", "urgent"), 10)
+    pid = gateway.workers()[0]
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: gateway.workers().get(0, pid) != pid, "the worker is replaced", 60)
+    check(not process_lives(pid), "it lives still")
+    wait_until(lambda: "-109016: " in gateway.log(), "it is said that it hung")
     check(gateway.counters()["sessions_adopted"] > 0, "nothing was adopted")
     figures = source.stop()
     check(figures["failed"] == 0, "sessions did not survive: " + source.errors(4))
