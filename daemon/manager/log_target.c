@@ -2,7 +2,7 @@
 
 #include "config.h"
 #include "daemon/manager/present.h"
-#include "daemon/manager/settings_load.h"
+#include "daemon/manager/settings_value.h"
 #include "daemon/manager/text.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /*
  * smtpguard-manager --run              the manager process, started by smtpguardd
  * smtpguard-manager --settings PATH    smtpguard.conf (descriptor 4) to struct settings (3)
- * smtpguard-manager --check PATH       the same, without a result
+ * smtpguard-manager --check PATH       the same; what is not at fault is written in any case
  * smtpguard-manager --fits             before an upgrade (shm/fits.h)
  */
 #include "daemon/manager/manager.h"
@@ -20,9 +20,9 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], FITS_OPTION) == 0)
 		return fits_main("smtpguard-manager");
 	if (argc == 3 && strcmp(argv[1], "--settings") == 0)
-		return settings_command(argv[2], true);
-	if (argc == 3 && strcmp(argv[1], "--check") == 0)
 		return settings_command(argv[2], false);
+	if (argc == 3 && strcmp(argv[1], "--check") == 0)
+		return settings_command(argv[2], true);
 	fprintf(stderr, "smtpguard-manager is started by smtpguardd\n");
 	return EX_USAGE;
 }

@@ -56,7 +56,7 @@ write_whole(int fd, const void *bytes, size_t length)
 }
 
 int
-settings_command(const char *path, bool write_result)
+settings_command(const char *path, bool write_always)
 {
 	struct settings settings;
 	struct text errors;
@@ -72,12 +72,12 @@ settings_command(const char *path, bool write_result)
 	fputs(text_string(&errors), stderr);
 	text_free(&errors);
 	free(source);
-	if (!valid)
+	if (!valid && !write_always)
 		return EX_CONFIG;
 
-	if (write_result && !write_whole(SETTINGS_FD_RESULT, &settings, sizeof(settings))) {
+	if (!write_whole(SETTINGS_FD_RESULT, &settings, sizeof(settings))) {
 		fprintf(stderr, "%s: cannot hand over the settings: %s\n", path, strerror(errno));
 		return EX_OSERR;
 	}
-	return EX_OK;
+	return valid ? EX_OK : EX_CONFIG;
 }

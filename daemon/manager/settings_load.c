@@ -1,37 +1,15 @@
 #include "daemon/manager/settings_load.h"
 
-#include "daemon/manager/units.h"
-#include "shm/layout.h"
+#include "daemon/manager/present.h"
+#include "daemon/manager/settings_failover.h"
+#include "daemon/manager/settings_value.h"
 
 #include <inttypes.h>
 #include <libconfig.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum setting_type { SETTING_NUMBER, SETTING_SIZE, SETTING_TIME, SETTING_NAME, SETTING_TARGET };
-
-struct setting {
-	const char *group;
-	const char *name;
-	enum setting_type type;
-	size_t offset;
-	size_t size;
-	uint64_t least;
-	uint64_t most;
-	const char *fallback;
-	const char *help;
-};
-
-static const struct setting settings_table[] = {
-#define SETTING(group, name, type, field, least, most, fallback, help)                             \
-	{group, name, SETTING_##type, offsetof(struct settings, field),                            \
-	    sizeof(((struct settings *)0)->field), least, most, fallback, help},
-#include "daemon/manager/settings.def"
-#undef SETTING
-};
-
-#define SETTINGS_COUNT (sizeof(settings_table) / sizeof(settings_table[0]))
+#define FAILOVER_GROUP "failover"
 
 /* What the walk over the parsed tree needs. */
 struct load {
@@ -41,18 +19,6 @@ struct load {
 	struct text *errors;
 };
 
-const char *
-settings_key(
-    unsigned index, const char **ret_group, const char **ret_default, const char **ret_help)
-{
-	if (index >= SETTINGS_COUNT)
-		return NULL;
-	*ret_group = settings_table[index].group;
-	*ret_default = settings_table[index].fallback;
-	*ret_help = settings_table[index].help;
-	return settings_table[index].name;
-}
-
 static void
 report(struct load *load, const config_setting_t *at, const char *group, const char *name,
     const char *reason)
@@ -61,116 +27,6 @@ report(struct load *load, const config_setting_t *at, const char *group, const c
 	    group[0] == '\0' ? "" : ".");
 	text_add_escaped(load->errors, name, strlen(name), 128);
 	text_printf(load->errors, ": %s\n", reason);
-}
-
-static bool
-name_is_plain(const char *name)
-{
-	static const char allowed[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-	return name[0] != '-' && name[0] != '\0' && name[strspn(name, allowed)] == '\0';
-}
-
-static bool
-port_is_valid(const char *port)
-{
-	size_t digits = strspn(port, "0123456789");
-
-	if (digits == 0 || digits > 5 || port[digits] != '\0')
-		return false;
-	long number = strtol(port, NULL, 10);
-	return number >= 1 && number <= 65535;
-}
-
-bool
-settings_parse_udp(const char *target, char *host, size_t host_size, char *port, size_t port_size)
-{
-	if (strncmp(target, "udp:", 4) != 0)
-		return false;
-	const char *start = target + 4;
-	const char *colon = strrchr(start, ':');
-	if (colon == NULL || !port_is_valid(colon + 1))
-		return false;
-
-	size_t length = (size_t)(colon - start);
-	bool bracket = length >= 2 && start[0] == '[' && start[length - 1] == ']';
-	if (bracket) {
-		start++;
-		length -= 2;
-	}
-	if (length == 0 || length >= host_size || strlen(colon + 1) >= port_size)
-		return false;
-	memcpy(host, start, length);
-	host[length] = '\0';
-	memcpy(port, colon + 1, strlen(colon + 1) + 1);
-	/* An IPv6 address without brackets would hide where the port begins. */
-	if (!bracket && strchr(host, ':') != NULL)
-		return false;
-	return host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789.-:%_")] == '\0';
-}
-
-static bool
-target_is_valid(const char *target)
-{
-	char host[128];
-	char port[8];
-
-	return strcmp(target, "journal") == 0 || strcmp(target, "stderr") == 0 ||
-	       settings_parse_udp(target, host, sizeof(host), port, sizeof(port));
-}
-
-static void
-store(struct settings *settings, const struct setting *setting, uint64_t value)
-{
-	uint8_t *field = (uint8_t *)settings + setting->offset;
-
-	if (setting->size == sizeof(uint32_t)) {
-		uint32_t small = (uint32_t)value;
-		memcpy(field, &small, sizeof(small));
-	} else {
-		memcpy(field, &value, sizeof(value));
-	}
-}
-
-/* NULL when the text was taken, else what is wrong with it. */
-static const char *
-take_string(struct settings *settings, const struct setting *setting, const char *text)
-{
-	uint64_t value = 0;
-
-	switch (setting->type) {
-	case SETTING_NUMBER:
-		return "must be a whole number without quotes";
-	case SETTING_SIZE:
-		if (!units_parse_size(text, &value))
-			return "must be a size with a unit (B KiB MiB GiB TiB), as \"1 GiB\"";
-		break;
-	case SETTING_TIME:
-		if (!units_parse_time(text, &value))
-			return "must be a time with a unit (ms s min h), as \"10 s\"";
-		break;
-	case SETTING_NAME:
-		value = strlen(text);
-		if (!name_is_plain(text))
-			return "must be a name of letters, digits, '_', '.' and '-'";
-		break;
-	case SETTING_TARGET:
-		value = strlen(text);
-		if (!target_is_valid(text))
-			return "must be \"journal\", \"stderr\" or \"udp:HOST:PORT\" "
-			       "(IPv6: \"udp:[ADDRESS]:PORT\")";
-		break;
-	}
-	if (value < setting->least || value > setting->most)
-		return "out of range";
-
-	if (setting->type == SETTING_NAME || setting->type == SETTING_TARGET)
-		memcpy((uint8_t *)settings + setting->offset, text, (size_t)value + 1);
-	else
-		store(settings, setting, value);
-	return NULL;
 }
 
 /* libconfig cuts integers to 32 bits in silence; only the source still shows it. */
@@ -200,8 +56,60 @@ take_number(struct load *load, const struct setting *setting, const config_setti
 	if (config_setting_type(at) == CONFIG_TYPE_INT64 || number < 0 ||
 	    line_has_long_number(load->source, config_setting_source_line(at)) ||
 	    (uint64_t)number < setting->least || (uint64_t)number > setting->most)
-		return "out of range";
-	store(load->settings, setting, (uint64_t)number);
+		return SETTINGS_OUT_OF_RANGE;
+	settings_store(load->settings, setting, (uint64_t)number);
+	return NULL;
+}
+
+/* An element is at fault: said here, as it stands on a line of its own. */
+static void
+report_element(struct load *load, const struct setting *setting, const config_setting_t *element,
+    const char *text, const char *reason)
+{
+	struct text whole;
+
+	text_init(&whole, 512);
+	if (text != NULL) {
+		text_add_string(&whole, "\"");
+		text_add_escaped(&whole, text, strlen(text), 128);
+		text_add_string(&whole, "\" ");
+	}
+	text_add_string(&whole, reason);
+	report(load, element, setting->group, setting->name, text_string(&whole));
+	text_free(&whole);
+}
+
+static void
+take_address(struct load *load, const struct setting *setting, const config_setting_t *element)
+{
+	struct settings_failover *failover = &load->settings->failover;
+	const char *text = config_setting_get_string(element);
+	struct shm_endpoint address;
+
+	if (text == NULL || !settings_parse_address(text, &address)) {
+		report_element(load, setting, element, text,
+		    text == NULL ? "must be a list of strings" : "is no address of one host");
+		return;
+	}
+	for (uint32_t i = 0; i < failover->addresses; i++)
+		if (present_same_address(&failover->address[i], &address)) {
+			report_element(load, setting, element, text, "is there twice");
+			return;
+		}
+	failover->address[failover->addresses++] = address;
+}
+
+static const char *
+take_addresses(struct load *load, const struct setting *setting, const config_setting_t *at)
+{
+	int count = config_setting_length(at);
+
+	if (!config_setting_is_array(at) && !config_setting_is_list(at))
+		return "must be a list of strings, as [\"192.0.2.10\", \"2001:db8::10\"]";
+	if ((uint64_t)count < setting->least || (uint64_t)count > setting->most)
+		return SETTINGS_OUT_OF_RANGE;
+	for (int i = 0; i < count; i++)
+		take_address(load, setting, config_setting_get_elem(at, (unsigned)i));
 	return NULL;
 }
 
@@ -210,9 +118,12 @@ take_value(struct load *load, const struct setting *setting, const config_settin
 {
 	bool text_wanted = setting->type != SETTING_NUMBER;
 
+	if (setting->type == SETTING_ADDRESSES)
+		return take_addresses(load, setting, at);
+
 	switch (config_setting_type(at)) {
 	case CONFIG_TYPE_STRING:
-		return take_string(load->settings, setting, config_setting_get_string(at));
+		return settings_take(load->settings, setting, config_setting_get_string(at));
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64:
 		if (!text_wanted)
@@ -227,25 +138,6 @@ take_value(struct load *load, const struct setting *setting, const config_settin
 	}
 }
 
-static const struct setting *
-find(const char *group, const char *name)
-{
-	for (size_t i = 0; i < SETTINGS_COUNT; i++)
-		if (strcmp(settings_table[i].group, group) == 0 &&
-		    strcmp(settings_table[i].name, name) == 0)
-			return &settings_table[i];
-	return NULL;
-}
-
-static bool
-group_exists(const char *name)
-{
-	for (size_t i = 0; i < SETTINGS_COUNT; i++)
-		if (strcmp(settings_table[i].group, name) == 0)
-			return true;
-	return false;
-}
-
 static void
 report_range(struct load *load, const struct setting *setting, const config_setting_t *at)
 {
@@ -253,11 +145,48 @@ report_range(struct load *load, const struct setting *setting, const config_sett
 
 	snprintf(reason, sizeof(reason), "out of range: %" PRIu64 " to %" PRIu64 "%s",
 	    setting->least, setting->most,
-	    setting->type == SETTING_SIZE     ? " bytes"
-	    : setting->type == SETTING_TIME   ? " ms"
-	    : setting->type == SETTING_NUMBER ? ""
-					      : " characters");
+	    setting->type == SETTING_SIZE	 ? " bytes"
+	    : setting->type == SETTING_TIME	 ? " ms"
+	    : setting->type == SETTING_NUMBER	 ? ""
+	    : setting->type == SETTING_ADDRESSES ? " addresses"
+						 : " characters");
 	report(load, at, setting->group, setting->name, reason);
+}
+
+static void
+report_missing(struct load *load, const config_setting_t *group, const char *group_name)
+{
+	const struct setting *setting;
+
+	for (unsigned i = 0; (setting = settings_get(i)) != NULL; i++)
+		if (setting->fallback == NULL && strcmp(setting->group, group_name) == 0 &&
+		    config_setting_get_member(group, setting->name) == NULL)
+			report(load, group, group_name, setting->name, "missing");
+}
+
+static unsigned
+line_of(const config_setting_t *group, const char *name)
+{
+	const config_setting_t *at = config_setting_get_member(group, name);
+
+	return at != NULL ? config_setting_source_line(at) : 0;
+}
+
+static void
+finish_failover(struct load *load, const config_setting_t *group)
+{
+	struct settings_failover *failover = &load->settings->failover;
+
+	failover->line = config_setting_source_line(group);
+	failover->key_line = line_of(group, "key_file");
+	for (unsigned i = 0; i < SETTINGS_FAILOVER_RULES; i++) {
+		const char *key;
+		const char *reason = settings_failover_offends(failover, i, &key);
+
+		if (reason != NULL)
+			report(load, config_setting_get_member(group, key), FAILOVER_GROUP, key,
+			    reason);
+	}
 }
 
 static void
@@ -266,15 +195,15 @@ walk_group(struct load *load, const config_setting_t *group, const char *group_n
 	for (int i = 0; i < config_setting_length(group); i++) {
 		const config_setting_t *at = config_setting_get_elem(group, (unsigned)i);
 		const char *name = config_setting_name(at);
-		const struct setting *setting = find(group_name, name);
+		const struct setting *setting = settings_find(group_name, name);
 
 		if (setting != NULL) {
 			const char *reason = take_value(load, setting, at);
-			if (reason != NULL && strcmp(reason, "out of range") == 0)
+			if (reason != NULL && strcmp(reason, SETTINGS_OUT_OF_RANGE) == 0)
 				report_range(load, setting, at);
 			else if (reason != NULL)
 				report(load, at, group_name, name, reason);
-		} else if (group_name[0] == '\0' && group_exists(name)) {
+		} else if (group_name[0] == '\0' && settings_group_exists(name)) {
 			if (config_setting_is_group(at))
 				walk_group(load, at, name);
 			else
@@ -283,6 +212,9 @@ walk_group(struct load *load, const config_setting_t *group, const char *group_n
 			report(load, at, group_name, name, "unknown key");
 		}
 	}
+	report_missing(load, group, group_name);
+	if (strcmp(group_name, FAILOVER_GROUP) == 0)
+		finish_failover(load, group);
 }
 
 /* An included file would be read with whatever rights the reader has; the file stands alone. */
@@ -303,22 +235,6 @@ refuse_includes(const char *text, const char *file, struct text *errors)
 			at++;
 	}
 	return found;
-}
-
-void
-settings_defaults(struct settings *settings)
-{
-	memset(settings, 0, sizeof(*settings));
-	settings->magic = SETTINGS_MAGIC;
-	settings->version = SETTINGS_VERSION;
-	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-		const struct setting *setting = &settings_table[i];
-
-		if (setting->type == SETTING_NUMBER)
-			store(settings, setting, strtoull(setting->fallback, NULL, 10));
-		else
-			take_string(settings, setting, setting->fallback);
-	}
 }
 
 bool

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/settings.h"
 
 #include "daemon/supervisor/spawn.h"
+#include "daemon/sync/key.h"
 #include "shm/layout.h"
 
 #include <errno.h>
@@ -19,6 +20,50 @@ static bool
 is_text(const char *text, size_t size)
 {
 	return memchr(text, '\0', size) != NULL;
+}
+
+static bool
+is_address(const struct shm_endpoint *endpoint)
+{
+	return endpoint->family == 4 || endpoint->family == 6;
+}
+
+static bool
+is_endpoint(const struct shm_endpoint *endpoint)
+{
+	return is_address(endpoint) && endpoint->port != 0;
+}
+
+static const char *
+check_failover(const struct settings_failover *failover)
+{
+	if (!is_text(failover->node, sizeof(failover->node)) || failover->node[0] == '\0')
+		return "failover.node";
+	if (!is_text(failover->peer_node, sizeof(failover->peer_node)))
+		return "failover.peer_node";
+	if (!is_text(failover->key_file, sizeof(failover->key_file)) ||
+	    failover->key_file[0] != '/')
+		return "failover.key_file";
+	if (!is_text(failover->fifo, sizeof(failover->fifo)))
+		return "failover.fifo";
+	if (failover->commit != SETTINGS_COMMIT_DEGRADE &&
+	    failover->commit != SETTINGS_COMMIT_STRICT)
+		return "failover.commit";
+	if (failover->degrade_after_ms == 0 ||
+	    failover->degrade_after_ms > SETTINGS_DEGRADE_AFTER_MAX_MS)
+		return "failover.degrade_after";
+	if (!is_endpoint(&failover->listen))
+		return "failover.listen";
+	if (!is_endpoint(&failover->peer))
+		return "failover.peer";
+	if (failover->witness.family != 0 && !is_endpoint(&failover->witness))
+		return "failover.witness";
+	if (failover->addresses == 0 || failover->addresses > SETTINGS_ADDRESSES_MAX)
+		return "failover.addresses";
+	for (uint32_t i = 0; i < failover->addresses; i++)
+		if (!is_address(&failover->address[i]))
+			return "failover.addresses";
+	return NULL;
 }
 
 const char *
@@ -41,7 +86,7 @@ settings_check(const struct settings *settings)
 		return "log.target";
 	if (!is_text(settings->metrics_listen, sizeof(settings->metrics_listen)))
 		return "metrics.listen";
-	return NULL;
+	return settings->failover.line != 0 ? check_failover(&settings->failover) : NULL;
 }
 
 static void
@@ -151,31 +196,42 @@ run_manager(const char *manager, const char *mode, const char *path, int output,
 	return r;
 }
 
+/* The manager's exit status; *ret_settings is filled if it wrote a whole struct. */
 static int
-read_from_manager(
-    const char *manager, const char *path, int configuration, struct settings *ret_settings)
+ask_manager(const char *manager, const char *mode, const char *path, int configuration,
+    struct settings *ret_settings, bool *ret_complete)
 {
 	uint64_t end_ms = now_ms() + SETTINGS_TIMEOUT_MS;
-	struct settings settings;
-	const char *field;
-	bool complete;
 	int ends[2], pidfd, status;
 	pid_t pid;
 
+	*ret_complete = false;
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		fprintf(stderr, "smtpguardd: cannot make a pipe: %s\n", strerror(errno));
 		return EX_TEMPFAIL;
 	}
-	if (run_manager(manager, "--settings", path, ends[1], configuration, &pid, &pidfd) < 0) {
+	if (run_manager(manager, mode, path, ends[1], configuration, &pid, &pidfd) < 0) {
 		close(ends[0]);
 		close(ends[1]);
 		return EX_TEMPFAIL;
 	}
 	close(ends[1]);
-	complete = read_struct(ends[0], end_ms, &settings);
+	*ret_complete = read_struct(ends[0], end_ms, ret_settings);
 	close(ends[0]);
 	status = wait_for_exit(pidfd, end_ms, manager);
 	close(pidfd);
+	return status;
+}
+
+static int
+read_from_manager(
+    const char *manager, const char *path, int configuration, struct settings *ret_settings)
+{
+	struct settings settings;
+	const char *field;
+	bool complete;
+	int status = ask_manager(manager, "--settings", path, configuration, &settings, &complete);
+
 	if (status != 0)
 		return status;
 	field = complete ? settings_check(&settings) : "length";
@@ -188,6 +244,31 @@ read_from_manager(
 	return 0;
 }
 
+/* Only root may read it, so the manager cannot say this. */
+static int
+check_key(const char *path, const struct settings_failover *failover)
+{
+	uint8_t key[KEY_SIZE];
+	char why[KEY_WHY_MAX];
+	int fd, r;
+
+	if (!is_text(failover->key_file, sizeof(failover->key_file)) ||
+	    failover->key_file[0] == '\0')
+		return 0;
+	fd = open(failover->key_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		snprintf(why, sizeof(why), "%s", strerror(errno));
+	r = fd < 0 ? -1 : key_read(fd, key, why);
+	explicit_bzero(key, sizeof(key));
+	if (fd >= 0)
+		close(fd);
+	if (r == 0)
+		return 0;
+	fprintf(stderr, "%s:%u: failover.key_file: %s: %s\n", path, failover->key_line,
+	    failover->key_file, why);
+	return EX_CONFIG;
+}
+
 int
 settings_read(const char *manager, const char *path, struct settings *ret_settings)
 {
@@ -198,7 +279,7 @@ settings_read(const char *manager, const char *path, struct settings *ret_settin
 		return EX_CONFIG;
 	status = read_from_manager(manager, path, configuration, ret_settings);
 	close(configuration);
-	return status;
+	return status == 0 ? check_key(path, &ret_settings->failover) : status;
 }
 
 int
@@ -221,12 +302,16 @@ settings_test_start(const char *manager, const char *path, pid_t *ret_pid, int *
 int
 settings_test(const char *manager, const char *path)
 {
-	pid_t pid;
-	int pidfd, status = settings_test_start(manager, path, &pid, &pidfd);
+	int configuration = open_configuration(path);
+	struct settings settings;
+	bool complete;
+	int status, key = 0;
 
-	if (status != 0)
-		return status;
-	status = wait_for_exit(pidfd, now_ms() + SETTINGS_TIMEOUT_MS, manager);
-	close(pidfd);
-	return status;
+	if (configuration < 0)
+		return EX_CONFIG;
+	status = ask_manager(manager, "--check", path, configuration, &settings, &complete);
+	close(configuration);
+	if (complete)
+		key = check_key(path, &settings.failover);
+	return status == 0 ? key : status;
 }

@@ -3,7 +3,8 @@
  *
  * The manager reads the configuration file as an unprivileged user (it is not known yet which one
  * the file names: "smtpguard" if there is one, else "nobody") and writes struct settings to a
- * pipe.  What is wrong in the file the manager says itself, on standard error.
+ * pipe.  What is wrong in the file the manager says itself, on standard error; only the key of a pair,
+ * which root alone may read, is looked at here.
  *
  * Supervisor only.  Functions return an exit status of <sysexits.h>: 0, EX_CONFIG, EX_OSERR,
  * EX_SOFTWARE, EX_TEMPFAIL (the manager could not be started now); they have said why on standard error.
@@ -16,11 +17,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define SETTINGS_TIMEOUT_MS   10000
-#define SETTINGS_SESSIONS_MAX (1u << 20)
-#define SETTINGS_MEMORY_MIN   (16ull << 20)
-#define SETTINGS_MEMORY_MAX   (1ull << 44)
-#define SETTINGS_DRAIN_MAX_MS (24u * 3600 * 1000)
+#define SETTINGS_TIMEOUT_MS	      10000
+#define SETTINGS_SESSIONS_MAX	      (1u << 20)
+#define SETTINGS_MEMORY_MIN	      (16ull << 20)
+#define SETTINGS_MEMORY_MAX	      (1ull << 44)
+#define SETTINGS_DRAIN_MAX_MS	      (24u * 3600 * 1000)
+#define SETTINGS_DEGRADE_AFTER_MAX_MS 60000u
 
 /* NULL, or the name of the field that does not hold. */
 const char *settings_check(const struct settings *settings);

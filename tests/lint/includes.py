@@ -12,8 +12,10 @@ RULES = {
     "shm": (("shm/",), ()),
     "proto": (("proto/",), ("protobuf-c/", "zstd.h", "zstd_errors.h")),
     "daemon/gate": (("daemon/gate/", "shm/", "worker/lockdown.h", "config.h"), ("libmnl/", "seccomp.h", "bpf/")),
-    "daemon/supervisor": (("daemon/supervisor/", "daemon/gate/", "daemon/endpoint.h", "daemon/settings.h", "shm/", "config.h"), ("cap-ng.h",)),
-    "daemon/manager": (("daemon/manager/", "daemon/policy/", "daemon/loop.h", "daemon/settings.h", "shm/", "proto/", "config.h",
+    "daemon/supervisor": (("daemon/supervisor/", "daemon/gate/", "daemon/endpoint.h", "daemon/settings.h",
+                           "daemon/sync/key.h", "shm/", "config.h"), ("cap-ng.h", "libmnl/")),
+    "daemon/manager": (("daemon/manager/", "daemon/policy/", "daemon/loop.h", "daemon/settings.h", "daemon/sync/role.h",
+                        "daemon/sync/role_words.h", "shm/", "proto/", "config.h",
                         "worker/inspect/inspect.h", "worker/inspect/policy.h"),
                        ("libconfig.h", "jansson.h", "systemd/", "openssl/")),
     "daemon/policy": (("daemon/policy/", "worker/inspect/policy.h", "worker/inspect/criterion_table", "shm/policy_area.h",
@@ -27,7 +29,7 @@ RULES = {
             ("histedit.h", "editline/", "jansson.h")),
 }
 LIBRARIES = ("liburing", "libconfig.h", "jansson.h", "systemd/", "openssl/", "seccomp.h", "protobuf-c/", "histedit.h",
-             "editline/", "cap-ng.h", "hs.h", "hs/", "zstd.h", "zstd_errors.h", "cmocka.h", "microhttpd.h", "ncurses.h",
+             "editline/", "cap-ng.h", "hs.h", "hs/", "libmnl/", "zstd.h", "zstd_errors.h", "cmocka.h", "microhttpd.h", "ncurses.h",
              "libmnl/", "bpf/")
 
 problems = []

@@ -70,6 +70,60 @@ test_each_bad_field_is_named(void **state)
 	    memset(settings.metrics_listen, 'x', sizeof(settings.metrics_listen)));
 }
 
+static struct settings
+pair(void)
+{
+	struct settings settings = good();
+
+	settings.failover = (struct settings_failover){
+	    .line = 1,
+	    .degrade_after_ms = 500,
+	    .node = "mx1",
+	    .key_file = "/etc/smtpguard/failover.key",
+	    .listen = {.family = 4, .port = 7925},
+	    .peer = {.family = 6, .port = 7925},
+	    .addresses = 1,
+	    .address = {{.family = 6}},
+	};
+	return settings;
+}
+
+static void
+test_each_bad_field_of_a_pair_is_named(void **state)
+{
+	struct settings settings = pair();
+
+	(void)state;
+	assert_null(settings_check(&settings));
+	settings.failover.line = 0; /* no pair: nobody looks at the rest */
+	settings.failover.addresses = UINT32_MAX;
+	assert_null(settings_check(&settings));
+#define PAIR_REFUSED(name, change)                                                                 \
+	do {                                                                                       \
+		struct settings_failover *failover = &settings.failover;                           \
+		settings = pair();                                                                 \
+		change;                                                                            \
+		assert_string_equal(settings_check(&settings), "failover." name);                  \
+	} while (0)
+	PAIR_REFUSED("node", failover->node[0] = '\0');
+	PAIR_REFUSED("node", memset(failover->node, 'x', sizeof(failover->node)));
+	PAIR_REFUSED("peer_node", memset(failover->peer_node, 'x', sizeof(failover->peer_node)));
+	PAIR_REFUSED("key_file", memset(failover->key_file, '/', sizeof(failover->key_file)));
+	PAIR_REFUSED("key_file", failover->key_file[0] = 'k');
+	PAIR_REFUSED("fifo", memset(failover->fifo, '/', sizeof(failover->fifo)));
+	PAIR_REFUSED("commit", failover->commit = SETTINGS_COMMIT_STRICT + 1);
+	PAIR_REFUSED("degrade_after", failover->degrade_after_ms = 0);
+	PAIR_REFUSED("degrade_after", failover->degrade_after_ms = UINT32_MAX);
+	PAIR_REFUSED("listen", failover->listen.family = 5);
+	PAIR_REFUSED("listen", failover->listen.port = 0);
+	PAIR_REFUSED("peer", failover->peer.family = 0);
+	PAIR_REFUSED("witness", failover->witness.family = 1);
+	PAIR_REFUSED("witness", failover->witness.family = 4);
+	PAIR_REFUSED("addresses", failover->addresses = 0);
+	PAIR_REFUSED("addresses", failover->addresses = SETTINGS_ADDRESSES_MAX + 1);
+	PAIR_REFUSED("addresses", failover->addresses = 2);
+}
+
 static void
 test_descriptors_bound_the_sessions(void **state)
 {
@@ -126,6 +180,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good_settings_hold),
 	    cmocka_unit_test(test_each_bad_field_is_named),
+	    cmocka_unit_test(test_each_bad_field_of_a_pair_is_named),
 	    cmocka_unit_test(test_descriptors_bound_the_sessions),
 	    cmocka_unit_test(test_bad_managers_are_refused),
 	};
