@@ -1,5 +1,6 @@
 /* smtpguardd -- the supervisor: options, settings, then the loop */
 #include "config.h"
+#include "daemon/supervisor/door_command.h"
 #include "daemon/supervisor/settings.h"
 #include "daemon/supervisor/settings_kept.h"
 #include "daemon/supervisor/standard_error.h"
@@ -18,15 +19,24 @@ struct options {
 	const char *runtime_directory;
 	const char *state_directory;
 	const char *libexec_directory; /* NULL: not given */
+	const char *door;	       /* what is to be done with it; NULL: nothing */
 	bool test;
 };
 
-enum { OPTION_RUNTIME = 256, OPTION_STATE, OPTION_LIBEXEC, OPTION_HELP, OPTION_VERSION };
+enum {
+	OPTION_RUNTIME = 256,
+	OPTION_STATE,
+	OPTION_LIBEXEC,
+	OPTION_DOOR,
+	OPTION_HELP,
+	OPTION_VERSION
+};
 
 static const struct option long_options[] = {
     {"runtime-dir", required_argument, NULL, OPTION_RUNTIME},
     {"state-dir", required_argument, NULL, OPTION_STATE},
     {"libexec-dir", required_argument, NULL, OPTION_LIBEXEC},
+    {"door", required_argument, NULL, OPTION_DOOR},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -36,12 +46,13 @@ static void
 print_usage(FILE *to)
 {
 	fputs("usage: smtpguardd [-c FILE] [-t] [--runtime-dir DIR] [--state-dir DIR]\n"
-	      "                  [--libexec-dir DIR] [--help] [--version]\n"
+	      "                  [--libexec-dir DIR] [--door WORD] [--help] [--version]\n"
 	      "  -c FILE             configuration (" SMTPGUARD_SYSCONFDIR "/smtpguard.conf)\n"
 	      "  -t                  check the configuration, report all errors, exit\n"
 	      "  --runtime-dir DIR   lock and control socket (" SMTPGUARD_RUNTIMEDIR ")\n"
 	      "  --state-dir DIR     startup-config, quarantine (" SMTPGUARD_STATEDIR ")\n"
-	      "  --libexec-dir DIR   where smtpguard-worker and smtpguard-manager are\n",
+	      "  --libexec-dir DIR   where smtpguard-worker and smtpguard-manager are\n"
+	      "  --door WORD         of a pair's addresses: " DOOR_COMMAND_WORDS "; exit\n",
 	    to);
 }
 
@@ -67,6 +78,9 @@ parse_options(int argc, char **argv, struct options *options)
 			break;
 		case OPTION_LIBEXEC:
 			options->libexec_directory = optarg;
+			break;
+		case OPTION_DOOR:
+			options->door = optarg;
 			break;
 		case OPTION_HELP:
 			print_usage(stdout);
@@ -145,6 +159,8 @@ read_settings(struct supervisor *supervisor, const struct options *options)
 	int status =
 	    settings_read(supervisor->manager_path, options->configuration, &supervisor->settings);
 
+	if (status == 0)
+		status = settings_check_key(options->configuration, &supervisor->settings.failover);
 	if (status == 0 || !settings_kept_read(options->runtime_directory,
 			       supervisor->kept.memory[SHM_CONTROL] >= 0, &supervisor->settings))
 		return status;
@@ -153,6 +169,15 @@ read_settings(struct supervisor *supervisor, const struct options *options)
 	    "smtpguardd that has died\n",
 	    options->configuration);
 	return 0;
+}
+
+static int
+run_door(struct supervisor *supervisor, const struct options *options)
+{
+	int status =
+	    settings_read(supervisor->manager_path, options->configuration, &supervisor->settings);
+
+	return status == 0 ? door_command(&supervisor->settings.failover, options->door) : status;
 }
 
 static int
@@ -171,6 +196,8 @@ run(struct supervisor *supervisor, const struct options *options)
 	}
 	if (options->test)
 		return settings_test(supervisor->manager_path, options->configuration);
+	if (options->door)
+		return run_door(supervisor, options);
 	kept_take(&supervisor->kept);
 	status = read_settings(supervisor, options);
 	if (status != 0)

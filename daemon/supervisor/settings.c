@@ -244,9 +244,8 @@ read_from_manager(
 	return 0;
 }
 
-/* Only root may read it, so the manager cannot say this. */
-static int
-check_key(const char *path, const struct settings_failover *failover)
+int
+settings_check_key(const char *path, const struct settings_failover *failover)
 {
 	uint8_t key[KEY_SIZE];
 	char why[KEY_WHY_MAX];
@@ -279,7 +278,7 @@ settings_read(const char *manager, const char *path, struct settings *ret_settin
 		return EX_CONFIG;
 	status = read_from_manager(manager, path, configuration, ret_settings);
 	close(configuration);
-	return status == 0 ? check_key(path, &ret_settings->failover) : status;
+	return status;
 }
 
 int
@@ -312,6 +311,6 @@ settings_test(const char *manager, const char *path)
 	status = ask_manager(manager, "--check", path, configuration, &settings, &complete);
 	close(configuration);
 	if (complete)
-		key = check_key(path, &settings.failover);
+		key = settings_check_key(path, &settings.failover);
 	return status == 0 ? key : status;
 }

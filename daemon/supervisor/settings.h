@@ -28,6 +28,8 @@
 const char *settings_check(const struct settings *settings);
 
 int settings_read(const char *manager, const char *path, struct settings *ret_settings);
+/* Whether the key of the pair can be used; path: of the configuration, for what is said. */
+int settings_check_key(const char *path, const struct settings_failover *failover);
 /* smtpguardd -t: reports all errors of the file. */
 int settings_test(const char *manager, const char *path);
 /* The same without waiting for the child, whose exit status it is that counts then. */

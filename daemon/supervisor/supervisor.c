@@ -219,6 +219,8 @@ supervisor_open(
 	if (status == 0)
 		failpoint_attach_once(shm_failpoint(&supervisor->shm));
 	if (status == 0)
+		door_start(supervisor, found);
+	if (status == 0)
 		status = make_readable(supervisor);
 	if (status == 0)
 		status = make_settings_copy(supervisor);
@@ -294,6 +296,7 @@ tick(struct supervisor *supervisor)
 	children_watch(supervisor);
 	collect_tick(supervisor);
 	upgrade_tick(supervisor);
+	door_tick(supervisor);
 	if (children_are_well(supervisor))
 		notify_watchdog_beat(&supervisor->beat, supervisor->monotonic_ms);
 	children_tick(supervisor);
@@ -376,6 +379,7 @@ supervisor_run(struct supervisor *supervisor)
 		dispatch_flush(supervisor);
 		upgrade_flushed(supervisor);
 	}
+	door_leave(supervisor);
 	/* Nobody is left to be taken over. */
 	workers_file_remove(supervisor->runtime.directory);
 	settings_kept_remove(supervisor->runtime.directory);

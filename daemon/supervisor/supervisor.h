@@ -18,6 +18,7 @@
  *   collect	       what a dead supervisor has left
  *   stopping	       the clean stop
  *   upgrade	       other programs in place of these
+ *   door	       whether packets pass, on a host of a pair
  *
  * All of them run in this process only and take this struct.
  */
@@ -27,6 +28,7 @@
 #include "daemon/settings.h"
 #include "daemon/supervisor/admission.h"
 #include "daemon/supervisor/custody.h"
+#include "daemon/supervisor/door.h"
 #include "daemon/supervisor/kept.h"
 #include "daemon/supervisor/listener.h"
 #include "daemon/supervisor/notify.h"
@@ -142,6 +144,7 @@ struct supervisor {
 	uint64_t drain_ms;
 	struct notify_watchdog beat; /* systemd's watchdog */
 	struct upgrade upgrade;
+	struct door door;
 	int status; /* exit status */
 };
 

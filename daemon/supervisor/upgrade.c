@@ -86,8 +86,10 @@ ask(struct supervisor *supervisor)
 	int r;
 
 	if (upgrade->question == CHECK_CONFIGURATION) {
-		if (settings_test_start(supervisor->manager_path, path, &upgrade->check.pid,
-			&upgrade->check.pidfd) != 0)
+		if (settings_check_key(path, &supervisor->settings.failover) != 0)
+			why = "failover.key_file cannot be used";
+		else if (settings_test_start(supervisor->manager_path, path, &upgrade->check.pid,
+			     &upgrade->check.pidfd) != 0)
 			why = "cannot be checked";
 	} else {
 		r = ask_program(supervisor, path);

@@ -1,10 +1,11 @@
-"""The systemd unit says what the survival of sessions rests on."""
+"""The systemd units say what the survival of sessions rests on."""
 
 import re
 
 import tree
 
 UNIT = "packaging/systemd/smtpguard.service"
+DOOR = "packaging/systemd/smtpguard-door.service"
 DESCRIPTORS = 5 + 256  # shared memory regions, LISTENERS_MAX
 
 # key -> the value it must have, and what would be lost without it
@@ -20,16 +21,42 @@ WANTED = {
 CAPABILITIES = ("CAP_SYS_PTRACE", "CAP_NET_BIND_SERVICE", "CAP_SETUID", "CAP_SETGID", "CAP_KILL")
 CALLS = ("pidfd_getfd", "seccomp", "landlock_restrict_self")
 
-values = {}
-for line in tree.read(UNIT).splitlines():
-    match = re.match(r"(\w+)=(.*)", line)
-    if match:
-        values.setdefault(match.group(1), []).append(match.group(2))
+DOOR_WANTED = {
+    "Type": ("oneshot", "what comes after it begins when the door is there"),
+    "RemainAfterExit": ("yes", "it is started once, not again behind the daemon's back"),
+    "DefaultDependencies": ("no", "it comes before the network does"),
+    "ExecStart": ("/usr/sbin/smtpguardd --door install", "an open door must stay open"),
+    "ExecReload": ("/usr/sbin/smtpguardd --door install", "new addresses, and after a flush"),
+    "PartOf": ("nftables.service", "which empties the ruleset when it is restarted"),
+    "ReloadPropagatedFrom": ("nftables.service", "likewise when it is reloaded"),
+}
+DOOR_BEFORE = ("network-pre.target", "keepalived.service", "smtpguard.service")
 
-problems = []
-for key, (wanted, why) in WANTED.items():
-    if values.get(key) != [wanted]:
-        problems.append(f"{UNIT}: {key} is {values.get(key)}, not {wanted}: {why}")
+
+def read(unit):
+    values = {}
+    for line in tree.read(unit).splitlines():
+        match = re.match(r"(\w+)=(.*)", line)
+        if match:
+            values.setdefault(match.group(1), []).append(match.group(2))
+    return values
+
+
+def differing(unit, values, wanted_values):
+    return [f"{unit}: {key} is {values.get(key)}, not {wanted}: {why}"
+            for key, (wanted, why) in wanted_values.items() if values.get(key) != [wanted]]
+
+
+values, door = read(UNIT), read(DOOR)
+problems = differing(UNIT, values, WANTED) + differing(DOOR, door, DOOR_WANTED)
+before = " ".join(door.get("Before", [])).split()
+problems += [f"{DOOR}: Before lacks {name}" for name in DOOR_BEFORE if name not in before]
+if "nftables.service" not in " ".join(door.get("After", [])).split():
+    problems.append(f"{DOOR}: After lacks nftables.service: its flush would take the door away")
+if "ExecStop" in door:
+    problems.append(f"{DOOR}: ExecStop would open the door")
+if "smtpguard-door.service" not in " ".join(values.get("After", [])).split():
+    problems.append(f"{UNIT}: After lacks smtpguard-door.service")
 if int(values.get("FileDescriptorStoreMax", ["0"])[-1]) < DESCRIPTORS:
     problems.append(f"{UNIT}: FileDescriptorStoreMax is below {DESCRIPTORS}")
 delay = values.get("RestartSec", [""])[-1]
