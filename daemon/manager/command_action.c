@@ -1,11 +1,13 @@
 #include "daemon/manager/command_action.h"
 
 #include "daemon/manager/event_note.h"
+#include "daemon/manager/failover_command.h"
 #include "daemon/manager/session_view.h"
 #include "daemon/manager/show_config.h"
 #include "daemon/manager/show_conn.h"
 #include "daemon/manager/show_counters.h"
 #include "daemon/manager/show_events.h"
+#include "daemon/manager/show_failover.h"
 #include "daemon/manager/show_service_policy.h"
 #include "daemon/manager/show_session.h"
 #include "daemon/manager/show_version.h"
@@ -175,6 +177,46 @@ run_clear_service_policy(struct command_action *action)
 }
 
 static int
+run_show_failover(struct command_action *action)
+{
+	const struct manager *manager = action->manager;
+
+	show_failover(
+	    &manager->settings.failover, &manager->shm, action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
+change_role(struct command_action *action, enum pair_command command)
+{
+	const struct manager *manager = action->manager;
+	const char *reason;
+	int status = failover_command(&manager->settings.failover, &manager->shm, command, &reason);
+
+	event_note(&manager->shm, EVENT_NOTE_ROLE_ASKED, 0, action->client->peer.name,
+	    action->request->line, status == EX_OK ? "it is being done" : reason);
+	return status == EX_OK ? EX_OK : fail(action, status, reason);
+}
+
+static int
+run_failover_active(struct command_action *action)
+{
+	return change_role(action, PAIR_ACTIVE);
+}
+
+static int
+run_failover_standby(struct command_action *action)
+{
+	return change_role(action, PAIR_STANDBY);
+}
+
+static int
+run_failover_force(struct command_action *action)
+{
+	return change_role(action, PAIR_FORCE);
+}
+
+static int
 run_write_memory(struct command_action *action)
 {
 	return write_memory(action->manager, action->client->peer.name, action->out);
@@ -272,6 +314,7 @@ static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_SHOW_SERVICE_POLICY] = run_show_service_policy,
     [CLI_ACTION_SHOW_COUNTERS] = run_show_counters,
     [CLI_ACTION_SHOW_EVENTS] = run_show_events,
+    [CLI_ACTION_SHOW_FAILOVER] = run_show_failover,
     [CLI_ACTION_SHOW_EVENTS_FOLLOW] = run_show_events_follow,
     [CLI_ACTION_CLEAR_CONN] = run_clear_conn,
     [CLI_ACTION_CLEAR_COUNTERS] = run_clear_counters,
@@ -281,6 +324,9 @@ static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_WRITE_ERASE] = run_write_erase,
     [CLI_ACTION_COPY_RUNNING_STARTUP] = run_write_memory,
     [CLI_ACTION_TERMINAL_LENGTH] = run_terminal_length,
+    [CLI_ACTION_FAILOVER_ACTIVE] = run_failover_active,
+    [CLI_ACTION_FAILOVER_STANDBY] = run_failover_standby,
+    [CLI_ACTION_FAILOVER_FORCE] = run_failover_force,
     [CLI_ACTION_UPGRADE] = run_upgrade,
     [CLI_ACTION_TEST_FAILPOINT] = run_test_failpoint,
     [CLI_ACTION_QUIT] = run_quit,

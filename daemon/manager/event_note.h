@@ -19,6 +19,7 @@ enum event_note_id {
 	EVENT_NOTE_SAVED_DAMAGED = 109025,
 	EVENT_NOTE_SAVED_LINE_REFUSED = 109026,
 	EVENT_NOTE_CONFIG_UNUSABLE = 109027,
+	EVENT_NOTE_ROLE_ASKED = 109075,
 };
 
 void event_note(const struct shm *shm, enum event_note_id id, uint64_t number, const char *text0,

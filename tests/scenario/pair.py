@@ -312,11 +312,18 @@ def door_and_daemon(world):
     tells(gateway, lambda: door(world, gateway.conf, "install"), 109071, "whole again")
     door_closed(side)
     tells(gateway, lambda: door(world, gateway.conf, "open"), 109072, "found open", "closed again")
+    shown = gateway.show("failover")["door"]
+    check((shown["wanted"], shown["ipv4"], shown["ipv6"], shown["fault"]) ==
+          ("closed", "closed", "none", ""), "show failover says of the door: %s" % shown)
+    print("# closed within %.3f ms" % (shown["moved_ns"] / 1e6))
     check(door(world, gateway.conf, "show") == "IPv4: closed\nIPv6: none\n", "it is not closed")
     for script, named in (("flush ruleset", "table inet smtpguard is not there"),
                           ("flush chain inet smtpguard leaving", "from a floating address, IPv4"),
                           ("flush set inet smtpguard floating4", "192.0.2.10 is not in the set")):
         tells(gateway, lambda script=script: nft(script), 109070, named)
+        shown = gateway.show("failover")["door"]
+        check(shown["ipv4"] == "fault" and named in shown["fault"],
+              "show failover says of a door at fault: %s" % shown)
         tells(gateway, lambda: door(world, gateway.conf, "install"), 109071, "whole again")
     pending = door_closed(side)
     for pid in gateway.processes():
@@ -331,3 +338,23 @@ def door_and_daemon(world):
     door_open(side, [])
     tells(gateway, gateway.start, 109072, "found open", "closed again")
     door_closed(side)
+
+
+@scenario
+def failover_commands(world):
+    """`show failover` and the commands, alone and on a host of a pair where no sync process runs."""
+    alone = world.gateway(name="alone")
+    check(alone.ctl("show failover") == "Failover Off\n", "alone: " + alone.ctl("show failover"))
+    check(alone.show("failover")["failover"] is False, "alone, as JSON")
+    key = write_key(os.path.join(world.folder, "pair.key"))
+    pair = world.gateway(settings=group(key, "192.0.2.10"), name="pair")
+    text = pair.ctl("show failover")
+    for line in ("Failover On\n", "Failover unit mx1\n", "(the sync process does not run)",
+                 "Door: should be closed\n\tIPv4: fault\n\tIPv6: none\n"):
+        check(line in text, "%r is not said: %s" % (line, text))
+    check(pair.show("failover")["addresses"] == ["192.0.2.10"], "the addresses are not shown")
+    for gateway, why in ((alone, "failover is not configured"),
+                         (pair, "the sync process does not run")):
+        for line in ("failover active", "no failover active", "failover force"):
+            said = gateway.ctl(line, fails=True)
+            check(why in said, "`%s`: %s" % (line, said))

@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -225,13 +226,32 @@ test_sessions_are_shown(void **state)
 	person_close(&person);
 }
 
+/* Alone there is nobody to change roles with; that it was asked is noted. */
+static void
+test_failover_is_off(void **state)
+{
+	static const char *const lines[] = {
+	    "failover active", "no failover active", "failover force"};
+	struct person person;
+
+	person_open(&person, *state);
+	assert_int_equal(person_execute(&person, "show failover"), 0);
+	assert_true(person_says(&person, "Failover Off\n"));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_int_equal(person_execute(&person, lines[i]), EX_UNAVAILABLE);
+		assert_true(person_says(&person, "% failover is not configured\n"));
+	}
+	person_close(&person);
+}
+
 static void
 test_json(void **state)
 {
 	static const char *const lines[] = {"show version", "show conn", "show conn detail",
 	    "show conn closed", "show conn 0123456789abcdef", "show conn 00000000deadbeef",
 	    "show service-policy", "show service-policy inspect esmtp", "show counters",
-	    "show events", "show running-config", "show running-config all", "show startup-config"};
+	    "show events", "show failover", "show running-config", "show running-config all",
+	    "show startup-config"};
 	struct gateway *gateway = *state;
 	struct person person;
 
@@ -509,6 +529,7 @@ main(void)
 	    GATEWAY_TEST(test_saved_configuration),
 	    GATEWAY_TEST(test_start_with_a_busy_address),
 	    GATEWAY_TEST(test_sessions_are_shown),
+	    GATEWAY_TEST(test_failover_is_off),
 	    GATEWAY_TEST(test_json),
 	    GATEWAY_TEST(test_service_policy_and_counters),
 	    GATEWAY_TEST(test_events_are_followed),

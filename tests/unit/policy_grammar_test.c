@@ -133,6 +133,10 @@ test_actions(void **state)
 	expect_action("write terminal", CLI_ACTION_WRITE_TERMINAL, NULL);
 	expect_action("write erase", CLI_ACTION_WRITE_ERASE, NULL);
 	expect_action("copy run start", CLI_ACTION_COPY_RUNNING_STARTUP, NULL);
+	expect_action("show failover", CLI_ACTION_SHOW_FAILOVER, NULL);
+	expect_action("failover active", CLI_ACTION_FAILOVER_ACTIVE, NULL);
+	expect_action("no failover active", CLI_ACTION_FAILOVER_STANDBY, NULL);
+	expect_action("failover force", CLI_ACTION_FAILOVER_FORCE, NULL);
 	expect_action("upgrade", CLI_ACTION_UPGRADE, NULL);
 	expect_action("terminal length 0", CLI_ACTION_TERMINAL_LENGTH, "0");
 	expect_action("exit", CLI_ACTION_QUIT, NULL);
@@ -178,6 +182,7 @@ test_where_it_fails(void **state)
 	expect_failure("terminal length 513", CLI_INVALID, 17);
 	expect_failure("no ", CLI_INCOMPLETE, 4);
 	expect_failure("no show version", CLI_INVALID, 4);
+	expect_failure("no failover force", CLI_INVALID, 13);
 	expect_failure("hostname \"x", CLI_INVALID, 10);
 	expect_failure("hostname a\x01", CLI_INVALID, 11);
 	expect_failure(
@@ -209,6 +214,8 @@ test_modes(void **state)
 	expect_mode("disable", CLI_VIEW);
 	expect_failure("hostname x", CLI_INVALID, 1);
 	expect_failure("write memory", CLI_INVALID, 7);
+	expect_failure("failover force", CLI_INVALID, 1);
+	expect_action("show failover", CLI_ACTION_SHOW_FAILOVER, NULL);
 	expect_action("write terminal", CLI_ACTION_WRITE_TERMINAL, NULL);
 	expect_mode("enable", CLI_EXEC);
 	expect_mode("configure terminal", CLI_CONFIG);

@@ -1,0 +1,365 @@
+/* show failover and the three commands, with the parts of sync and supervisor played by the test. */
+#include "daemon/manager/failover_command.h"
+#include "daemon/manager/show_failover.h"
+#include "daemon/sync/role.h"
+#include "shm/door_view.h"
+#include "shm/gateway_clock.h"
+#include "shm/release.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct shm shm;
+static struct text shown;
+static struct settings_failover failover;
+
+static int
+set_up(void **state)
+{
+	const struct shm_plan plan = {.slots = 1, .chunks = 1, .workers = 1};
+
+	(void)state;
+	failover = (struct settings_failover){
+	    .line = 1,
+	    .degrade_after_ms = 500,
+	    .node = "mx1",
+	    .listen = {.family = 4, .port = 7925, .address = {192, 0, 2, 1}},
+	    .peer = {.family = 4, .port = 7925, .address = {192, 0, 2, 2}},
+	    .addresses = 1,
+	    .address = {{.family = 4, .address = {192, 0, 2, 10}}},
+	};
+	text_init(&shown, 65536);
+	return shm_create(&shm, &plan);
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	text_free(&shown);
+	shm_detach(&shm);
+	return 0;
+}
+
+static void
+show(bool json)
+{
+	text_clear(&shown);
+	show_failover(&failover, &shm, json, &shown);
+}
+
+static void
+expect(const char *words)
+{
+	if (strstr(text_string(&shown), words) == NULL)
+		fail_msg("%s is not in:\n%s", words, text_string(&shown));
+}
+
+static json_t *
+show_json(void)
+{
+	json_t *value;
+
+	show(true);
+	value = json_loads(text_string(&shown), 0, NULL);
+	if (value == NULL)
+		fail_msg("no JSON: %s", text_string(&shown));
+	assert_int_equal(json_integer_value(json_object_get(value, "schema")), 1);
+	return value;
+}
+
+static const char *
+string_of(const json_t *value, const char *part, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json_object_get(value, part), key));
+
+	return text == NULL ? "(null)" : text;
+}
+
+static json_int_t
+number_of(const json_t *value, const char *part, const char *key)
+{
+	return json_integer_value(json_object_get(json_object_get(value, part), key));
+}
+
+static void
+test_off(void **state)
+{
+	json_t *value;
+
+	(void)state;
+	failover.line = 0;
+	show(false);
+	assert_string_equal(text_string(&shown), "Failover Off\n");
+	value = show_json();
+	assert_true(json_is_false(json_object_get(value, "failover")));
+	json_decref(value);
+}
+
+static void
+test_without_sync(void **state)
+{
+	const struct door_status door = {
+	    .wanted = DOOR_CLOSED,
+	    .state = {DOOR_FAULT, DOOR_ABSENT},
+	    .fault = "set open of table inet smtpguard is not there",
+	};
+	json_t *value;
+
+	(void)state;
+	door_view_publish(shm_door_view(&shm), &door);
+	show(false);
+	expect(
+	    "Failover On\nFailover unit mx1\n"
+	    "Failover LAN Interface: 192.0.2.1:7925 to 192.0.2.2:7925 (the sync process does not "
+	    "run)\nCommit degrade: after 500 milliseconds without a standby\n"
+	    "\tThis host: mx1 - Unknown\n"
+	    "\tOther host: - - Unknown\n\t\tNot heard yet\n"
+	    "Door: should be closed\n\tIPv4: fault\n\tIPv6: none\n"
+	    "\tFault: set open of table inet smtpguard is not there\n");
+	assert_null(strstr(text_string(&shown), "Statistics"));
+	value = show_json();
+	assert_true(json_is_true(json_object_get(value, "failover")));
+	assert_true(json_is_false(json_object_get(value, "sync_runs")));
+	assert_string_equal(string_of(value, "this_host", "state"), "(null)");
+	assert_string_equal(string_of(value, "other_host", "state"), "(null)");
+	assert_string_equal(string_of(value, "channel", "state"), "(null)");
+	assert_string_equal(string_of(value, "door", "ipv4"), "fault");
+	assert_string_equal(string_of(value, "door", "ipv6"), "none");
+	json_decref(value);
+}
+
+static struct pair_status
+active(void)
+{
+	uint64_t now_us = realtime_now_us();
+
+	return (struct pair_status){
+	    .state = ROLE_ACTIVE,
+	    .reason = ROLE_WHY_WHOLE,
+	    .channel = PAIR_CHANNEL_UP,
+	    .peer_state = ROLE_SYNCED,
+	    .since_us = now_us - 75000000,
+	    .epoch = 12,
+	    .peer_epoch = 11,
+	    .peer_heard_us = now_us - 30000,
+	    .newest_lsn = 1007,
+	    .acked_lsn = 1004,
+	    .waiting = 3,
+	    .waiting_bytes = 900,
+	    .lag_us = 450,
+	    .protected_sessions = 21,
+	    .connects = 4,
+	    .refusals = 1,
+	    .refused_us = now_us,
+	    .refusal = "wrong key\x1b[2J",
+	    .node = "mx1",
+	    .peer = "mx2",
+	};
+}
+
+static void
+publish(const struct pair_status *status)
+{
+	pair_view_publish(shm_pair_view(&shm), status);
+	pair_view_alive(shm_pair_view(&shm), 4711, monotonic_now_ms());
+}
+
+static void
+test_active(void **state)
+{
+	const struct door_status door = {.wanted = DOOR_OPEN, .state = {DOOR_OPEN, DOOR_OPEN}};
+	struct pair_status status = active();
+	json_t *value;
+
+	(void)state;
+	release_set(shm_release(&shm), RELEASE_PAIRED);
+	door_view_publish(shm_door_view(&shm), &door);
+	publish(&status);
+	show(false);
+	expect("Failover LAN Interface: 192.0.2.1:7925 to 192.0.2.2:7925 (up)\n");
+	expect("\tThis host: mx1 - Active (active), epoch 12\n"
+	       "\t\tFor 0:01:15: the standby has everything\n");
+	expect("\tOther host: mx2 - Standby Ready (standby-synced), epoch 11\n\t\tHeard 0.");
+	expect("Door: should be open\n\tIPv4: open\n\tIPv6: open\n"
+	       "Gate: paired, what the standby has acknowledged leaves\n");
+	expect("\tNewest entry       1007\n\tAcknowledged       1004\n"
+	       "\tWaiting            3 entries, 900 bytes, 450 us\n\tSessions protected 21\n"
+	       "\tConnections        4, refused 1\n");
+	expect("UTC: wrong key\\x1b[2J\n");
+	value = show_json();
+	assert_string_equal(string_of(value, "this_host", "state"), "active");
+	assert_string_equal(string_of(value, "this_host", "reason"), "whole");
+	assert_int_equal(number_of(value, "this_host", "epoch"), 12);
+	assert_string_equal(string_of(value, "other_host", "node"), "mx2");
+	assert_string_equal(string_of(value, "other_host", "state"), "standby-synced");
+	assert_int_equal(number_of(value, "other_host", "epoch"), 11);
+	assert_string_equal(string_of(value, "channel", "state"), "up");
+	assert_string_equal(string_of(value, "channel", "last_refusal"), "wrong key\\x1b[2J");
+	assert_int_equal(number_of(value, "log", "newest"), 1007);
+	assert_int_equal(number_of(value, "log", "acknowledged"), 1004);
+	assert_int_equal(number_of(value, "log", "protected_sessions"), 21);
+	assert_string_equal(string_of(value, "door", "wanted"), "open");
+	assert_string_equal(json_string_value(json_object_get(value, "gate")), "paired");
+	json_decref(value);
+}
+
+static void
+test_snapshot(void **state)
+{
+	struct pair_status status = active();
+
+	(void)state;
+	status.state = ROLE_CATCHUP;
+	status.channel = PAIR_CHANNEL_SNAPSHOT;
+	status.snapshot_done = 3;
+	status.snapshot_whole = 9;
+	publish(&status);
+	show(false);
+	expect("This host: mx1 - Bulk Sync (standby-catchup)");
+	expect("\tSnapshot           3 of 9 sessions\n");
+}
+
+/* Whatever another process writes. */
+static void
+test_numbers_that_cannot_be(void **state)
+{
+	struct pair_status status;
+	struct door_status door;
+	json_t *value;
+
+	(void)state;
+	memset(&status, 0xff, sizeof(status));
+	memset(&door, 0xff, sizeof(door));
+	publish(&status);
+	door_view_publish(shm_door_view(&shm), &door);
+	show(false);
+	expect("This host: mx1 - Unknown ()");
+	value = show_json();
+	json_decref(value);
+}
+
+/* What it said before it hung is of no use. */
+static void
+test_sync_that_hangs(void **state)
+{
+	struct pair_status status = active();
+
+	(void)state;
+	publish(&status);
+	pair_view_alive(shm_pair_view(&shm), 4711, monotonic_now_ms() - PAIR_ALIVE_MS - 1);
+	show(false);
+	expect("the sync process does not run");
+	expect("This host: mx1 - Unknown\n");
+}
+
+static int
+command(enum pair_command what, const char **ret_reason)
+{
+	return failover_command(&failover, &shm, what, ret_reason);
+}
+
+static void
+test_commands_without_a_pair(void **state)
+{
+	const char *reason;
+
+	(void)state;
+	failover.line = 0;
+	assert_int_equal(command(PAIR_FORCE, &reason), EX_UNAVAILABLE);
+	assert_string_equal(reason, "failover is not configured");
+}
+
+static void
+test_commands_without_sync(void **state)
+{
+	uint64_t began_ms = monotonic_now_ms();
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(command(PAIR_FORCE, &reason), EX_UNAVAILABLE);
+	assert_non_null(strstr(reason, "the sync process does not run"));
+	assert_int_equal(shm_pair_request(&shm)->number, 0);
+	/* It lives, and does not answer. */
+	pair_view_alive(shm_pair_view(&shm), 4711, monotonic_now_ms());
+	assert_int_equal(command(PAIR_FORCE, &reason), EX_TEMPFAIL);
+	assert_non_null(strstr(reason, "has not answered"));
+	assert_true(monotonic_now_ms() - began_ms >= PAIR_REQUEST_MS);
+}
+
+struct sync {
+	pthread_t thread;
+	uint32_t refusal;
+	enum pair_command taken;
+};
+
+static void *
+answer_one(void *context)
+{
+	struct sync *sync = context;
+	uint32_t number;
+
+	while (!pair_take_request(shm_pair_request(&shm), shm_pair_answer(&shm), monotonic_now_ms(),
+	    &number, &sync->taken))
+		usleep(1000);
+	pair_give_answer(shm_pair_answer(&shm), number, sync->refusal);
+	return NULL;
+}
+
+static int
+answered_with(uint32_t refusal, enum pair_command what, const char **ret_reason)
+{
+	struct sync sync = {.refusal = refusal};
+	int status;
+
+	pair_view_alive(shm_pair_view(&shm), 4711, monotonic_now_ms());
+	assert_int_equal(pthread_create(&sync.thread, NULL, answer_one, &sync), 0);
+	status = command(what, ret_reason);
+	pthread_join(sync.thread, NULL);
+	assert_int_equal(sync.taken, what);
+	return status;
+}
+
+static void
+test_commands_are_answered(void **state)
+{
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(answered_with(ROLE_NO_NONE, PAIR_ACTIVE, &reason), EX_OK);
+	assert_int_equal(answered_with(ROLE_NO_NOT_SYNCED, PAIR_ACTIVE, &reason), EX_UNAVAILABLE);
+	assert_non_null(strstr(reason, "this host is not synced"));
+	assert_int_equal(
+	    answered_with(ROLE_NO_ALREADY_STANDBY, PAIR_STANDBY, &reason), EX_UNAVAILABLE);
+	assert_string_equal(reason, "this host is not the active one");
+	assert_int_equal(answered_with(UINT32_MAX, PAIR_FORCE, &reason), EX_UNAVAILABLE);
+	assert_non_null(strstr(reason, "not known here"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_off),
+	    TEST(test_without_sync),
+	    TEST(test_active),
+	    TEST(test_snapshot),
+	    TEST(test_numbers_that_cannot_be),
+	    TEST(test_sync_that_hangs),
+	    TEST(test_commands_without_a_pair),
+	    TEST(test_commands_without_sync),
+	    TEST(test_commands_are_answered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
