@@ -1,8 +1,8 @@
 /*
  * succession -- what a supervisor needs of its dead predecessor and can find nowhere else
  *
- * One in control; only the supervisor writes it, each word before what it speaks of is used, so
- * that it holds whenever the supervisor dies.  All else is found in the slots, in the worker
+ * One in control; only the supervisor writes it (`replicas` only sync, for its own successor), each
+ * word before what it speaks of is used, so that it holds whenever its writer dies.  All else is found in the slots, in the worker
  * processes and in RUNTIME_DIR/workers.
  */
 #ifndef SHM_SUCCESSION_H
@@ -21,7 +21,8 @@ struct succession {
 	_Atomic uint64_t looked_ms;  /* CLOCK_MONOTONIC of the clock floor */
 	_Atomic uint32_t tries;	     /* to take over, since a supervisor served */
 	_Atomic uint32_t upgrade;    /* workers up to this serial are to be replaced; 0 none */
-	uint8_t reserved[16];
+	_Atomic uint32_t replicas;   /* slots [0, replicas) may hold a replica */
+	uint8_t reserved[12];
 };
 _Static_assert(sizeof(struct succession) == 64, "one line");
 

@@ -2,7 +2,7 @@
  * peer_counters -- what the active has counted, by name
  *
  * Apart from this host's own counters: the other host may know other names.  So many different names
- * as PEER_COUNTERS_MAX; more are not kept.  Pure.  Called by sync only.
+ * as PEER_COUNTERS_MAX; more are not kept, and are not missed: they are shown, nothing else.  Pure.  Called by sync only.
  */
 #ifndef DAEMON_SYNC_PEER_COUNTERS_H
 #define DAEMON_SYNC_PEER_COUNTERS_H
@@ -18,6 +18,7 @@ struct peer_counter {
 
 struct peer_counters {
 	uint32_t count;
+	uint32_t next;					/* where the next name is likely */
 	struct peer_counter counter[PEER_COUNTERS_MAX]; /* in the order in which they were told */
 };
 

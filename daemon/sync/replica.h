@@ -43,8 +43,8 @@ void replica_destroy(struct replica *replica);
 
 /* CHANNEL_SNAPSHOT_BEGUN */
 void replica_begin(struct replica *replica);
-/* An incoming_store (incoming.h); `replica` is its owner. */
-enum sync_reason replica_store(void *replica, uint64_t lsn, const struct sync_entry *entry);
+/* An incoming_store (incoming.h); its owner is the replica. */
+enum sync_reason replica_store(void *owner, uint64_t lsn, const struct sync_entry *entry);
 /* All sessions are dropped; counters are forgotten. */
 void replica_forget_all(struct replica *replica);
 

@@ -67,6 +67,28 @@ test_the_one_before(void **state)
 	assert_int_equal(record_read(&session, 7, &record), CONVERTS);
 }
 
+/* One that comes from another host. */
+static void
+test_converted(void **state)
+{
+	struct record record;
+
+	(void)state;
+	leave(RECORD_VERSION);
+	record = *record_current(&session);
+	assert_true(record_convert(&record, 7));
+	assert_false(record_convert(&record, 8));
+	record.messages++;
+	assert_false(record_convert(&record, 7));
+	leave(RECORD_VERSION - 1);
+	record = *record_current(&session);
+	assert_int_equal(record_convert(&record, 7), CONVERTS);
+	assert_int_equal(record.version, CONVERTS ? RECORD_VERSION : RECORD_VERSION - 1);
+	leave(RECORD_VERSION + 1);
+	record = *record_current(&session);
+	assert_false(record_convert(&record, 7));
+}
+
 static void
 test_others(void **state)
 {
@@ -106,6 +128,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_own),
 	    cmocka_unit_test(test_the_one_before),
+	    cmocka_unit_test(test_converted),
 	    cmocka_unit_test(test_others),
 	    cmocka_unit_test(test_damage),
 	};

@@ -1,0 +1,52 @@
+#include "daemon/sync/peer_counters.h"
+
+#include <string.h>
+
+void
+peer_counters_clear(struct peer_counters *counters)
+{
+	counters->count = 0;
+}
+
+static struct peer_counter *
+find(struct peer_counters *counters, const char *name)
+{
+	/* They are told in one order again and again: most are found at the first look. */
+	for (uint32_t i = 0; i < counters->count; i++) {
+		uint32_t at = (counters->next + i) % counters->count;
+
+		if (strcmp(counters->counter[at].name, name) == 0) {
+			counters->next = at + 1;
+			return &counters->counter[at];
+		}
+	}
+	return NULL;
+}
+
+bool
+peer_counters_set(struct peer_counters *counters, const char *name, uint64_t value)
+{
+	struct peer_counter *counter = find(counters, name);
+	size_t length = strlen(name);
+
+	if (counter == NULL) {
+		if (counters->count == PEER_COUNTERS_MAX || length > SYNC_NAME_MAX)
+			return false;
+		counter = &counters->counter[counters->count++];
+		memcpy(counter->name, name, length + 1);
+	}
+	counter->value = value;
+	return true;
+}
+
+bool
+peer_counters_get(const struct peer_counters *counters, const char *name, uint64_t *ret_value)
+{
+	for (uint32_t i = 0; i < counters->count; i++) {
+		if (strcmp(counters->counter[i].name, name) != 0)
+			continue;
+		*ret_value = counters->counter[i].value;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,220 @@
+#include "daemon/sync/replica.h"
+
+#include "daemon/sync/peer_counters.h"
+#include "daemon/sync/replica_session.h"
+#include "daemon/sync/text_parts.h"
+#include "shm/slot.h"
+#include "shm/succession.h"
+
+#include <stdlib.h>
+
+struct replica {
+	struct replica_settings settings;
+	struct chunk_cache cache;
+	struct peer_counters counters;
+	struct text_parts text[SYNC_TEXT_CANDIDATE + 1]; /* by kind */
+	uint32_t sessions;
+	uint32_t most; /* slots [0, most) have held one */
+	struct replica_slot slot[];
+};
+
+/* Of a sync that has died. */
+static void
+drop_found(struct replica *replica)
+{
+	const struct shm *shm = replica->settings.shm;
+	uint32_t most = atomic_load(&shm_succession(shm)->replicas);
+
+	for (uint32_t slot = 0; slot < most && slot < shm->slots; slot++) {
+		if (atomic_load(&shm_custody(shm, slot)->state) != SLOT_REPLICA)
+			continue;
+		replica->slot[slot].is_secret = true; /* who knows */
+		replica_session_end(shm, &replica->cache, slot, &replica->slot[slot]);
+	}
+}
+
+struct replica *
+replica_create(const struct replica_settings *settings)
+{
+	const struct shm *shm = settings->shm;
+	struct replica *replica =
+	    calloc(1, sizeof(*replica) + shm->slots * sizeof(replica->slot[0]));
+
+	if (replica == NULL)
+		return NULL;
+	replica->settings = *settings;
+	replica_session_cache(shm, &replica->cache);
+	drop_found(replica);
+	return replica;
+}
+
+void
+replica_destroy(struct replica *replica)
+{
+	if (replica == NULL)
+		return;
+	for (unsigned kind = 0; kind <= SYNC_TEXT_CANDIDATE; kind++)
+		text_parts_clear(&replica->text[kind]);
+	free(replica);
+}
+
+static void
+drop(struct replica *replica, uint32_t slot)
+{
+	if (replica->slot[slot].generation == 0)
+		return;
+	replica_session_end(replica->settings.shm, &replica->cache, slot, &replica->slot[slot]);
+	replica->sessions--;
+}
+
+void
+replica_begin(struct replica *replica)
+{
+	for (uint32_t slot = 0; slot < replica->most; slot++)
+		replica->slot[slot].is_fresh = false;
+	peer_counters_clear(&replica->counters);
+}
+
+void
+replica_forget_all(struct replica *replica)
+{
+	for (uint32_t slot = 0; slot < replica->most; slot++)
+		drop(replica, slot);
+	peer_counters_clear(&replica->counters);
+}
+
+static enum sync_reason
+store_session(struct replica *replica, const struct sync_session *session)
+{
+	const struct shm *shm = replica->settings.shm;
+	struct replica_slot *slot = &replica->slot[session->slot < shm->slots ? session->slot : 0];
+	struct record record;
+	enum sync_reason reason = replica_check(shm, slot, session, &record);
+
+	if (reason != SYNC_GOOD)
+		return reason;
+	if (session->whole) {
+		bool is_new = slot->generation == 0;
+
+		if (!replica_session_begin(
+			shm, &replica->cache, session->slot, slot, session->generation))
+			return SYNC_BAD_BUSY_SLOT;
+		replica->sessions += is_new;
+		slot->is_fresh = true;
+		if (replica->most <= session->slot)
+			replica->most = session->slot + 1;
+	}
+	chunk_cache_look_again(&replica->cache);
+	return replica_session_put(shm, &replica->cache, slot, session, &record);
+}
+
+static bool
+holds(const struct replica *replica, uint32_t slot, uint32_t generation)
+{
+	return slot < replica->settings.shm->slots && generation != 0 &&
+	       replica->slot[slot].generation == generation;
+}
+
+static enum sync_reason
+store_ended(struct replica *replica, const struct sync_ended *ended)
+{
+	if (!holds(replica, ended->slot, ended->generation))
+		return SYNC_BAD_NO_BASE;
+	drop(replica, ended->slot);
+	return SYNC_GOOD;
+}
+
+static enum sync_reason
+store_mark(struct replica *replica, const struct sync_mark *mark)
+{
+	struct slot_custody *custody;
+
+	if (!holds(replica, mark->slot, mark->generation))
+		return SYNC_BAD_NO_BASE;
+	custody = shm_custody(replica->settings.shm, mark->slot);
+	custody->mark_direction = mark->direction;
+	custody->mark_position = mark->position;
+	atomic_store_explicit(&custody->marks, mark->marks, memory_order_release);
+	return SYNC_GOOD;
+}
+
+static enum sync_reason
+store_text(struct replica *replica, const struct sync_text *part)
+{
+	struct text_parts *text = &replica->text[part->kind];
+	struct sync_text whole = *part;
+	bool is_whole;
+	enum sync_reason reason = text_parts_take(text, part, &is_whole);
+
+	if (reason != SYNC_GOOD || !is_whole)
+		return reason;
+	whole.offset = 0;
+	whole.part = (struct sync_bytes){text->bytes, text->total};
+	replica->settings.text(replica->settings.owner, &whole);
+	text_parts_clear(text);
+	return SYNC_GOOD;
+}
+
+/* What was not told again is no more; what was told is told to its record. */
+static enum sync_reason
+end_snapshot(struct replica *replica)
+{
+	for (uint32_t slot = 0; slot < replica->most; slot++) {
+		if (replica->slot[slot].generation == 0)
+			continue;
+		if (!replica->slot[slot].is_fresh)
+			drop(replica, slot);
+		else if (record_current(shm_session(replica->settings.shm, slot)) == NULL)
+			return SYNC_BAD_INCOMPLETE;
+	}
+	return SYNC_GOOD;
+}
+
+enum sync_reason
+replica_store(void *owner, uint64_t lsn, const struct sync_entry *entry)
+{
+	struct replica *replica = owner;
+
+	(void)lsn;
+	switch (entry->kind) {
+	case SYNC_ENTRY_SESSION:
+		return store_session(replica, &entry->session);
+	case SYNC_ENTRY_ENDED:
+		return store_ended(replica, &entry->ended);
+	case SYNC_ENTRY_MARK:
+		return store_mark(replica, &entry->mark);
+	case SYNC_ENTRY_COUNTERS:
+		for (uint32_t i = 0; i < entry->counters.counters; i++)
+			peer_counters_set(&replica->counters, entry->counters.counter[i].name,
+			    entry->counters.counter[i].value);
+		return SYNC_GOOD;
+	case SYNC_ENTRY_TEXT:
+		return store_text(replica, &entry->text);
+	case SYNC_ENTRY_SNAPSHOT_END:
+		return end_snapshot(replica);
+	case SYNC_ENTRY_LIMIT:
+		/* Nothing has an allowance that the sessions themselves do not show. */
+		return SYNC_GOOD;
+	}
+	return SYNC_BAD_ENTRY_KIND;
+}
+
+void
+replica_find_policies(struct replica *replica)
+{
+	for (uint32_t slot = 0; slot < replica->most; slot++)
+		if (replica->slot[slot].generation != 0)
+			replica_session_find_policy(replica->settings.shm, slot);
+}
+
+uint32_t
+replica_sessions(const struct replica *replica)
+{
+	return replica->sessions;
+}
+
+const struct peer_counters *
+replica_counters(const struct replica *replica)
+{
+	return &replica->counters;
+}
