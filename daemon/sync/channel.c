@@ -360,6 +360,15 @@ channel_begin_snapshot(struct channel *channel)
 	start_log(channel, true, outgoing_newest(channel->outgoing) + 1);
 }
 
+void
+channel_abandon(struct channel *channel)
+{
+	outgoing_abandon(channel->outgoing);
+	channel->is_synced = false;
+	channel->start_due = false;
+	channel->unsent_us = CHANNEL_NEVER;
+}
+
 static enum outgoing_result
 note_appended(struct channel *channel, uint64_t now_us, enum outgoing_result result)
 {

@@ -111,6 +111,8 @@ uint64_t channel_deadline(const struct channel *channel);
 
 /* Active. */
 void channel_begin_snapshot(struct channel *channel);
+/* The log is over: a new snapshot must begin another one. */
+void channel_abandon(struct channel *channel);
 enum outgoing_result channel_end_snapshot(struct channel *channel, uint64_t now_us);
 enum outgoing_result channel_append(
     struct channel *channel, uint64_t now_us, const struct sync_entry *entry);

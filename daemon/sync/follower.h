@@ -69,9 +69,11 @@ void follower_begin(struct follower *follower);
 
 /* After a worker's wake-up, an acknowledgement or a while. */
 enum follower_result follower_step(struct follower *follower, uint64_t now_us);
-/* CHANNEL_ACKNOWLEDGED; may be called from within channel_tell.  One bit for each worker that has
- * news: wake it. */
-uint64_t follower_acknowledge(struct follower *follower, uint64_t lsn);
+/* CHANNEL_ACKNOWLEDGED; may be called from within channel_tell. */
+void follower_acknowledge(struct follower *follower, uint64_t lsn);
+/* Upon either: the workers that have something to find in release_acknowledged() since it was asked
+ * last, one bit for each.  Wake them. */
+uint64_t follower_news(struct follower *follower);
 /* Notices were read that are not acknowledged. */
 bool follower_waits(const struct follower *follower);
 

@@ -1,0 +1,402 @@
+#include "daemon/sync/follower.h"
+
+#include "daemon/sync/announce.h"
+#include "daemon/sync/notices.h"
+#include "daemon/sync/telling.h"
+#include "shm/release.h"
+#include "shm/slot.h"
+#include "shm/succession.h"
+
+#include <stdlib.h>
+
+/* Slots looked at in a call when nothing asks for a walk. */
+#define STROLL 8u
+
+/* An entry of the log that has a record. */
+struct told_entry {
+	uint64_t lsn; /* 0: none */
+	size_t walk_bytes;
+	struct follower_release release;
+};
+
+struct follower_worker {
+	uint64_t read; /* its journal was read up to here */
+	struct notices notices;
+};
+
+struct follower {
+	struct follower_settings settings;
+	struct telling *telling;
+	struct announce *announce;
+	struct told_entry *entry; /* [log_entries], that of lsn at lsn % log_entries */
+	uint64_t acknowledged;
+
+	uint32_t walk_at;
+	bool is_walking;    /* quickly: for a snapshot, or behind a gap */
+	uint32_t walk_left; /* slots that it has still to look at */
+	bool walk_again;    /* a slot that it looked at could not be told */
+	bool in_snapshot;   /* its end is to be told after the walk */
+	size_t walk_bytes;  /* on their way */
+	uint64_t news;	    /* one bit for each worker */
+	struct follower_worker worker[];
+};
+
+struct follower *
+follower_create(const struct follower_settings *settings)
+{
+	const struct shm *shm = settings->shm;
+	struct follower *follower =
+	    calloc(1, sizeof(*follower) + shm->workers * sizeof(follower->worker[0]));
+
+	if (follower == NULL)
+		return NULL;
+	follower->settings = *settings;
+	follower->telling = telling_create(shm, settings->channel);
+	follower->announce = announce_create(shm, settings->channel);
+	follower->entry = calloc(settings->log_entries, sizeof(*follower->entry));
+	if (follower->telling == NULL || follower->announce == NULL || follower->entry == NULL) {
+		follower_destroy(follower);
+		return NULL;
+	}
+	return follower;
+}
+
+void
+follower_destroy(struct follower *follower)
+{
+	if (follower == NULL)
+		return;
+	telling_destroy(follower->telling);
+	announce_destroy(follower->announce);
+	free(follower->entry);
+	free(follower);
+}
+
+static const struct outgoing *
+log_of(const struct follower *follower)
+{
+	return channel_outgoing(follower->settings.channel);
+}
+
+static bool
+is_living(const struct shm *shm, uint32_t worker)
+{
+	uint32_t state =
+	    atomic_load_explicit(&shm_process(shm, worker)->state, memory_order_acquire);
+
+	return state == PROCESS_STARTING || state == PROCESS_READY || state == PROCESS_STOPPING;
+}
+
+bool
+follower_may_begin(const struct follower *follower)
+{
+	const struct shm *shm = follower->settings.shm;
+	uint64_t word = release_word(shm_release(shm));
+
+	if (release_mode(word) == RELEASE_ALONE)
+		return false;
+	for (uint32_t worker = 0; worker < shm->workers; worker++)
+		if (is_living(shm, worker) &&
+		    atomic_load_explicit(&shm_journal(shm, worker)->pulse.release_seen,
+			memory_order_acquire) != word)
+			return false;
+	return true;
+}
+
+/* Not beyond the slots that were ever used: a look at memory never touched would claim it. */
+static uint32_t
+slots_used(const struct follower *follower)
+{
+	const struct shm *shm = follower->settings.shm;
+	uint32_t touched = atomic_load(&shm_succession(shm)->touched);
+
+	return touched < shm->slots ? touched : shm->slots;
+}
+
+static void
+begin_walk(struct follower *follower)
+{
+	follower->walk_left = slots_used(follower);
+	follower->walk_again = false;
+	follower->is_walking = true;
+}
+
+void
+follower_begin(struct follower *follower)
+{
+	const struct shm *shm = follower->settings.shm;
+
+	channel_begin_snapshot(follower->settings.channel);
+	telling_begin(follower->telling);
+	announce_begin(follower->announce);
+	for (uint32_t i = 0; i < follower->settings.log_entries; i++)
+		follower->entry[i].lsn = 0;
+	follower->acknowledged = outgoing_acknowledged(log_of(follower));
+	follower->walk_bytes = 0;
+	follower->in_snapshot = true;
+	begin_walk(follower);
+	/* What the last log did not bring to its acknowledgement is told again. */
+	for (uint32_t worker = 0; worker < shm->workers; worker++) {
+		notices_clear(&follower->worker[worker].notices);
+		follower->worker[worker].read = release_acknowledged(shm_release(shm), worker);
+	}
+}
+
+static void
+note_entry(struct follower *follower, const struct telling_news *news, size_t walk_bytes)
+{
+	follower->entry[news->lsn % follower->settings.log_entries] =
+	    (struct told_entry){news->lsn, walk_bytes, news->release};
+	follower->walk_bytes += walk_bytes;
+}
+
+/* A slot of which a journal has told. */
+static enum telling_result
+follow(struct follower *follower, uint64_t now_us, const struct journal_entry *notice,
+    uint64_t *ret_lsn)
+{
+	enum telling_result result = TELLING_NONE;
+	struct telling_news news;
+
+	*ret_lsn = 0;
+	if (notice->slot >= follower->settings.shm->slots)
+		return TELLING_NONE;
+	*ret_lsn =
+	    telling_has(follower->telling, notice->slot, notice->generation, notice->sequence);
+	if (*ret_lsn != 0)
+		return TELLING_SAME;
+	result = telling_session(follower->telling, now_us, notice->slot, &news);
+	if (result == TELLING_TOLD)
+		note_entry(follower, &news, 0);
+	/* Whatever became of it, the log says so by now. */
+	*ret_lsn = outgoing_newest(log_of(follower));
+	return result;
+}
+
+static enum follower_result
+take_notice(struct follower *follower, uint64_t now_us, struct follower_worker *worker,
+    const struct journal_entry *notice)
+{
+	uint64_t lsn;
+
+	switch (follow(follower, now_us, notice, &lsn)) {
+	case TELLING_TORN:
+		return FOLLOWER_MORE;
+	case TELLING_OVER:
+		return FOLLOWER_OVER;
+	default:
+		break;
+	}
+	worker->read++;
+	return notices_add(&worker->notices, worker->read, lsn) ? FOLLOWER_DONE : FOLLOWER_OVER;
+}
+
+/* The journal has gone on without us: which sessions it told of the walk finds out. */
+static enum follower_result
+take_gap(struct follower *follower, struct follower_worker *worker, uint64_t oldest)
+{
+	worker->read = oldest - 1;
+	begin_walk(follower);
+	return notices_add(&worker->notices, worker->read, NOTICES_PENDING) ? FOLLOWER_DONE
+									    : FOLLOWER_OVER;
+}
+
+/* What waits for nothing any more. */
+static void
+release_notices(struct follower *follower, uint32_t worker)
+{
+	struct release_state *release = shm_release(follower->settings.shm);
+	uint64_t position =
+	    notices_acknowledge(&follower->worker[worker].notices, follower->acknowledged);
+
+	if (position <= release_acknowledged(release, worker))
+		return;
+	release_acknowledge(release, worker, position);
+	follower->news |= UINT64_C(1) << worker;
+}
+
+static enum follower_result
+read_journal(struct follower *follower, uint64_t now_us, uint32_t index)
+{
+	const struct journal_ring *ring = shm_journal(follower->settings.shm, index);
+	struct follower_worker *worker = &follower->worker[index];
+	enum follower_result result = FOLLOWER_DONE;
+	struct journal_entry notice;
+	uint64_t oldest;
+
+	for (uint32_t i = 0; i < follower->settings.notices_most; i++) {
+		switch (journal_read(ring, worker->read + 1, &notice, &oldest)) {
+		case JOURNAL_EMPTY:
+			return FOLLOWER_DONE;
+		case JOURNAL_GAP:
+			result = take_gap(follower, worker, oldest);
+			break;
+		case JOURNAL_ENTRY:
+			result = take_notice(follower, now_us, worker, &notice);
+			break;
+		}
+		if (result != FOLLOWER_DONE)
+			return result;
+	}
+	return FOLLOWER_MORE;
+}
+
+static enum follower_result
+end_walk(struct follower *follower, uint64_t now_us)
+{
+	if (follower->walk_again) {
+		begin_walk(follower);
+		return FOLLOWER_MORE;
+	}
+	if (follower->in_snapshot &&
+	    channel_end_snapshot(follower->settings.channel, now_us) != OUTGOING_TAKEN)
+		return FOLLOWER_OVER;
+	follower->in_snapshot = follower->is_walking = false;
+	for (uint32_t worker = 0; worker < follower->settings.shm->workers; worker++)
+		notices_settle(
+		    &follower->worker[worker].notices, outgoing_newest(log_of(follower)));
+	return FOLLOWER_DONE;
+}
+
+static bool
+visit(struct follower *follower, uint64_t now_us)
+{
+	struct telling_news news;
+	enum telling_result result;
+
+	if (follower->walk_at >= slots_used(follower))
+		follower->walk_at = 0;
+	if (follower->walk_at >= slots_used(follower))
+		return true;
+	result = telling_session(follower->telling, now_us, follower->walk_at++, &news);
+	if (result == TELLING_TOLD)
+		note_entry(follower, &news, news.bytes);
+	follower->walk_again = follower->walk_again || result == TELLING_TORN;
+	return result != TELLING_OVER;
+}
+
+static enum follower_result
+walk(struct follower *follower, uint64_t now_us)
+{
+	uint32_t most = follower->is_walking ? follower->settings.walk_most : STROLL;
+
+	for (uint32_t i = 0; i < most; i++) {
+		if (follower->is_walking && follower->walk_left == 0)
+			return end_walk(follower, now_us);
+		if (follower->walk_bytes > follower->settings.walk_bytes)
+			return FOLLOWER_MORE;
+		if (!visit(follower, now_us))
+			return FOLLOWER_OVER;
+		if (follower->is_walking)
+			follower->walk_left--;
+	}
+	return follower->is_walking ? FOLLOWER_MORE : FOLLOWER_DONE;
+}
+
+/* Without a log the workers of a host that is alone wait for nobody. */
+static void
+pass_by(struct follower *follower)
+{
+	const struct shm *shm = follower->settings.shm;
+	struct release_state *release = shm_release(shm);
+
+	for (uint32_t worker = 0; worker < shm->workers; worker++) {
+		uint64_t head =
+		    atomic_load_explicit(&shm_journal(shm, worker)->head, memory_order_acquire);
+
+		/* Looked at after the head: what was appended before was so in this mode. */
+		if (release_mode(release_word(release)) == RELEASE_ALONE)
+			release_acknowledge(release, worker, head);
+	}
+}
+
+enum follower_result
+follower_step(struct follower *follower, uint64_t now_us)
+{
+	enum follower_result most = FOLLOWER_DONE, result;
+
+	if (!outgoing_is_open(log_of(follower))) {
+		pass_by(follower);
+		return FOLLOWER_DONE;
+	}
+	for (uint32_t worker = 0; worker < follower->settings.shm->workers; worker++) {
+		result = read_journal(follower, now_us, worker);
+		if (result == FOLLOWER_OVER)
+			return result;
+		/* The standby may have had it before the journal told of it. */
+		release_notices(follower, worker);
+		most = result > most ? result : most;
+	}
+	result = walk(follower, now_us);
+	return result > most ? result : most;
+}
+
+static void
+release_entry(struct follower *follower, struct told_entry *entry)
+{
+	const struct follower_release *release = &entry->release;
+	struct slot_custody *custody = shm_custody(follower->settings.shm, release->slot);
+
+	entry->lsn = 0;
+	follower->walk_bytes -= entry->walk_bytes;
+	/* The slot may be another session's by now. */
+	if (atomic_load_explicit(&custody->generation, memory_order_acquire) != release->generation)
+		return;
+	release_acknowledge_slot(
+	    &custody->sync, release->generation, release->sequence, release->stored);
+	follower->settings.released(follower->settings.owner, release);
+}
+
+void
+follower_acknowledge(struct follower *follower, uint64_t lsn)
+{
+	for (uint64_t i = follower->acknowledged + 1; i <= lsn; i++) {
+		struct told_entry *entry = &follower->entry[i % follower->settings.log_entries];
+
+		if (entry->lsn == i)
+			release_entry(follower, entry);
+	}
+	if (lsn > follower->acknowledged)
+		follower->acknowledged = lsn;
+	for (uint32_t worker = 0; worker < follower->settings.shm->workers; worker++)
+		release_notices(follower, worker);
+}
+
+uint64_t
+follower_news(struct follower *follower)
+{
+	uint64_t news = follower->news;
+
+	follower->news = 0;
+	return news;
+}
+
+bool
+follower_waits(const struct follower *follower)
+{
+	const struct shm *shm = follower->settings.shm;
+
+	for (uint32_t worker = 0; worker < shm->workers; worker++)
+		if (atomic_load_explicit(&shm_journal(shm, worker)->head, memory_order_acquire) >
+		    release_acknowledged(shm_release(shm), worker))
+			return true;
+	return false;
+}
+
+static enum follower_result
+result_of(enum outgoing_result result)
+{
+	return result == OUTGOING_FULL ? FOLLOWER_OVER : FOLLOWER_DONE;
+}
+
+enum follower_result
+follower_tell_counters(struct follower *follower, uint64_t now_us)
+{
+	return result_of(announce_counters(follower->announce, now_us));
+}
+
+enum follower_result
+follower_tell_text(struct follower *follower, uint64_t now_us, const struct sync_text *text)
+{
+	return result_of(announce_text(follower->announce, now_us, text));
+}
