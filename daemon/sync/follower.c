@@ -1,8 +1,10 @@
 #include "daemon/sync/follower.h"
 
 #include "daemon/sync/announce.h"
+#include "daemon/sync/leaving.h"
 #include "daemon/sync/notices.h"
 #include "daemon/sync/telling.h"
+#include "daemon/sync/workers.h"
 #include "shm/release.h"
 #include "shm/slot.h"
 #include "shm/succession.h"
@@ -29,6 +31,7 @@ struct follower {
 	struct telling *telling;
 	struct announce *announce;
 	struct told_entry *entry; /* [log_entries], that of lsn at lsn % log_entries */
+	uint64_t begun;		  /* the log's entries come behind this lsn */
 	uint64_t acknowledged;
 
 	uint32_t walk_at;
@@ -38,6 +41,7 @@ struct follower {
 	bool in_snapshot;   /* its end is to be told after the walk */
 	size_t walk_bytes;  /* on their way */
 	uint64_t news;	    /* one bit for each worker */
+	struct leaving *leaving;
 	struct follower_worker worker[];
 };
 
@@ -54,7 +58,9 @@ follower_create(const struct follower_settings *settings)
 	follower->telling = telling_create(shm, settings->channel);
 	follower->announce = announce_create(shm, settings->channel);
 	follower->entry = calloc(settings->log_entries, sizeof(*follower->entry));
-	if (follower->telling == NULL || follower->announce == NULL || follower->entry == NULL) {
+	follower->leaving = leaving_create(shm);
+	if (follower->telling == NULL || follower->announce == NULL || follower->entry == NULL ||
+	    follower->leaving == NULL) {
 		follower_destroy(follower);
 		return NULL;
 	}
@@ -69,6 +75,7 @@ follower_destroy(struct follower *follower)
 	telling_destroy(follower->telling);
 	announce_destroy(follower->announce);
 	free(follower->entry);
+	leaving_destroy(follower->leaving);
 	free(follower);
 }
 
@@ -78,29 +85,10 @@ log_of(const struct follower *follower)
 	return channel_outgoing(follower->settings.channel);
 }
 
-static bool
-is_living(const struct shm *shm, uint32_t worker)
-{
-	uint32_t state =
-	    atomic_load_explicit(&shm_process(shm, worker)->state, memory_order_acquire);
-
-	return state == PROCESS_STARTING || state == PROCESS_READY || state == PROCESS_STOPPING;
-}
-
 bool
 follower_may_begin(const struct follower *follower)
 {
-	const struct shm *shm = follower->settings.shm;
-	uint64_t word = release_word(shm_release(shm));
-
-	if (release_mode(word) == RELEASE_ALONE)
-		return false;
-	for (uint32_t worker = 0; worker < shm->workers; worker++)
-		if (is_living(shm, worker) &&
-		    atomic_load_explicit(&shm_journal(shm, worker)->pulse.release_seen,
-			memory_order_acquire) != word)
-			return false;
-	return true;
+	return workers_obey(follower->settings.shm);
 }
 
 /* Not beyond the slots that were ever used: a look at memory never touched would claim it. */
@@ -131,7 +119,8 @@ follower_begin(struct follower *follower)
 	announce_begin(follower->announce);
 	for (uint32_t i = 0; i < follower->settings.log_entries; i++)
 		follower->entry[i].lsn = 0;
-	follower->acknowledged = outgoing_acknowledged(log_of(follower));
+	follower->begun = follower->acknowledged = outgoing_acknowledged(log_of(follower));
+	leaving_clear(follower->leaving);
 	follower->walk_bytes = 0;
 	follower->in_snapshot = true;
 	begin_walk(follower);
@@ -148,6 +137,18 @@ note_entry(struct follower *follower, const struct telling_news *news, size_t wa
 	follower->entry[news->lsn % follower->settings.log_entries] =
 	    (struct told_entry){news->lsn, walk_bytes, news->release};
 	follower->walk_bytes += walk_bytes;
+	if (news->is_last)
+		leaving_add(follower->leaving, news->release.slot, news->release.generation);
+}
+
+/* The newest entry; of a log without any, the first one to come: by it the standby says that it has
+ * begun anew. */
+static uint64_t
+newest(const struct follower *follower)
+{
+	uint64_t lsn = outgoing_newest(log_of(follower));
+
+	return lsn > follower->begun ? lsn : follower->begun + 1;
 }
 
 /* A slot of which a journal has told. */
@@ -169,7 +170,7 @@ follow(struct follower *follower, uint64_t now_us, const struct journal_entry *n
 	if (result == TELLING_TOLD)
 		note_entry(follower, &news, 0);
 	/* Whatever became of it, the log says so by now. */
-	*ret_lsn = outgoing_newest(log_of(follower));
+	*ret_lsn = newest(follower);
 	return result;
 }
 
@@ -275,6 +276,19 @@ visit(struct follower *follower, uint64_t now_us)
 	return result != TELLING_OVER;
 }
 
+/* No journal tells when the slot of a session that has ended becomes free. */
+static bool
+see_off(struct follower *follower, uint64_t now_us)
+{
+	struct telling_news news;
+	uint32_t slot;
+
+	while (leaving_next(follower->leaving, &slot))
+		if (telling_session(follower->telling, now_us, slot, &news) == TELLING_OVER)
+			return false;
+	return true;
+}
+
 static enum follower_result
 walk(struct follower *follower, uint64_t now_us)
 {
@@ -293,30 +307,13 @@ walk(struct follower *follower, uint64_t now_us)
 	return follower->is_walking ? FOLLOWER_MORE : FOLLOWER_DONE;
 }
 
-/* Without a log the workers of a host that is alone wait for nobody. */
-static void
-pass_by(struct follower *follower)
-{
-	const struct shm *shm = follower->settings.shm;
-	struct release_state *release = shm_release(shm);
-
-	for (uint32_t worker = 0; worker < shm->workers; worker++) {
-		uint64_t head =
-		    atomic_load_explicit(&shm_journal(shm, worker)->head, memory_order_acquire);
-
-		/* Looked at after the head: what was appended before was so in this mode. */
-		if (release_mode(release_word(release)) == RELEASE_ALONE)
-			release_acknowledge(release, worker, head);
-	}
-}
-
 enum follower_result
 follower_step(struct follower *follower, uint64_t now_us)
 {
 	enum follower_result most = FOLLOWER_DONE, result;
 
 	if (!outgoing_is_open(log_of(follower))) {
-		pass_by(follower);
+		workers_pass(follower->settings.shm);
 		return FOLLOWER_DONE;
 	}
 	for (uint32_t worker = 0; worker < follower->settings.shm->workers; worker++) {
@@ -327,6 +324,8 @@ follower_step(struct follower *follower, uint64_t now_us)
 		release_notices(follower, worker);
 		most = result > most ? result : most;
 	}
+	if (!see_off(follower, now_us))
+		return FOLLOWER_OVER;
 	result = walk(follower, now_us);
 	return result > most ? result : most;
 }
@@ -374,13 +373,7 @@ follower_news(struct follower *follower)
 bool
 follower_waits(const struct follower *follower)
 {
-	const struct shm *shm = follower->settings.shm;
-
-	for (uint32_t worker = 0; worker < shm->workers; worker++)
-		if (atomic_load_explicit(&shm_journal(shm, worker)->head, memory_order_acquire) >
-		    release_acknowledged(shm_release(shm), worker))
-			return true;
-	return false;
+	return workers_wait(follower->settings.shm);
 }
 
 static enum follower_result

@@ -360,6 +360,7 @@ tell_once(struct telling *telling, uint32_t slot, uint32_t generation, struct te
 	news->release.is_first = told->sequence == 0;
 	result = tell_record(telling, slot);
 	news->lsn = told->lsn;
+	news->is_last = (telling->record.flags & RECORD_FINISHED) != 0;
 	if (result == TELLING_TOLD && !tell_marks(telling, slot, custody))
 		return TELLING_OVER;
 	return result;

@@ -34,6 +34,7 @@ enum telling_result {
 struct telling_news {
 	uint64_t lsn; /* of the entry with the record */
 	size_t bytes; /* of all its entries, about */
+	bool is_last; /* the worker has finished: soon the slot is free */
 	struct follower_release release;
 };
 

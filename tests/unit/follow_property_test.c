@@ -454,7 +454,7 @@ disturb(void)
 		stand_in.is_big = !stand_in.is_big;
 		break;
 	case 13:
-		if (mode() == RELEASE_ALONE && roll(8) == 0) {
+		if (mode() == RELEASE_ALONE && roll(3) == 0) {
 			stand_in_storm(&stand_in, JOURNAL_ENTRIES + 100);
 			gaps++;
 		}
@@ -559,7 +559,7 @@ int
 main(int argc, char **argv)
 {
 	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 60;
+	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 30;
 
 	decoder = sync_decoder_create();
 	if (decoder == NULL)
