@@ -372,6 +372,8 @@ telling_session(
 {
 	const struct slot_custody *custody = shm_custody(telling->shm, slot);
 	struct told *told = &telling->told[slot];
+	const _Atomic uint64_t *published = &shm_session(telling->shm, slot)->published;
+	uint64_t before = atomic_load_explicit(published, memory_order_acquire);
 	enum telling_result result = TELLING_TORN;
 
 	telling->now_us = now_us;
@@ -388,6 +390,10 @@ telling_session(
 		result = tell_once(telling, slot, generation, ret_news);
 	}
 	ret_news->bytes = telling->bytes;
+	/* Nobody has changed it: it is damaged, and will not be better later. */
+	if (result == TELLING_TORN &&
+	    atomic_load_explicit(published, memory_order_acquire) == before)
+		result = TELLING_NONE;
 	/* No session is left half told. */
 	if (result == TELLING_NONE || (result == TELLING_TORN && told->sequence == 0))
 		return take_back(telling, slot) == TELLING_OVER ? TELLING_OVER : result;

@@ -389,6 +389,7 @@ test_a_session_that_cannot_be_told_holds_nobody_up(void **state)
 {
 	struct scene *scene = *state;
 	struct slot_session *session = shm_session(&scene->shm, 1);
+	struct record *record;
 
 	begin(scene);
 	open_slot(scene, 1);
@@ -405,13 +406,24 @@ test_a_session_that_cannot_be_told_holds_nobody_up(void **state)
 	assert_int_equal(scene->records, 0);
 	acknowledge(scene, scene->lsn);
 	assert_int_equal(position(scene, 0), 2);
+	/* Its bytes are nowhere. */
+	record = draft(scene, 1);
+	record->stored[SHM_CLIENT] = 10;
+	window_append(&session->input[SHM_CLIENT], &scene->shm, &scene->cache, 1);
+	session->input[SHM_CLIENT].chunk[0] = CHUNKS;
+	record->extra_length = 5; /* nor its second part */
+	commit(scene, 0, 1, record);
+	assert_int_equal(step(scene), FOLLOWER_DONE);
+	assert_int_equal(position(scene, 0), 3);
+	session->input[SHM_CLIENT].chunk[0] = 0;
+	assert_int_equal(step(scene), FOLLOWER_DONE);
 	/* A name that no entry could have. */
 	open_slot(scene, 2);
 	shm_custody(&scene->shm, 2)->class_name[0] = '\n';
 	commit(scene, 0, 2, draft(scene, 2));
 	assert_int_equal(step(scene), FOLLOWER_DONE);
 	assert_true(outgoing_is_open(channel_outgoing(scene->channel)));
-	assert_int_equal(position(scene, 0), 3);
+	assert_int_equal(position(scene, 0), 4);
 }
 
 static void
