@@ -18,7 +18,7 @@ from registry import Skip, scenario
 from wire import ACK, FIN, RST, SYN, Ear, Wire
 
 SO_MARK = 36
-MARK_LISTENER, MARK_CLIENT = 1 << 20, 2 << 20
+MARK_LISTENER, MARK_CLIENT, MARK_SERVER = 1 << 20, 2 << 20, 3 << 20
 PORT = 2525
 SLOTS = 64
 FAMILIES = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
@@ -296,6 +296,52 @@ def gate_lets_a_committed_end_pass(scene):
           "FINs that left: %s" % scene.of_gateway(FIN))
 
 
+@each_family
+def gate_lets_bulk_and_its_end_pass(scene):
+    """5 MB of output in packets of many segments, and a FIN at their end: all of it arrives."""
+    session = scene.open()
+    total = 5 << 20
+    scene.rig.do("fin", session.slot, 0, after(session.send_next, total + 1))
+
+    def send():
+        session.accepted.sendall(b"x" * total)
+        session.accepted.shutdown(socket.SHUT_WR)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    got = 0
+    while more := session.client.recv(1 << 20):
+        got += len(more)
+    sender.join()
+    check(got == total, "%d octets came" % got)
+    check(scene.rig.figure("ends") == 0, "a FIN was dropped")
+
+
+@each_family
+def gate_holds_the_server_leg(scene):
+    """The SYN of a server leg leaves; what it acknowledges of the server waits until it is protected."""
+    server = scene.socket("client")
+    server.bind((Wire.ADDRESS["client", scene.family], PORT + 1))
+    server.listen(8)
+    leg = scene.socket("gateway", MARK_SERVER | 1)
+    leg.settimeout(30)
+    leg.connect(server.getsockname()[:2])
+    wait_until(lambda: scene.rig.figure("held") > 0, "the answer to the SYN-ACK is held")
+    answer = [packet for packet in scene.ear.of_client() if packet.flags & SYN][0]
+    sent = scene.of_gateway(0xff)
+    check([packet.flags for packet in sent] == [SYN], "more than a SYN left: %s" % sent)
+    scene.rig.do("protect", 0, 1, after(answer.seq, 1))
+    server.settimeout(30)
+    accepted, _ = server.accept()
+    scene.world.keep(accepted)
+    accepted.sendall(b"220 banner\r\n")
+    check(leg.recv(100) == b"220 banner\r\n", "the banner came otherwise")
+    wait_until(lambda: scene.rig.figure("held") > 1, "its ACK is held")
+    check(unacknowledged(accepted) == 12, "the server has an ACK")
+    scene.rig.do("commit", 0, 1, after(answer.seq, 1 + 12))
+    wait_until(lambda: unacknowledged(accepted) == 0, "the server gets the ACK")
+
+
 def serve_in_a_child(scene, sessions):
     """The sockets live in a child only; returns its pid."""
     pid = os.fork()
@@ -367,6 +413,21 @@ def gate_is_closed_without_its_owner(world):
 
 
 @scenario
+def gate_has_one_privilege(world):
+    """smtpguard-gate runs as the unprivileged user, with CAP_NET_ADMIN alone, and behind its filter of calls."""
+    scene = Scene(world)
+    scene.connect()
+    with open("/proc/%d/status" % scene.rig.gate) as file:
+        status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+    net_admin = "%016x" % (1 << 12)
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        check(status[name] == net_admin, "%s is %s" % (name, status[name]))
+    check(status["Seccomp"] == "2" and status["NoNewPrivs"] == "1", "it is not locked down")
+    check("0" not in status["Uid"].split() + status["Gid"].split(), "it is root's")
+    check(status["Groups"].split() == [], "it is in groups")
+
+
+@scenario
 def gate_passes_alone(world):
     """A leg without a standby, or a host alone, is not held; when the rule goes, nothing is."""
     scene = Scene(world)
@@ -420,7 +481,8 @@ def gate_bulk(scene):
     check(held["held"] > 20 and held["full"] == 0, "few were held: %s" % held)
     check_acks_against(session, log)
     timeouts = scene.wire.statistics("client", "TCPTimeouts") - before
-    check(timeouts <= 3, "%d time-outs of the client" % timeouts)
+    # If the commits did not release, there would be one for each; a starved machine may make a few.
+    check(timeouts <= 10, "%d time-outs of the client in %d commits" % (timeouts, len(log)))
 
 
 def check_acks_against(session, log):
