@@ -78,6 +78,7 @@ static const int gate_calls[] = {
     SCMP_SYS(sendto),
     SCMP_SYS(read),
     SCMP_SYS(write),
+    SCMP_SYS(clock_gettime),
 };
 
 static const int common_calls[] = {

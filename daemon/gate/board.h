@@ -19,6 +19,7 @@
 	X(held, "waited for the standby")                                                          \
 	X(released, "of these let go")                                                             \
 	X(superseded, "of these dropped, because a later one says the same")                       \
+	X(given_up, "of these dropped, because nobody has answered for long")                      \
 	X(late, "came when the standby had already answered")                                      \
 	X(ends, "FIN and RST that nobody has committed, dropped")                                  \
 	X(unplaced, "dropped, because their connection has no place yet")                          \

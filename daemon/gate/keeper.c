@@ -4,7 +4,19 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LOOK_MS 1000 /* at what waits, whether it has waited for too long */
+
+static uint32_t
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint32_t)now.tv_sec;
+}
 
 int
 keeper_open(struct keeper *keeper, uint32_t slots, uint16_t queue_number, const char **ret_step)
@@ -71,7 +83,8 @@ static void
 hold_packet(struct keeper *keeper, const struct queue_packet *packet,
     const struct gate_packet *asked, bool is_bare)
 {
-	const struct parked_packet waits = {.packet = *asked, .id = packet->id, .is_bare = is_bare};
+	const struct parked_packet waits = {
+	    .packet = *asked, .id = packet->id, .since = seconds(), .is_bare = is_bare};
 	uint32_t replaced;
 
 	switch (parked_add(keeper->parked, &waits, &replaced)) {
@@ -132,7 +145,7 @@ let_go(void *context, uint32_t id, bool leaves)
 {
 	struct keeper *keeper = context;
 
-	gate_count(keeper->board, leaves ? GATE_COUNTER_released : GATE_COUNTER_ends);
+	gate_count(keeper->board, leaves ? GATE_COUNTER_released : GATE_COUNTER_given_up);
 	tell(keeper, QUEUE_LEGS, id, leaves);
 }
 
@@ -163,7 +176,7 @@ something_waits(const struct keeper *keeper)
 static void
 review(struct keeper *keeper)
 {
-	parked_review(keeper->parked, &keeper->positions, let_go, keeper);
+	parked_review(keeper->parked, &keeper->positions, seconds(), let_go, keeper);
 	review_embryos(keeper);
 }
 
@@ -198,18 +211,19 @@ turn(struct keeper *keeper, const char **ret_step)
 {
 	struct pollfd ready[] = {
 	    {.fd = keeper->queue.socket, .events = POLLIN}, {.fd = keeper->wake, .events = POLLIN}};
+	int count, error;
 	uint64_t words;
-	int error;
 
 	*ret_step = "poll";
-	if (poll(ready, 2, -1) < 0)
+	count = poll(ready, 2, parked_is_empty(keeper->parked) ? -1 : LOOK_MS);
+	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (ready[1].revents != 0) {
-		*ret_step = "wake-up";
-		if (read(keeper->wake, &words, sizeof(words)) < 0 && errno != EAGAIN)
-			return -errno;
+	*ret_step = "wake-up";
+	if (ready[1].revents != 0 && read(keeper->wake, &words, sizeof(words)) < 0 &&
+	    errno != EAGAIN)
+		return -errno;
+	if (count == 0 || ready[1].revents != 0)
 		review(keeper);
-	}
 	*ret_step = "packet queue";
 	if (ready[0].revents != 0) {
 		error = queue_receive(&keeper->queue, take_packet, keeper);

@@ -5,8 +5,8 @@
  * session.  What the filter in the kernel gives is decided anew, because a position may have moved
  * since; a FIN or RST that is not committed, and whatever cannot be read, is dropped.
  *
- * It waits for packets and for sync's word (board.h), never for a time, and does nothing when neither
- * comes.
+ * It waits for packets and for sync's word (board.h), and while something waits looks once a second
+ * whether that has waited for too long; otherwise it does nothing when neither comes.
  *
  * Errors: -errno with *ret_step naming what failed.
  */

@@ -122,27 +122,27 @@ remove_first(struct parked *parked, struct line *line)
 
 static void
 review_line(struct parked *parked, struct line *line, const struct gate_positions *table,
-    parked_verdict *verdict, void *context)
+    uint32_t now, parked_verdict *verdict, void *context)
 {
 	bool is_alone = gate_positions_is_alone(table);
 
 	while (line->first != NONE) {
 		const struct parked_packet *first = &parked->node[line->first].waits;
 		struct gate_place place = gate_positions_get(table, first->packet.mark);
-		enum gate_verdict now = gate_decide(&first->packet, is_alone, &place);
+		enum gate_verdict decided = gate_decide(&first->packet, is_alone, &place);
 
-		if (now == GATE_HOLD)
+		if (decided == GATE_HOLD && now - first->since < PARKED_SECONDS_MOST)
 			return;
-		verdict(context, first->id, now == GATE_PASS);
+		verdict(context, first->id, decided == GATE_PASS);
 		remove_first(parked, line);
 	}
 }
 
 void
-parked_review(struct parked *parked, const struct gate_positions *table, parked_verdict *verdict,
-    void *context)
+parked_review(struct parked *parked, const struct gate_positions *table, uint32_t now,
+    parked_verdict *verdict, void *context)
 {
 	/* From the end: whatever takes the place of one that goes was seen already. */
 	for (uint32_t i = parked->busy_count; i-- > 0;)
-		review_line(parked, &parked->line[parked->busy[i]], table, verdict, context);
+		review_line(parked, &parked->line[parked->busy[i]], table, now, verdict, context);
 }

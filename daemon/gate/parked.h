@@ -5,7 +5,8 @@
  * the order in which they came.  A bare ACK that waits says nothing beside the next packet of its
  * connection that waits too, and gives way to it: so a connection that only receives has one packet
  * here, however far it is ahead.  Of one connection PARKED_PLACE_MOST wait, of all as many as were
- * asked for; beyond that a packet is refused, and TCP sends it again.
+ * asked for; beyond that a packet is refused, and TCP sends it again.  None waits for longer than
+ * PARKED_SECONDS_MOST: the last ACK of a connection whose place was cleared would stay for ever.
  *
  * Heap, taken once.  smtpguard-gate only.
  */
@@ -14,14 +15,16 @@
 
 #include "daemon/gate/positions.h"
 
-#define PARKED_PLACE_MOST 64u
+#define PARKED_PLACE_MOST   64u
+#define PARKED_SECONDS_MOST 10u
 
 struct parked;
 
 struct parked_packet {
 	struct gate_packet packet;
 	uint32_t id;
-	bool is_bare; /* an ACK and nothing else */
+	uint32_t since; /* seconds of any clock that goes on */
+	bool is_bare;	/* an ACK and nothing else */
 };
 
 enum parked_answer {
@@ -38,9 +41,9 @@ bool parked_is_empty(const struct parked *parked);
 enum parked_answer parked_add(
     struct parked *parked, const struct parked_packet *packet, uint32_t *ret_replaced);
 
-/* Called for each packet that need not wait any more. */
+/* Called for each packet that need not, or must not, wait any more. */
 typedef void parked_verdict(void *context, uint32_t id, bool leaves);
-void parked_review(struct parked *parked, const struct gate_positions *table,
+void parked_review(struct parked *parked, const struct gate_positions *table, uint32_t now,
     parked_verdict *verdict, void *context);
 
 #endif

@@ -15,7 +15,8 @@
 struct scene {
 	struct gate_positions table;
 	struct parked *parked;
-	uint32_t id; /* of the last packet */
+	uint32_t id;  /* of the last packet */
+	uint32_t now; /* seconds */
 	uint32_t count;
 	uint32_t left[MOST]; /* in order; dropped ones with bit 31 */
 };
@@ -54,6 +55,7 @@ park(struct scene *scene, uint32_t slot, uint32_t ack, bool is_bare, uint32_t *r
 	const struct parked_packet waits = {
 	    .packet = {.mark = mark_of_leg(slot, 0), .ack = ack, .flags = GATE_ACK},
 	    .id = ++scene->id,
+	    .since = scene->now,
 	    .is_bare = is_bare,
 	};
 
@@ -74,7 +76,7 @@ static uint32_t
 review(struct scene *scene)
 {
 	scene->count = 0;
-	parked_review(scene->parked, &scene->table, note, scene);
+	parked_review(scene->parked, &scene->table, scene->now, note, scene);
 	return scene->count;
 }
 
@@ -206,6 +208,27 @@ test_an_end_that_is_not_committed_any_more_is_dropped(void **state)
 	assert_int_equal(scene->left[0], 1u | 1u << 31);
 }
 
+static void
+test_nothing_waits_for_ever(void **state)
+{
+	struct scene *scene = *state;
+	uint32_t replaced;
+
+	scene->now = UINT32_MAX - 2;
+	park(scene, 1, 10, false, &replaced);
+	park(scene, 2, 10, true, &replaced);
+	scene->now += PARKED_SECONDS_MOST - 1;
+	park(scene, 1, 20, false, &replaced);
+	assert_int_equal(park(scene, 2, 20, true, &replaced), PARKED_REPLACES);
+	assert_int_equal(review(scene), 0);
+	scene->now++;
+	assert_int_equal(review(scene), 1);
+	assert_int_equal(scene->left[0], 1u | 1u << 31);
+	scene->now += PARKED_SECONDS_MOST - 1;
+	assert_int_equal(review(scene), 2);
+	assert_true(parked_is_empty(scene->parked));
+}
+
 int
 main(void)
 {
@@ -219,6 +242,7 @@ main(void)
 		test_connections_do_not_wait_for_each_other, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_an_end_that_is_not_committed_any_more_is_dropped, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_nothing_waits_for_ever, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
