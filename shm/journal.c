@@ -1,6 +1,6 @@
 #include "shm/journal.h"
 
-void
+uint64_t
 journal_append(struct journal_ring *ring, uint32_t slot, uint32_t generation, uint64_t sequence,
     const uint64_t stored[SHM_LEGS])
 {
@@ -16,6 +16,7 @@ journal_append(struct journal_ring *ring, uint32_t slot, uint32_t generation, ui
 		entry->stored[leg] = stored[leg];
 	atomic_store_explicit(&entry->lsn, lsn, memory_order_release);
 	atomic_store_explicit(&ring->head, lsn, memory_order_release);
+	return lsn;
 }
 
 static void

@@ -33,7 +33,8 @@ struct journal_ring {
 
 enum journal_result { JOURNAL_ENTRY, JOURNAL_EMPTY, JOURNAL_GAP };
 
-void journal_append(struct journal_ring *ring, uint32_t slot, uint32_t generation,
+/* Returns the entry's lsn. */
+uint64_t journal_append(struct journal_ring *ring, uint32_t slot, uint32_t generation,
     uint64_t sequence, const uint64_t stored[SHM_LEGS]);
 /* Copies entry `lsn`. JOURNAL_GAP: overwritten; go on at *ret_oldest after a scan of the slots. */
 enum journal_result journal_read(const struct journal_ring *ring, uint64_t lsn,

@@ -58,12 +58,12 @@ check_outlet(const struct slot_session *shared, const struct record *record, enu
 	return true;
 }
 
-/* What was received and is not committed lies in the window. */
+/* What was received and not stepped lies in the window, whether it was committed as stored or not. */
 static bool
 check_input(const struct slot_session *shared, const struct record *record, enum shm_leg leg,
     uint64_t consumed)
 {
-	if (consumed < record->position[leg])
+	if (consumed < record->stored[leg])
 		return false;
 	if (record->flags & RECORD_DRAINING)
 		return true; /* thrown away: nobody needs it */
@@ -87,7 +87,7 @@ adopt_check(const struct shm *shm, uint32_t slot, const struct slot_session *sha
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		bool holds = counts_hold(item, leg);
 		uint64_t written = holds ? item->written[leg] : record->outlet[leg].written;
-		uint64_t consumed = holds ? item->consumed[leg] : record->position[leg];
+		uint64_t consumed = holds ? item->consumed[leg] : record->stored[leg];
 
 		if (!check_outlet(shared, record, leg, written) ||
 		    !check_input(shared, record, leg, consumed))
@@ -142,7 +142,7 @@ restore_leg(struct session *session, const struct slot_session *shared, const st
 {
 	struct leg *side = &session->leg[leg];
 
-	side->received = record->position[leg];
+	side->received = record->stored[leg];
 	side->sent = record->outlet[leg].written;
 	if (counts_hold(item, leg)) {
 		side->received = item->consumed[leg];
@@ -161,13 +161,6 @@ restore_leg(struct session *session, const struct slot_session *shared, const st
 		side->flags |= LEG_ABSENT;
 		leg_lost(session, record, leg);
 	}
-}
-
-static bool
-is_ending(const struct record *record)
-{
-	return record->ending[SHM_CLIENT] != ENDING_NONE &&
-	       record->ending[SHM_SERVER] != ENDING_NONE;
 }
 
 /* A session that has killed its workers: the committed output, then a 421 or RST. */
@@ -218,6 +211,34 @@ adopt_unopened(struct worker *worker, struct session *session, const struct hand
 		session_server_failed(worker, session, item->error);
 }
 
+void
+adopt_go_on(struct worker *worker, struct session *session)
+{
+	session->found = false;
+	if (session_record(session)->flags & RECORD_FINISHED) {
+		session->state = SESSION_FINISHING;
+		session_settle(worker, session);
+	} else if (session_is_over(session)) {
+		session_act(worker, session);
+	} else if (session->to_end) {
+		end_poisoned(worker, session);
+		session_act(worker, session);
+	} else {
+		session_run(worker, session);
+	}
+}
+
+/* In a pair the dead worker may have had to wait, and then so has this one. */
+static void
+go_on_when_let(struct worker *worker, struct session *session)
+{
+	session->found = true;
+	if (!release_queue_waits(session) && !commit_renew(worker, session))
+		adopt_go_on(worker, session);
+	else if (!(session_record(session)->flags & RECORD_FINISHED))
+		session_act(worker, session);
+}
+
 static void
 adopt_record(struct worker *worker, struct session *session, const struct record *record,
     const struct handover_item *item)
@@ -226,15 +247,10 @@ adopt_record(struct worker *worker, struct session *session, const struct record
 		restore_leg(session, session->shared, record, leg, item);
 		session->secret_end[leg] = session->leg[leg].received;
 	}
-	if (is_ending(record)) {
+	session->to_end = item->flags & HANDOVER_TO_END;
+	if (session_is_over(session))
 		session->signals = 0;
-		session_act(worker, session);
-	} else if (item->flags & HANDOVER_TO_END) {
-		end_poisoned(worker, session);
-		session_act(worker, session);
-	} else {
-		session_run(worker, session);
-	}
+	go_on_when_let(worker, session);
 }
 
 /* The dead worker had only its chunks and the report left to do. */
@@ -249,8 +265,7 @@ adopt_finished(struct worker *worker, struct session *session)
 		draft->flags |= RECORD_FINISHED;
 		commit_publish(worker, session, draft);
 	}
-	session->state = SESSION_FINISHING;
-	session_settle(worker, session);
+	go_on_when_let(worker, session);
 }
 
 /* Its connections went with supervisor and worker: it is closed, and its chunks are given back. */
@@ -268,7 +283,7 @@ adopt_lost(struct worker *worker, struct session *session)
 	}
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		session->leg[leg].flags |= LEG_ABSENT;
-		session->leg[leg].received = known ? record.position[leg] : 0;
+		session->leg[leg].received = known ? record.stored[leg] : 0;
 		session->leg[leg].sent = known ? record.outlet[leg].written : 0;
 	}
 	if (known)

@@ -170,7 +170,6 @@ batch_commit(struct batch *batch)
 			draft->close_reason = CLOSE_FINS;
 	}
 	commit_publish(worker, batch->session, draft);
-	extra_settle(worker, batch->session);
 	pulse_leave(batch);
 	report_release(worker, batch->session);
 	batch->result = STEP_COMMITTED;

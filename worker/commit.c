@@ -47,18 +47,51 @@ note_spoken(const struct worker *worker, const struct session *session, const st
 		spoken_set(&worker->shm, session->slot);
 }
 
+/* In a pair all that has arrived: its acknowledgement waits for that. */
+static uint64_t
+stored(const struct worker *worker, const struct session *session, const struct record *draft,
+    enum shm_leg leg)
+{
+	uint64_t received = session->leg[leg].received;
+
+	return worker->release.keeps && received > draft->position[leg] ? received
+									: draft->position[leg];
+}
+
+static void
+note(struct worker *worker, struct session *session, const struct record *record)
+{
+	uint64_t lsn = journal_append(
+	    worker->journal, session->slot, session->generation, record->sequence, record->stored);
+
+	release_queue_add(worker, session, lsn);
+}
+
 void
 commit_publish(struct worker *worker, struct session *session, struct record *draft)
 {
+	release_queue_look(worker);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
-		draft->stored[leg] = draft->position[leg];
+		draft->stored[leg] = stored(worker, session, draft, leg);
 	note_spoken(worker, session, draft);
 	FAILPOINT(before_publish);
 	record_publish(session->shared, draft);
 	FAILPOINT(after_publish);
-	journal_append(
-	    worker->journal, session->slot, session->generation, draft->sequence, draft->stored);
+	note(worker, session, draft);
 	counter_add(worker->counters, COUNTER_commits, 1);
+}
+
+bool
+commit_renew(struct worker *worker, struct session *session)
+{
+	const struct slot_sync *sync = &session_custody(worker, session)->sync;
+	const struct record *record = session_record(session);
+
+	if (release_queue_look(worker) == RELEASE_ALONE ||
+	    release_slot_acknowledged(sync, session->generation) >= record->sequence)
+		return false;
+	note(worker, session, record);
+	return true;
 }
 
 int

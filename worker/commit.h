@@ -3,7 +3,8 @@
  *
  * commit_begin() gives the draft of the next record with the outlets shortened by what the kernel
  * has taken; commit_publish() makes it the record and notes it in the journal.  Nothing that the
- * draft says may be done before commit_publish() has returned.  A draft may be forgotten.
+ * draft says may be done before commit_publish() has returned, and in a pair before the session has
+ * been let go (worker/release_queue.h).  A draft may be forgotten.
  */
 #ifndef WORKER_COMMIT_H
 #define WORKER_COMMIT_H
@@ -16,6 +17,9 @@ struct session;
 
 struct record *commit_begin(struct session *session);
 void commit_publish(struct worker *worker, struct session *session, struct record *draft);
+/* A record that was found is noted again, and waited for as if it were new.  False: it may be acted
+ * upon as it is. */
+bool commit_renew(struct worker *worker, struct session *session);
 
 /* Puts text of the gateway's own behind what is committed for the leg. 0, -ENOBUFS (no chunk) or
  * -ENOSPC (window or outlet full). */

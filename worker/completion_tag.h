@@ -18,6 +18,7 @@ enum completion_operation {
 	COMPLETION_CANCEL,
 	COMPLETION_HANDOVER_POLL, /* the hand-over socket is readable: no slot */
 	COMPLETION_HANDOVER_SEND, /* a packet of requests has left: no slot */
+	COMPLETION_RELEASE,	  /* sync has something to say: no slot */
 	COMPLETION_SUPERVISOR,	  /* the supervisor `generation` has ended: no slot */
 };
 

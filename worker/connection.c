@@ -70,7 +70,8 @@ read_room(struct worker *worker, struct session *session, enum shm_leg leg, size
 	struct window *window = &session->shared->input[leg];
 	bool wipe;
 
-	if (!window_is_empty(window) && session_needed(session, leg) == side->received &&
+	if (!window_is_empty(window) && !release_queue_waits(session) &&
+	    session_needed(session, leg) == side->received &&
 	    window_end(window) - side->received < CHUNK_ROOM_MIN) {
 		wipe = record_current(session->shared)->flags & RECORD_SECRET;
 		window_release_all(window, &worker->shm, &worker->chunks, wipe);
@@ -103,6 +104,20 @@ read_receive(struct worker *worker, struct session *session, enum shm_leg leg)
 	worker->receiving++;
 }
 
+/* No more is to be read.  In a pair everything that was accepted is, whatever the other leg does: its
+ * output has its own bound, and only what was not stepped counts. */
+static bool
+is_full(const struct worker *worker, const struct session *session, enum shm_leg leg, uint64_t held)
+{
+	const struct window *window = &session->shared->input[leg];
+	uint64_t received = session->leg[leg].received;
+
+	if (!worker->release.keeps)
+		return held >= SESSION_HELD_MAX;
+	return received - record_current(session->shared)->position[leg] >= SESSION_HELD_MAX ||
+	       (window_is_full(window) && window_end(window) == received);
+}
+
 void
 connection_want_read(struct worker *worker, struct session *session, enum shm_leg leg)
 {
@@ -118,7 +133,7 @@ connection_want_read(struct worker *worker, struct session *session, enum shm_le
 		return;
 	}
 	held = side->received - session_needed(session, leg);
-	if (held >= SESSION_HELD_MAX)
+	if (is_full(worker, session, leg, held))
 		return;
 	/* When chunks are short, what can leave does so before more is taken. */
 	if (worker->shedding.is_short && session_sendable(session, !leg) != 0)
@@ -128,7 +143,7 @@ connection_want_read(struct worker *worker, struct session *session, enum shm_le
 		read_receive(worker, session, leg);
 		return;
 	}
-	if (!window_is_empty(window)) {
+	if (!window_is_empty(window) && !release_queue_waits(session)) {
 		const struct record *record = record_current(session->shared);
 
 		window_release_all(
@@ -256,6 +271,14 @@ connection_stop_receiving(struct worker *worker, struct session *session, enum s
 	side->flags |= LEG_CANCELLED;
 	io_uring_prep_cancel64(leg_submit(worker, session, leg, COMPLETION_CANCEL),
 	    leg_tag(session, leg, COMPLETION_READ), 0);
+}
+
+void
+connection_stop_sending(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	if (session->leg[leg].flags & LEG_SENDING)
+		io_uring_prep_cancel64(leg_submit(worker, session, leg, COMPLETION_CANCEL),
+		    leg_tag(session, leg, COMPLETION_SEND), 0);
 }
 
 void

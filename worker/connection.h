@@ -29,6 +29,8 @@ void connection_want_end(struct worker *worker, struct session *session, enum sh
 void connection_park(struct worker *worker, struct session *session, enum shm_leg leg);
 /* The session ends: what comes needs no chunk any more. */
 void connection_stop_receiving(struct worker *worker, struct session *session, enum shm_leg leg);
+/* Nothing may leave: a send that waits for room in the kernel is taken back. */
+void connection_stop_sending(struct worker *worker, struct session *session, enum shm_leg leg);
 /* Cancels all that is under way on the leg. */
 void connection_cancel(struct worker *worker, struct session *session, enum shm_leg leg);
 

@@ -62,8 +62,14 @@ due_live(const struct worker *worker, const struct session *session)
 void
 deadline_schedule(struct worker *worker, struct session *session)
 {
-	uint64_t due =
-	    session->state == SESSION_ENDING ? due_ending(session) : due_live(worker, session);
+	uint64_t due;
+
+	if (session->state != SESSION_ENDING)
+		due = due_live(worker, session);
+	else if (release_queue_holds(worker))
+		return;
+	else
+		due = due_ending(session);
 
 	if (due != UINT64_MAX)
 		timer_set_no_later(&worker->wheel, &session->timer, due);
@@ -129,9 +135,12 @@ timer_ending(struct worker *worker, struct session *session)
 void
 deadline_fire(struct worker *worker, struct session *session)
 {
+	/* When it is let go it is looked at, and whatever is due then. */
+	if (release_queue_waits(session))
+		return;
 	if (session->state == SESSION_LIVE)
 		timer_live(worker, session);
-	else if (session->state == SESSION_ENDING)
+	else if (session->state == SESSION_ENDING && !release_queue_holds(worker))
 		timer_ending(worker, session);
 	session_run(worker, session);
 }

@@ -16,6 +16,7 @@
 #define WORKER_EVENT_LOOP_H
 
 #include <liburing.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -33,6 +34,7 @@ struct event_loop_message {
 struct event_loop_completion {
 	uint64_t tag;
 	int32_t result;
+	bool more; /* of a submission that goes on */
 };
 
 struct event_loop {

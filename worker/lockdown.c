@@ -1,5 +1,7 @@
 #include "worker/lockdown.h"
 
+#include "shm/process.h"
+
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -143,6 +145,14 @@ allow_shutdown(scmp_filter_ctx filter)
 	    filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, SCMP_A1(SCMP_CMP_EQ, SHUT_WR));
 }
 
+/* The ring can write to an eventfd only by an operation that could write to any file. */
+static int
+allow_wake(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, INHERITED_JOURNAL));
+}
+
 static int
 allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -161,7 +171,9 @@ allow_program(scmp_filter_ctx filter, enum lockdown_program program)
 	if (program == LOCKDOWN_GATE)
 		return allow(filter, gate_calls, COUNT(gate_calls));
 	error = allow(filter, worker_calls, COUNT(worker_calls));
-	return error < 0 ? error : allow_shutdown(filter);
+	if (error == 0)
+		error = allow_shutdown(filter);
+	return error < 0 ? error : allow_wake(filter);
 }
 
 static int

@@ -2,9 +2,11 @@
 
 #include "shm/failpoint.h"
 #include "shm/spoken.h"
+#include "worker/adopt.h"
 #include "worker/commit.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
+#include "worker/extra.h"
 #include "worker/handover_client.h"
 #include "worker/step.h"
 #include "worker/worker.h"
@@ -54,6 +56,29 @@ session_sendable(const struct session *session, enum shm_leg leg)
 		return 0;
 	outlet = &session_record(session)->outlet[leg];
 	return outlet_sendable(outlet) - (session->leg[leg].sent - outlet->written);
+}
+
+bool
+session_is_unstored(const struct worker *worker, const struct session *session, enum shm_leg leg)
+{
+	const struct record *record = session_record(session);
+	const struct leg *side = &session->leg[leg];
+
+	if (release_mode(worker->release.word) == RELEASE_ALONE)
+		return false;
+	/* While it ends nobody asks the core about the peer's FIN. */
+	return side->received > record->stored[leg] ||
+	       (session->state == SESSION_ENDING && (side->flags & LEG_END) &&
+		   record->end_seen[leg] == ENDING_NONE);
+}
+
+bool
+session_is_over(const struct session *session)
+{
+	const struct record *record = session_record(session);
+
+	return record->ending[SHM_CLIENT] != ENDING_NONE &&
+	       record->ending[SHM_SERVER] != ENDING_NONE;
 }
 
 uint64_t
@@ -156,8 +181,10 @@ release_input(struct worker *worker, struct session *session, enum shm_leg leg)
 	uint64_t needed = session_needed(session, leg);
 
 	window_release_below(input, &worker->shm, &worker->chunks, needed, wipe);
-	if (session->state == SESSION_ENDING && needed == session->leg[leg].received &&
-	    session->leg[leg].read != READ_RECEIVE)
+	/* Also what could not be given back when it came to wait by poll. */
+	if (needed == session->leg[leg].received &&
+	    (session->leg[leg].read == READ_POLL ||
+		(session->state == SESSION_ENDING && session->leg[leg].read != READ_RECEIVE)))
 		window_release_all(input, &worker->shm, &worker->chunks, wipe);
 	return needed;
 }
@@ -186,9 +213,11 @@ static void
 session_release(struct worker *worker, struct session *session)
 {
 	const struct slot_session *shared = session->shared;
-	bool holds = !window_is_empty(&shared->extension);
 	uint64_t passed = 0;
+	bool holds;
 
+	extra_settle(worker, session);
+	holds = !window_is_empty(&shared->extension);
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		uint64_t needed = release_input(worker, session, leg);
 
@@ -218,18 +247,28 @@ leg_end_seen(const struct leg *leg)
 	return leg->flags & LEG_END ? ENDING_FIN : ENDING_NONE;
 }
 
-/* Nothing is left to do: says so in the record, then gives everything back. */
+/* Ends are noted as they were seen. */
 static void
-session_finish(struct worker *worker, struct session *session)
+commit_ends(struct worker *worker, struct session *session, uint8_t flags)
 {
 	struct record *draft = commit_begin(session);
 
-	draft->flags |= RECORD_FINISHED;
+	draft->flags |= flags;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		if (draft->end_seen[leg] == ENDING_NONE)
 			draft->end_seen[leg] = (uint8_t)leg_end_seen(&session->leg[leg]);
 	commit_publish(worker, session, draft);
-	report_closed(worker, session, draft);
+}
+
+/* Nothing is left to do: says so in the record, then gives everything back. */
+static void
+session_finish(struct worker *worker, struct session *session)
+{
+	if (!(session_record(session)->flags & RECORD_FINISHED))
+		commit_ends(worker, session, RECORD_FINISHED);
+	if (release_queue_waits(session))
+		return;
+	report_closed(worker, session, session_record(session));
 	session->state = SESSION_FINISHING;
 	timer_cancel(&session->timer);
 	list_remove(&session->waiting);
@@ -239,39 +278,70 @@ session_finish(struct worker *worker, struct session *session)
 	session_settle(worker, session);
 }
 
+static void
+want_read(struct worker *worker, struct session *session)
+{
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		connection_want_read(worker, session, leg);
+}
+
+static void
+begin_ending(struct worker *worker, struct session *session)
+{
+	session->state = SESSION_ENDING;
+	session->active_ms = worker->now_ms;
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		connection_stop_receiving(worker, session, leg);
+}
+
+/* What has come and leads to nothing must be committed all the same. */
+static void
+session_store(struct worker *worker, struct session *session)
+{
+	if (!session_is_unstored(worker, session, SHM_CLIENT) &&
+	    !session_is_unstored(worker, session, SHM_SERVER))
+		return;
+	if (session->state == SESSION_ENDING)
+		commit_ends(worker, session, 0);
+	else
+		commit_publish(worker, session, commit_begin(session));
+}
+
 void
 session_act(struct worker *worker, struct session *session)
 {
-	const struct record *record = session_record(session);
+	bool holds = release_queue_holds(worker);
 
 	if (session->state == SESSION_FINISHING)
 		return;
-	if (session->state == SESSION_LIVE && record->ending[SHM_CLIENT] != ENDING_NONE &&
-	    record->ending[SHM_SERVER] != ENDING_NONE) {
-		session->state = SESSION_ENDING;
-		session->active_ms = worker->now_ms;
-		for (int leg = 0; leg < SHM_LEGS; leg++)
-			connection_stop_receiving(worker, session, leg);
+	if (release_queue_waits(session)) {
+		want_read(worker, session);
+		return;
 	}
-	for (int leg = 0; leg < SHM_LEGS; leg++) {
+	if (session->state == SESSION_LIVE && session_is_over(session))
+		begin_ending(worker, session);
+	for (int leg = 0; leg < SHM_LEGS && !holds; leg++) {
 		connection_want_send(worker, session, leg);
 		connection_want_end(worker, session, leg);
 	}
 	session_release(worker, session);
-	if (session->state == SESSION_ENDING && session_leg_is_done(&session->leg[SHM_CLIENT]) &&
+	if (session->state == SESSION_ENDING && !holds &&
+	    session_leg_is_done(&session->leg[SHM_CLIENT]) &&
 	    session_leg_is_done(&session->leg[SHM_SERVER])) {
 		session_finish(worker, session);
 		return;
 	}
-	for (int leg = 0; leg < SHM_LEGS; leg++)
-		connection_want_read(worker, session, leg);
-	deadline_schedule(worker, session);
+	want_read(worker, session);
+	session_store(worker, session);
+	if (!release_queue_waits(session))
+		deadline_schedule(worker, session);
 }
 
 void
 session_run(struct worker *worker, struct session *session)
 {
-	if (session->state == SESSION_LIVE) {
+	if (session->state == SESSION_LIVE && !release_queue_waits(session) &&
+	    !session_is_over(session)) {
 		switch (step_session(worker, session)) {
 		case STEP_STARVED:
 			session->leg[SHM_CLIENT].flags |= LEG_STARVED;
@@ -284,12 +354,26 @@ session_run(struct worker *worker, struct session *session)
 		default:
 			break;
 		}
-		if (session->signals == 0)
+		if (session->signals == 0 || release_queue_holds(worker))
 			session->blocked_ms = 0;
 		else if (session->blocked_ms == 0)
 			session->blocked_ms = worker->now_ms;
 	}
 	session_act(worker, session);
+}
+
+/* Its peers could not do their part meanwhile: their time begins anew. */
+void
+session_let_go(struct worker *worker, struct session *session)
+{
+	session->blocked_ms = 0;
+	if (session->state == SESSION_ENDING)
+		session->active_ms = worker->now_ms;
+	if (session->found)
+		adopt_go_on(worker, session);
+	else
+		session_run(worker, session);
+	session_settle(worker, session);
 }
 
 static void

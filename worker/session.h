@@ -82,8 +82,12 @@ struct session {
 	uint64_t secret_end[SHM_LEGS]; /* RECORD_SECRET: input up to here may hold credentials */
 	uint32_t discarded;	       /* bytes thrown away while ending */
 	bool step_waits;	       /* in `waiting`: for a chunk that its step needs */
+	bool found;		       /* by adoption, and nothing was done about it yet */
+	bool to_end;		       /* found: it is poisoned */
 	struct list waiting;	       /* worker/waiting.h */
 	struct list holding;	       /* worker/shedding.h */
+	struct list unreleased;	       /* worker/release_queue.h */
+	uint64_t lsn;		       /* in `unreleased`: its newest entry in the journal */
 	uint64_t still_ms;	       /* in `holding`: since when it has stood still */
 	uint64_t passed;	       /* input of both legs that was needed no longer then */
 	struct leg leg[SHM_LEGS];
@@ -117,8 +121,11 @@ void session_open(struct worker *worker, struct session *session);
 void session_server_failed(struct worker *worker, struct session *session, int error);
 void session_signal(struct worker *worker, struct session *session, enum session_signal signal);
 
-/* Something has changed: steps what has arrived, commits, and does what is committed. */
+/* Something has changed: steps what has arrived, commits, and does what is committed.  As long as its
+ * last commit waits, it only receives. */
 void session_run(struct worker *worker, struct session *session);
+/* It waits no longer. */
+void session_let_go(struct worker *worker, struct session *session);
 /* Does what is committed, without a step. */
 void session_act(struct worker *worker, struct session *session);
 /* A submission of the session has completed; frees the entry when it was the last one awaited. */
@@ -137,6 +144,11 @@ const struct slot_custody *session_custody(
 uint64_t session_pending(const struct session *session, enum shm_leg leg);
 /* The part of it that may leave now. */
 uint64_t session_sendable(const struct session *session, enum shm_leg leg);
+/* In a pair: the leg has received what no record says yet. */
+bool session_is_unstored(
+    const struct worker *worker, const struct session *session, enum shm_leg leg);
+/* Both legs have an ending: there is nothing left to step. */
+bool session_is_over(const struct session *session);
 /* First input position of leg L that is still needed. */
 uint64_t session_needed(const struct session *session, enum shm_leg leg);
 /* Its ending is carried out, as far as it can be. */

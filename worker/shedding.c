@@ -77,7 +77,8 @@ end_session(struct worker *worker, struct session *session)
 
 	if (session->state == SESSION_LIVE) {
 		session_signal(worker, session, SIGNAL_SHORTAGE);
-		if (session->state != SESSION_LIVE)
+		/* In a pair the words may be committed and wait. */
+		if (session->state != SESSION_LIVE || release_queue_waits(session))
 			return;
 		commit_reset(worker, session, CLOSE_SHORTAGE);
 		session->signals = 0;
@@ -100,12 +101,17 @@ static uint32_t
 shed(struct worker *worker, bool without_words)
 {
 	struct shedding *shedding = &worker->shedding;
+	struct list *node = shedding->holders.next, *next;
 	uint32_t ended = 0;
 
-	while (shedding->wanted > 0 && !list_is_empty(&shedding->holders)) {
-		struct session *session = session_of(shedding->holders.next);
+	for (; shedding->wanted > 0 && node != &shedding->holders; node = next) {
+		struct session *session = session_of(node);
 		uint32_t held = count_held(session->shared);
 
+		next = node->next;
+		/* Nothing can be committed for it just now. */
+		if (release_queue_waits(session))
+			continue;
 		if (worker->now_ms - session->still_ms < shedding->grace_ms ||
 		    !may_end(worker, without_words && ended == 0))
 			break;

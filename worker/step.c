@@ -83,7 +83,7 @@ batch_continue(struct batch *batch)
 		return false;
 	if (!report_is_full(&batch->worker->report))
 		return true;
-	return batch_commit(batch) && batch_begin(batch);
+	return batch_commit(batch) && !release_queue_waits(batch->session) && batch_begin(batch);
 }
 
 /* Both directions until neither makes progress: the progress of one may free the other. */

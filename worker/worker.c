@@ -86,6 +86,7 @@ worker_open(struct worker *worker, uint32_t index, uint32_t owner, const char **
 		return error;
 	chunk_cache_init(&worker->chunks, owner);
 	chunk_cache_bound(&worker->shm, &worker->chunks, false);
+	release_queue_init(worker);
 	waiting_init(&worker->waiting);
 	shedding_init(&worker->shedding);
 	worker->now_ms =
@@ -147,6 +148,9 @@ worker_complete(struct worker *worker, const struct event_loop_completion *compl
 	case COMPLETION_SUPERVISOR:
 		handover_client_orphaned(worker, tag.generation);
 		break;
+	case COMPLETION_RELEASE:
+		release_queue_polled(worker, completion->more);
+		break;
 	default:
 		session_complete(worker, &tag, completion->result);
 		break;
@@ -191,6 +195,7 @@ worker_run(struct worker *worker)
 		timer_wheel_advance(&worker->wheel, worker->now_ms, session_timer_fired, worker);
 		shedding_turn(worker);
 		waiting_turn(worker);
+		release_queue_turn(worker);
 		handover_client_turn(worker);
 		error = event_loop_wait(&worker->loop,
 		    waiting_wait(

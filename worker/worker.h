@@ -15,6 +15,7 @@
 #include "worker/inspect/inspect.h"
 #include "worker/parting.h"
 #include "worker/policy_cache.h"
+#include "worker/release_queue.h"
 #include "worker/report.h"
 #include "worker/request_queue.h"
 #include "worker/session_table.h"
@@ -51,6 +52,7 @@ struct worker {
 	uint64_t ask_after_ms; /* the kernel had no memory for a request */
 	struct session_table sessions;
 	struct parting parting;
+	struct release_queue release;
 	struct waiting waiting;
 	struct shedding shedding;
 	uint32_t receiving; /* legs that wait with a chunk in hand */

@@ -35,7 +35,7 @@ append(uint64_t n)
 {
 	const uint64_t stored[SHM_LEGS] = {n + 3, n + 4};
 
-	journal_append(ring, (uint32_t)n, (uint32_t)n + 1, n + 2, stored);
+	assert_int_equal(journal_append(ring, (uint32_t)n, (uint32_t)n + 1, n + 2, stored), n);
 }
 
 static void

@@ -62,6 +62,63 @@ harness_supervisor_dies(struct harness *harness)
 }
 
 void
+harness_release(struct harness *harness, enum release_mode mode)
+{
+	unsigned looks = 0;
+
+	standby_set(&harness->standby, mode);
+	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
+		while (harness->worker[i].pid != 0 && !standby_is_seen(&harness->standby, i))
+			assert_true(harness_look(harness, &looks));
+}
+
+void
+harness_acknowledge(struct harness *harness)
+{
+	standby_look(&harness->standby);
+	standby_acknowledge(&harness->standby);
+}
+
+static _Noreturn void
+acknowledge(struct harness *harness, unsigned delay_ms)
+{
+	for (;;) {
+		if (!standby_wait(&harness->standby, HARNESS_LOOK_MS))
+			continue;
+		usleep(delay_ms * 1000);
+		standby_acknowledge(&harness->standby);
+	}
+}
+
+void
+harness_acknowledge_always(struct harness *harness, unsigned delay_ms)
+{
+	harness->acknowledging = fork();
+	assert_true(harness->acknowledging >= 0);
+	if (harness->acknowledging == 0)
+		acknowledge(harness, delay_ms);
+}
+
+void
+harness_acknowledge_nothing(struct harness *harness)
+{
+	kill(harness->acknowledging, SIGKILL);
+	assert_int_equal(waitpid(harness->acknowledging, NULL, 0), harness->acknowledging);
+	harness->acknowledging = 0;
+}
+
+static void
+pair_from_the_beginning(struct harness *harness)
+{
+	const char *delay_ms = getenv(HARNESS_PAIRED);
+
+	if (delay_ms == NULL)
+		return;
+	harness_release(harness, RELEASE_PAIRED);
+	harness_acknowledge_always(harness, (unsigned)strtoul(delay_ms, NULL, 10));
+}
+
+void
 harness_open(struct harness *harness, const char *program)
 {
 	struct shm_plan plan = {
@@ -75,8 +132,10 @@ harness_open(struct harness *harness, const char *program)
 	harness->journal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (unsigned i = 0; i < HARNESS_WORKERS; i++)
 		harness->release[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	standby_init(&harness->standby, &harness->shm, harness->journal, harness->release);
 	publish_policy(&harness->shm);
 	supervisor_lives(harness);
+	pair_from_the_beginning(harness);
 }
 
 void
@@ -87,6 +146,8 @@ harness_close(struct harness *harness)
 			harness_kill(harness, i, SIGKILL);
 	if (harness->supervisor != 0)
 		harness_supervisor_dies(harness);
+	if (harness->acknowledging != 0)
+		harness_acknowledge_nothing(harness);
 	for (uint32_t slot = 0; slot < HARNESS_SLOTS; slot++) {
 		struct harness_session *session = &harness->session[slot];
 

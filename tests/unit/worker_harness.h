@@ -3,7 +3,7 @@
  *
  * Makes shared memory with one policy, starts the worker program on inherited descriptors, hands
  * it sessions over loopback TCP, kills it, computes what the kernel gave it and took from it, and
- * hands its sessions to another.  What the workers see of the supervisor's life is that of a process
+ * hands its sessions to another.  It can play sync and a standby too.  What the workers see of the supervisor's life is that of a process
  * that does nothing else.  Every step that fails ends the test (cmocka).
  */
 #ifndef TESTS_UNIT_WORKER_HARNESS_H
@@ -12,6 +12,7 @@
 #include "shm/handover.h"
 #include "shm/region.h"
 #include "shm/slot.h"
+#include "tests/tools/standby.h"
 
 #include <sys/types.h>
 
@@ -47,6 +48,8 @@ struct harness {
 	bool deaf;	  /* FINISHED and RESET are read and not acted on */
 	int journal;	  /* the eventfds of shm/release.h */
 	int release[HARNESS_WORKERS];
+	struct standby standby;
+	pid_t acknowledging; /* the process that does; 0 none */
 	struct harness_worker worker[HARNESS_WORKERS];
 	struct harness_session session[HARNESS_SLOTS];
 };
@@ -61,6 +64,16 @@ int harness_kill(struct harness *harness, unsigned index, int signal);
 /* The supervisor dies; another one greets all workers and waits for their answers. */
 void harness_supervisor_dies(struct harness *harness);
 void harness_supervisor_greets(struct harness *harness);
+
+/* How commits are released from now on; all workers have seen it. */
+void harness_release(struct harness *harness, enum release_mode mode);
+/* Everything that is in the journals now is acknowledged. */
+void harness_acknowledge(struct harness *harness);
+/* So it is from now on, each entry after so long, by a process of its own; and no longer.  With the
+ * variable HARNESS_PAIRED (milliseconds) it is so from the beginning. */
+#define HARNESS_PAIRED "SMTPGUARD_TEST_PAIRED"
+void harness_acknowledge_always(struct harness *harness, unsigned delay_ms);
+void harness_acknowledge_nothing(struct harness *harness);
 
 /* Makes the four ends and hands the client leg over; the server leg only with `server`. */
 void harness_session_open(

@@ -1,0 +1,514 @@
+/*
+ * The worker program in a pair: nothing that a commit says is done before it is acknowledged.
+ * Usage: worker_pair_test PATH-OF-WORKER
+ */
+#include "shm/chunk.h"
+#include "shm/counters.h"
+#include "shm/journal.h"
+#include "tests/unit/worker_harness.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SILENCE_MS 200
+#define LEAST	   "250 2.0.0 OK\r\n"
+#define BULK	   (50u * 1024u * 1024u)
+
+static const char *program;
+
+/* One worker, and nothing is acknowledged. */
+static int
+setup(void **state)
+{
+	static struct harness harness;
+
+	harness_open(&harness, program);
+	harness_start(&harness, 0);
+	harness_release(&harness, RELEASE_PAIRED);
+	*state = &harness;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	harness_close(*state);
+	return 0;
+}
+
+static struct record
+record_of(struct harness *harness, uint32_t slot)
+{
+	struct record record;
+
+	assert_true(record_read(
+	    shm_session(&harness->shm, slot), harness->session[slot].generation, &record));
+	return record;
+}
+
+/* The worker has committed so often for the session. */
+static void
+wait_for_sequence(struct harness *harness, uint32_t slot, uint64_t sequence)
+{
+	const struct slot_session *shared = shm_session(&harness->shm, slot);
+	unsigned looks = 0;
+
+	while ((atomic_load(&shared->generation) != harness->session[slot].generation ||
+		   atomic_load(&shared->published) >> 1 < sequence) &&
+	       harness_look(harness, &looks))
+		continue;
+	assert_int_equal(atomic_load(&shared->published) >> 1, sequence);
+}
+
+/* The next commit of the session; then it waits. */
+static void
+wait_for_next(struct harness *harness, uint32_t slot)
+{
+	const struct slot_sync *sync = &shm_custody(&harness->shm, slot)->sync;
+	uint64_t known = release_slot_acknowledged(sync, harness->session[slot].generation);
+
+	wait_for_sequence(harness, slot, known + 1);
+}
+
+static void
+expect_nothing(struct harness *harness, uint32_t slot)
+{
+	harness_expect_silence(harness, slot, SHM_CLIENT, SILENCE_MS);
+	harness_expect_silence(harness, slot, SHM_SERVER, SILENCE_MS);
+}
+
+/* Acknowledges whatever is committed until all is quiet. */
+static void
+settle(struct harness *harness)
+{
+	for (int quiet = 0; quiet < 3; quiet++) {
+		if (standby_look(&harness->standby))
+			quiet = -1;
+		standby_acknowledge(&harness->standby);
+		harness_listen(harness, HARNESS_LOOK_MS);
+	}
+}
+
+static void
+open_session(struct harness *harness, uint32_t slot, enum slot_mode mode)
+{
+	harness_session_open(harness, 0, slot, mode, true);
+	wait_for_sequence(harness, slot, 1);
+	settle(harness);
+}
+
+/* From the first word to the end of the connections. */
+static void
+test_each_act_waits(void **state)
+{
+	struct harness *harness = *state;
+
+	open_session(harness, 1, SLOT_INSPECT);
+	harness_write(harness, 1, SHM_SERVER, "220 mx ready\r\n");
+	wait_for_next(harness, 1);
+	expect_nothing(harness, 1);
+	harness_acknowledge(harness);
+	harness_expect_line(harness, 1, SHM_CLIENT, "220 ");
+	harness_write(harness, 1, SHM_CLIENT, "HELO client.example.org\r\n");
+	wait_for_next(harness, 1);
+	expect_nothing(harness, 1);
+	harness_acknowledge(harness);
+	harness_expect(harness, 1, SHM_SERVER, "HELO client.example.org\r\n");
+	harness_write(harness, 1, SHM_SERVER, "250 mx\r\n");
+	settle(harness);
+	harness_expect_line(harness, 1, SHM_CLIENT, "250 ");
+	shutdown(harness->session[1].peer[SHM_SERVER], SHUT_WR);
+	wait_for_next(harness, 1);
+	expect_nothing(harness, 1);
+	harness_acknowledge(harness);
+	settle(harness);
+	harness_expect_line(harness, 1, SHM_CLIENT, "421 ");
+	assert_int_equal(harness_expect_end(harness, 1, SHM_CLIENT), 0);
+	assert_int_equal(harness_expect_end(harness, 1, SHM_SERVER), 0);
+	shutdown(harness->session[1].peer[SHM_CLIENT], SHUT_WR);
+	/* Only the last commit is missing. */
+	wait_for_next(harness, 1);
+	harness_expect_silence(harness, 1, SHM_CLIENT, 0);
+	assert_false(harness->session[1].finished);
+	settle(harness);
+	harness_wait_finished(harness, 1);
+	assert_int_equal(harness->session[1].resets, 0);
+	assert_int_equal(chunk_count_free(&harness->shm), HARNESS_CHUNKS);
+}
+
+static void
+test_a_reset_waits(void **state)
+{
+	struct harness *harness = *state;
+	struct linger hard = {.l_onoff = 1};
+
+	open_session(harness, 2, SLOT_RAW);
+	setsockopt(
+	    harness->session[2].peer[SHM_CLIENT], SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(harness->session[2].peer[SHM_CLIENT]);
+	harness->session[2].peer[SHM_CLIENT] = -1;
+	wait_for_next(harness, 2);
+	assert_int_equal(record_of(harness, 2).ending[SHM_SERVER], ENDING_RESET);
+	harness_expect_silence(harness, 2, SHM_SERVER, SILENCE_MS);
+	assert_int_equal(harness->session[2].resets, 0);
+	harness_acknowledge(harness);
+	settle(harness);
+	harness_wait_finished(harness, 2);
+	assert_true(harness->session[2].resets & HANDOVER_LEG(SHM_SERVER));
+	assert_int_equal(harness_expect_end(harness, 2, SHM_SERVER), ECONNRESET);
+}
+
+/* Half a line leads to nothing, but its acknowledgement waits for a commit. */
+static void
+test_what_leads_to_nothing_is_stored(void **state)
+{
+	struct harness *harness = *state;
+
+	open_session(harness, 3, SLOT_INSPECT);
+	harness_write(harness, 3, SHM_SERVER, "220 mx ready\r\n");
+	settle(harness);
+	harness_expect_line(harness, 3, SHM_CLIENT, "220 ");
+	harness_write(harness, 3, SHM_CLIENT, "HEL");
+	wait_for_next(harness, 3);
+	assert_int_equal(record_of(harness, 3).stored[SHM_CLIENT], 3);
+	assert_int_equal(record_of(harness, 3).position[SHM_CLIENT], 0);
+	/* What comes meanwhile is received, and stepped and committed afterwards. */
+	harness_write(harness, 3, SHM_CLIENT, "O client");
+	harness_write(harness, 3, SHM_CLIENT, ".example.org\r\n");
+	harness_expect_silence(harness, 3, SHM_SERVER, SILENCE_MS);
+	assert_int_equal(record_of(harness, 3).stored[SHM_CLIENT], 3);
+	harness_acknowledge(harness);
+	wait_for_next(harness, 3);
+	assert_int_equal(record_of(harness, 3).position[SHM_CLIENT], 25);
+	harness_expect_silence(harness, 3, SHM_SERVER, SILENCE_MS);
+	harness_acknowledge(harness);
+	harness_expect(harness, 3, SHM_SERVER, "HELO client.example.org\r\n");
+}
+
+/* The server takes nothing: what the kernel has accepted for it is stored all the same, within a
+ * bound, and carried on by whoever adopts it. */
+static void
+test_blocked_input_is_stored(void **state)
+{
+	struct harness *harness = *state;
+	static uint8_t bytes[65536];
+	uint64_t sent, got = 0;
+	struct record record;
+
+	harness_acknowledge_always(harness, 0);
+	harness_session_open(harness, 0, 4, SLOT_RAW, true);
+	sent = harness_fill(harness, 4, SHM_CLIENT);
+	record = record_of(harness, 4);
+	/* Both, what waits to be sent and what is stored, lie in one window. */
+	assert_true(record.stored[SHM_CLIENT] > record.position[SHM_CLIENT] + 2 * SHM_CHUNK_SIZE);
+	assert_true(record.stored[SHM_CLIENT] - record.position[SHM_CLIENT] < 5 * SHM_CHUNK_SIZE);
+	assert_true(HARNESS_CHUNKS - chunk_count_free(&harness->shm) <= 2 * SHM_WINDOW_CHUNKS);
+	harness_kill(harness, 0, SIGKILL);
+	harness_start(harness, 1);
+	harness_adopt_all(harness, 1, 0);
+	while (got < sent) {
+		ssize_t count = recv(harness->session[4].peer[SHM_SERVER], bytes, sizeof(bytes), 0);
+
+		assert_true(count > 0);
+		got += (uint64_t)count;
+	}
+	assert_int_equal(got, sent);
+	assert_int_equal(counter_total(&harness->shm, COUNTER_sessions_invalid), 0);
+}
+
+/* Dies while it waits: who adopts the record waits too, and then does it once. */
+static void
+test_an_adopter_waits(void **state)
+{
+	struct harness *harness = *state;
+	uint64_t sequence;
+
+	open_session(harness, 5, SLOT_RAW);
+	open_session(harness, 6, SLOT_RAW);
+	harness_write(harness, 5, SHM_CLIENT, "committed");
+	wait_for_next(harness, 5);
+	harness_write(harness, 6, SHM_CLIENT, "sent");
+	wait_for_next(harness, 6);
+	harness_write(harness, 5, SHM_CLIENT, ", received");
+	sequence = record_of(harness, 5).sequence;
+	harness_kill(harness, 0, SIGKILL);
+	/* Of the other one the standby had it, but nobody was there to do it. */
+	standby_look(&harness->standby);
+	release_acknowledge_slot(&shm_custody(&harness->shm, 6)->sync,
+	    harness->session[6].generation, record_of(harness, 6).sequence, (uint64_t[]){4, 0});
+	harness_start(harness, 1);
+	harness_adopt_all(harness, 1, 0);
+	harness_expect(harness, 6, SHM_SERVER, "sent");
+	expect_nothing(harness, 5);
+	assert_int_equal(record_of(harness, 5).sequence, sequence);
+	settle(harness);
+	harness_expect(harness, 5, SHM_SERVER, "committed, received");
+	harness_expect_silence(harness, 5, SHM_SERVER, SILENCE_MS);
+	harness_expect_silence(harness, 6, SHM_SERVER, 0);
+}
+
+/* The ends of a session, each adopted while it waits. */
+static void
+test_an_adopter_waits_for_the_end(void **state)
+{
+	struct harness *harness = *state;
+	unsigned worker = 0;
+
+	open_session(harness, 7, SLOT_RAW);
+	shutdown(harness->session[7].peer[SHM_CLIENT], SHUT_WR);
+	shutdown(harness->session[7].peer[SHM_SERVER], SHUT_WR);
+	for (int step = 0; step < 4 && !harness->session[7].finished; step++) {
+		bool more = standby_wait(&harness->standby, 1000);
+
+		harness_kill(harness, worker, SIGKILL);
+		chunk_sweep(&harness->shm, PROCESS_OWNER(worker, harness->serial));
+		worker = !worker;
+		harness_start(harness, worker);
+		harness_adopt_all(harness, worker, 0);
+		if (more)
+			harness_listen(harness, SILENCE_MS);
+		settle(harness);
+	}
+	assert_int_equal(harness_expect_end(harness, 7, SHM_CLIENT), 0);
+	assert_int_equal(harness_expect_end(harness, 7, SHM_SERVER), 0);
+	harness_wait_finished(harness, 7);
+	assert_int_equal(harness->session[7].resets, 0);
+	assert_int_equal(chunk_count_free(&harness->shm), HARNESS_CHUNKS);
+}
+
+/* What the slot's last session had acknowledged is not this one's. */
+static void
+test_the_slots_next_session_waits(void **state)
+{
+	struct harness *harness = *state;
+
+	for (int round = 0; round < 2; round++) {
+		open_session(harness, 8, SLOT_RAW);
+		for (int i = 0; i < 3; i++) {
+			harness_write(harness, 8, SHM_CLIENT, "x");
+			wait_for_next(harness, 8);
+			harness_expect_silence(harness, 8, SHM_SERVER, HARNESS_LOOK_MS);
+			harness_acknowledge(harness);
+			harness_expect(harness, 8, SHM_SERVER, "x");
+		}
+		shutdown(harness->session[8].peer[SHM_CLIENT], SHUT_WR);
+		shutdown(harness->session[8].peer[SHM_SERVER], SHUT_WR);
+		settle(harness);
+		harness_wait_finished(harness, 8);
+		for (int leg = 0; leg < SHM_LEGS; leg++)
+			close(harness->session[8].peer[leg]);
+	}
+}
+
+/* Whatever is acknowledged. */
+static void
+test_held_is_held(void **state)
+{
+	struct harness *harness = *state;
+
+	harness_acknowledge_always(harness, 0);
+	harness_session_open(harness, 0, 9, SLOT_RAW, true);
+	harness_write(harness, 9, SHM_CLIENT, "a");
+	harness_expect(harness, 9, SHM_SERVER, "a");
+	harness_release(harness, RELEASE_HELD);
+	harness_write(harness, 9, SHM_CLIENT, "b");
+	harness_write(harness, 9, SHM_SERVER, "c");
+	expect_nothing(harness, 9);
+	harness_release(harness, RELEASE_PAIRED);
+	harness_expect(harness, 9, SHM_SERVER, "b");
+	harness_expect(harness, 9, SHM_CLIENT, "c");
+	harness_release(harness, RELEASE_HELD);
+	shutdown(harness->session[9].peer[SHM_SERVER], SHUT_WR);
+	harness_expect_silence(harness, 9, SHM_CLIENT, SILENCE_MS);
+	harness_release(harness, RELEASE_ALONE);
+	assert_int_equal(harness_expect_end(harness, 9, SHM_CLIENT), 0);
+}
+
+/* What stops half-way because the peer takes nothing does not go on while everything is held. */
+static void
+test_held_stops_what_was_let_go(void **state)
+{
+	struct harness *harness = *state;
+	static uint8_t bytes[65536];
+	uint64_t sent, got = 0;
+	int unsent = 1;
+
+	harness_acknowledge_always(harness, 0);
+	harness_session_open(harness, 0, 10, SLOT_RAW, true);
+	sent = harness_fill(harness, 10, SHM_CLIENT);
+	harness_release(harness, RELEASE_HELD);
+	/* What the kernel has, it has. */
+	while (unsent > 0) {
+		ssize_t count =
+		    recv(harness->session[10].peer[SHM_SERVER], bytes, sizeof(bytes), MSG_DONTWAIT);
+
+		got += count > 0 ? (uint64_t)count : 0;
+		assert_int_equal(
+		    ioctl(harness->session[10].kept[SHM_SERVER], SIOCOUTQ, &unsent), 0);
+	}
+	for (ssize_t count; (count = recv(harness->session[10].peer[SHM_SERVER], bytes,
+				 sizeof(bytes), MSG_DONTWAIT)) > 0;)
+		got += (uint64_t)count;
+	assert_true(got < sent);
+	harness_expect_silence(harness, 10, SHM_SERVER, SILENCE_MS);
+	harness_release(harness, RELEASE_PAIRED);
+	while (got < sent) {
+		ssize_t count =
+		    recv(harness->session[10].peer[SHM_SERVER], bytes, sizeof(bytes), 0);
+
+		assert_true(count > 0);
+		got += (uint64_t)count;
+	}
+	assert_int_equal(got, sent);
+}
+
+/* The standby is lost: who waits goes on. */
+static void
+test_alone_lets_go(void **state)
+{
+	struct harness *harness = *state;
+
+	open_session(harness, 11, SLOT_RAW);
+	harness_write(harness, 11, SHM_CLIENT, "a");
+	wait_for_next(harness, 11);
+	harness_expect_silence(harness, 11, SHM_SERVER, SILENCE_MS);
+	harness_release(harness, RELEASE_ALONE);
+	harness_expect(harness, 11, SHM_SERVER, "a");
+	harness_write(harness, 11, SHM_CLIENT, "b");
+	harness_expect(harness, 11, SHM_SERVER, "b");
+}
+
+/* When a worker has seen that there is a pair, its records say all that it has received. */
+static void
+test_a_pair_begins_with_all_stored(void **state)
+{
+	struct harness *harness = *state;
+
+	harness_release(harness, RELEASE_ALONE);
+	harness_session_open(harness, 0, 12, SLOT_INSPECT, true);
+	harness_write(harness, 12, SHM_SERVER, "220 mx ready\r\n");
+	harness_expect_line(harness, 12, SHM_CLIENT, "220 ");
+	harness_write(harness, 12, SHM_CLIENT, "HELO");
+	harness_expect_silence(harness, 12, SHM_SERVER, SILENCE_MS);
+	assert_int_equal(record_of(harness, 12).stored[SHM_CLIENT], 0);
+	harness_release(harness, RELEASE_PAIRED);
+	assert_int_equal(record_of(harness, 12).stored[SHM_CLIENT], 4);
+}
+
+/* The gateway stops, and nobody acknowledges: the sessions stay what they are. */
+static void
+test_a_stop_waits(void **state)
+{
+	struct harness *harness = *state;
+
+	open_session(harness, 13, SLOT_INSPECT);
+	open_session(harness, 14, SLOT_INSPECT);
+	harness_write(harness, 13, SHM_SERVER, "220 mx ready\r\n");
+	wait_for_next(harness, 13);
+	harness_say(harness, 0, HANDOVER_DRAIN, 0);
+	wait_for_next(harness, 14);
+	expect_nothing(harness, 13);
+	expect_nothing(harness, 14);
+	settle(harness);
+	harness_expect_line(harness, 13, SHM_CLIENT, "220 ");
+	harness_expect_line(harness, 13, SHM_CLIENT, "421 ");
+	harness_expect_line(harness, 14, SHM_CLIENT, "421 ");
+}
+
+static uint8_t
+byte_at(uint64_t position)
+{
+	return (uint8_t)((position * 0x9e3779b97f4a7c15ull) >> 56);
+}
+
+static uint64_t
+write_some(int fd, uint64_t from, uint64_t most)
+{
+	uint8_t bytes[16384];
+	size_t length = most < sizeof(bytes) ? most : sizeof(bytes);
+	ssize_t count;
+
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = byte_at(from + i);
+	count = length == 0 ? 0 : send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return count > 0 ? (uint64_t)count : 0;
+}
+
+static uint64_t
+read_some(int fd, uint64_t from)
+{
+	uint8_t bytes[65536];
+	ssize_t count = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	for (ssize_t i = 0; i < count; i++)
+		if (bytes[i] != byte_at(from + (uint64_t)i))
+			fail_msg("another byte at %llu", (unsigned long long)from + i);
+	return count > 0 ? (uint64_t)count : 0;
+}
+
+/* A large message passes, and the mode changes under it. */
+static void
+test_bulk_through_modes(void **state)
+{
+	static const enum release_mode modes[] = {
+	    RELEASE_ALONE, RELEASE_PAIRED, RELEASE_HELD, RELEASE_PAIRED};
+	struct harness *harness = *state;
+	uint64_t sent = 0, got = 0;
+	unsigned looks = 0, turns = 0;
+
+	harness_acknowledge_always(harness, 1);
+	harness_session_open(harness, 0, 15, SLOT_RAW, true);
+	while (got < BULK) {
+		uint64_t before = sent + got;
+
+		sent += write_some(harness->session[15].peer[SHM_CLIENT], sent, BULK - sent);
+		got += read_some(harness->session[15].peer[SHM_SERVER], got);
+		/* While everything is held nothing moves. */
+		if (got / (BULK / 16) > turns ||
+		    release_mode(release_word(shm_release(&harness->shm))) == RELEASE_HELD)
+			harness_release(harness, modes[turns++ % 4]);
+		else if (sent + got == before)
+			assert_true(harness_look(harness, &looks));
+	}
+	assert_true(turns >= 16);
+	harness_expect_silence(harness, 15, SHM_SERVER, SILENCE_MS);
+}
+
+int
+main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	static const struct CMUnitTest tests[] = {
+	    TEST(test_each_act_waits),
+	    TEST(test_a_reset_waits),
+	    TEST(test_what_leads_to_nothing_is_stored),
+	    TEST(test_blocked_input_is_stored),
+	    TEST(test_an_adopter_waits),
+	    TEST(test_an_adopter_waits_for_the_end),
+	    TEST(test_the_slots_next_session_waits),
+	    TEST(test_held_is_held),
+	    TEST(test_held_stops_what_was_let_go),
+	    TEST(test_alone_lets_go),
+	    TEST(test_a_pair_begins_with_all_stored),
+	    TEST(test_a_stop_waits),
+	    TEST(test_bulk_through_modes),
+	};
+
+	if (argc != 2) {
+		fputs("usage: worker_pair_test WORKER\n", stderr);
+		return 2;
+	}
+	program = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
