@@ -80,7 +80,7 @@ int handover_receive(int socket, struct handover_item items[HANDOVER_BATCH], int
     unsigned *ret_fd_count);
 
 /*
- * Manager to supervisor: one request at a time, one answer each, on a SOCK_SEQPACKET pair.
+ * Manager, or sync, to supervisor: one answer to each request, in their order, on a SOCK_SEQPACKET pair.
  */
 enum request_kind {
 	REQUEST_APPLY_LISTENERS = 1, /* argument[0] = table index; error index in `detail` */
@@ -88,6 +88,10 @@ enum request_kind {
 	REQUEST_STOP,		     /* argument[0] = drain bound in ms */
 	REQUEST_CLEAR_REFUSED,	     /* what classes have refused is zero again */
 	REQUEST_UPGRADE,	     /* to the programs on disk */
+	/* Sync's, on a pair of its own. */
+	REQUEST_DOOR,	   /* argument = 1 open, 0 shut; epoch */
+	REQUEST_SILENCE,   /* end all sockets without a packet; argument[0] = epoch */
+	REQUEST_RESTORE,   /* make the replica's sockets; argument[0] = epoch */
 	REQUEST_FAILPOINT, /* test builds: argument = worker or SHM_WRITER_SUPERVISOR, point, pass */
 };
 

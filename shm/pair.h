@@ -70,7 +70,10 @@ struct pair_view {
 	_Atomic uint64_t sequence; /* odd: being written; 0: nothing was published yet */
 	_Atomic uint64_t alive_ms; /* CLOCK_MONOTONIC, of sync's last turn */
 	_Atomic int32_t pid;
-	uint8_t reserved[44];
+	/* What sync keeps for the process that comes after it. */
+	_Atomic uint32_t word;	 /* enum role_word: keepalived says nothing twice */
+	_Atomic uint64_t served; /* the epoch whose sessions this host has; 0: none */
+	uint8_t reserved[32];
 	struct pair_status status;
 };
 _Static_assert(sizeof(struct pair_view) % SHM_CACHE_LINE == 0, "whole lines");

@@ -7,6 +7,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/launch.h"
 #include "daemon/supervisor/stopping.h"
+#include "daemon/supervisor/sync_child.h"
 #include "daemon/supervisor/wakes.h"
 #include "shm/failpoint.h"
 
@@ -25,6 +26,7 @@ children_init(struct supervisor *supervisor)
 	}
 	process_init(&supervisor->manager);
 	supervisor->manager_socket = -1;
+	sync_child_init(supervisor);
 	wakes_init(supervisor);
 }
 
@@ -53,6 +55,7 @@ children_tick(struct supervisor *supervisor)
 			launch_worker(supervisor, i);
 	if (!process_is_running(&supervisor->manager) && supervisor->manager.start_at_ms <= now)
 		launch_manager(supervisor);
+	sync_child_tick(supervisor);
 }
 
 static void
@@ -95,6 +98,7 @@ void
 children_watch(struct supervisor *supervisor)
 {
 	watch_manager(supervisor);
+	sync_child_watch(supervisor);
 	for (uint32_t i = 0; i < supervisor->workers; i++) {
 		struct worker *worker = &supervisor->worker[i];
 
@@ -125,7 +129,9 @@ children_are_well(const struct supervisor *supervisor)
 		if (process_is_running(&supervisor->worker[i].process) &&
 		    supervisor->worker[i].watchdog.fired)
 			return false;
-	return !process_is_running(&supervisor->manager) || !supervisor->manager_watchdog.fired;
+	if (process_is_running(&supervisor->manager) && supervisor->manager_watchdog.fired)
+		return false;
+	return sync_child_is_well(supervisor);
 }
 
 static void
@@ -234,6 +240,7 @@ children_signal(struct supervisor *supervisor, int number)
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		process_signal(&supervisor->worker[i].process, number);
 	process_signal(&supervisor->manager, number);
+	process_signal(&supervisor->sync, number);
 }
 
 bool
@@ -242,5 +249,5 @@ children_are_gone(const struct supervisor *supervisor)
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		if (process_is_running(&supervisor->worker[i].process))
 			return false;
-	return !process_is_running(&supervisor->manager);
+	return !process_is_running(&supervisor->manager) && !process_is_running(&supervisor->sync);
 }

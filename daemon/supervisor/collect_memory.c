@@ -29,19 +29,33 @@ end_process(struct process *process)
 	process_forget(process);
 }
 
+static struct process *
+place_of(struct supervisor *supervisor, const struct workers_file_entry *entry)
+{
+	switch (entry->kind) {
+	case WORKERS_FILE_MANAGER:
+		return &supervisor->manager;
+	case WORKERS_FILE_SYNC:
+		return &supervisor->sync;
+	default:
+		return &supervisor->worker[entry->index].process;
+	}
+}
+
 static void
 find_processes(struct supervisor *supervisor, const struct workers_file *file)
 {
 	for (unsigned i = 0; i < file->count; i++) {
 		const struct workers_file_entry *entry = &file->entry[i];
-		struct process *place = entry->manager ? &supervisor->manager
-						       : &supervisor->worker[entry->index].process;
+		struct process *place = place_of(supervisor, entry);
 
 		if (!process_is_running(place))
 			process_find(place, entry->pid, entry->started);
 	}
 	if (process_is_running(&supervisor->manager))
 		end_process(&supervisor->manager);
+	if (process_is_running(&supervisor->sync))
+		end_process(&supervisor->sync);
 }
 
 static bool

@@ -51,9 +51,8 @@ launch_close_worker(struct supervisor *supervisor, uint32_t index)
 	shelf_close(&worker->shelf);
 }
 
-/* Held until it is released or, on an error, not there. */
-static int
-start_held(struct supervisor *supervisor, struct spawn *spawn, struct process *process)
+int
+launch_held(struct supervisor *supervisor, struct spawn *spawn, struct process *process)
 {
 	struct process_stat now = {0};
 	int r;
@@ -73,8 +72,8 @@ start_held(struct supervisor *supervisor, struct spawn *spawn, struct process *p
 	return 0;
 }
 
-static void
-start_failed(struct supervisor *supervisor, struct process *process, const char *name, int error)
+void
+launch_failed(struct supervisor *supervisor, struct process *process, const char *name, int error)
 {
 	const struct process_death death = {.end = PROCESS_END_EXIT, .status = SPAWN_FAILED};
 
@@ -83,8 +82,8 @@ start_failed(struct supervisor *supervisor, struct process *process, const char 
 	process_judge(process, &death, supervisor->monotonic_ms);
 }
 
-static void
-watch_process(struct supervisor *supervisor, const struct process *process, int socket,
+void
+launch_watch(struct supervisor *supervisor, const struct process *process, int socket,
     struct watch_note end, struct watch_note talk)
 {
 	/* If memory is short: the tick looks after the processes too, and a deaf one is ended. */
@@ -98,7 +97,7 @@ launch_watch_worker(struct supervisor *supervisor, uint32_t index)
 {
 	const struct worker *worker = &supervisor->worker[index];
 
-	watch_process(supervisor, &worker->process, worker->socket,
+	launch_watch(supervisor, &worker->process, worker->socket,
 	    (struct watch_note){.kind = WATCH_WORKER_END, .index = index},
 	    (struct watch_note){.kind = WATCH_WORKER_SOCKET, .index = index});
 }
@@ -131,11 +130,12 @@ launch_manager_heartbeat(const struct supervisor *supervisor)
 }
 
 static void
-add_entry(struct workers_file *file, const struct process *process, bool manager, uint32_t index)
+add_entry(struct workers_file *file, const struct process *process, enum workers_file_kind kind,
+    uint32_t index)
 {
 	if (process_is_running(process))
 		file->entry[file->count++] = (struct workers_file_entry){
-		    .manager = manager,
+		    .kind = kind,
 		    .index = index,
 		    .pid = process->pid,
 		    .started = process->started,
@@ -149,8 +149,9 @@ launch_note(struct supervisor *supervisor)
 	int r;
 
 	for (uint32_t i = 0; i < supervisor->workers; i++)
-		add_entry(&file, &supervisor->worker[i].process, false, i);
-	add_entry(&file, &supervisor->manager, true, 0);
+		add_entry(&file, &supervisor->worker[i].process, WORKERS_FILE_WORKER, i);
+	add_entry(&file, &supervisor->manager, WORKERS_FILE_MANAGER, 0);
+	add_entry(&file, &supervisor->sync, WORKERS_FILE_SYNC, 0);
 	r = workers_file_write(supervisor->runtime.directory, &file);
 	if (r < 0)
 		fprintf(stderr,
@@ -206,7 +207,7 @@ start_worker(struct supervisor *supervisor, uint32_t index, struct spawn *spawn)
 	if (r < 0)
 		return r;
 	wakes_worker(supervisor, index, spawn);
-	r = start_held(supervisor, spawn, &worker->process);
+	r = launch_held(supervisor, spawn, &worker->process);
 	launch_close(supervisor, &worker->twin);
 	if (r < 0)
 		launch_close_worker(supervisor, index);
@@ -231,7 +232,7 @@ launch_worker(struct supervisor *supervisor, uint32_t index)
 	snprintf(owner, sizeof(owner), "%u", worker->owner);
 	r = start_worker(supervisor, index, &spawn);
 	if (r < 0) {
-		start_failed(supervisor, &worker->process, arguments[0], r);
+		launch_failed(supervisor, &worker->process, arguments[0], r);
 		return;
 	}
 	worker->ready = worker->blocked = worker->drain_pending = false;
@@ -259,7 +260,7 @@ start_manager(struct supervisor *supervisor, struct spawn *spawn)
 	spawn->fd[spawn->count++] = supervisor->runtime.control;
 	spawn->fd[spawn->count++] = supervisor->runtime.state;
 	spawn->fd[spawn->count++] = supervisor->settings_fd;
-	r = start_held(supervisor, spawn, &supervisor->manager);
+	r = launch_held(supervisor, spawn, &supervisor->manager);
 	close(ends[1]);
 	if (r < 0)
 		close(ends[0]);
@@ -280,7 +281,7 @@ launch_manager(struct supervisor *supervisor)
 	int r = start_manager(supervisor, &spawn);
 
 	if (r < 0) {
-		start_failed(supervisor, &supervisor->manager, arguments[0], r);
+		launch_failed(supervisor, &supervisor->manager, arguments[0], r);
 		return;
 	}
 	supervisor->manager_began = launch_manager_heartbeat(supervisor);
@@ -288,7 +289,7 @@ launch_manager(struct supervisor *supervisor)
 	    supervisor->gateway_ms, WATCHDOG_MANAGER_MS);
 	launch_note(supervisor);
 	FAILPOINT(launch_noted);
-	watch_process(supervisor, &supervisor->manager, supervisor->manager_socket,
+	launch_watch(supervisor, &supervisor->manager, supervisor->manager_socket,
 	    (struct watch_note){.kind = WATCH_MANAGER_END},
 	    (struct watch_note){.kind = WATCH_MANAGER_SOCKET});
 	spawn_release(&spawn);

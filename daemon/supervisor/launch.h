@@ -1,5 +1,5 @@
 /*
- * launch -- starts a worker or the manager
+ * launch -- starts a process of the gateway
  *
  * What a process is started with, is noted for a later supervisor (process table, RUNTIME_DIR/workers)
  * before it does anything, and is watched from then on.  A start that fails is judged as an early
@@ -11,9 +11,19 @@
 #define SUPERVISOR_LAUNCH_H
 
 #include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/watch.h"
 
 void launch_worker(struct supervisor *supervisor, uint32_t index);
 void launch_manager(struct supervisor *supervisor);
+
+/* The process is held until spawn_release() or, on an error, not there. */
+int launch_held(struct supervisor *supervisor, struct spawn *spawn, struct process *process);
+/* It could not be started: says so, and judges it as an early end. */
+void launch_failed(
+    struct supervisor *supervisor, struct process *process, const char *name, int error);
+/* Its pidfd and its socket in the loop. */
+void launch_watch(struct supervisor *supervisor, const struct process *process, int socket,
+    struct watch_note end, struct watch_note talk);
 
 /* The regions as the next descriptors: what each program may write it gets writable, the rest for
  * reading (shm/layout.h). */

@@ -51,7 +51,7 @@ print_usage(FILE *to)
 	      "  -t                  check the configuration, report all errors, exit\n"
 	      "  --runtime-dir DIR   lock and control socket (" SMTPGUARD_RUNTIMEDIR ")\n"
 	      "  --state-dir DIR     startup-config, quarantine (" SMTPGUARD_STATEDIR ")\n"
-	      "  --libexec-dir DIR   where smtpguard-worker and smtpguard-manager are\n"
+	      "  --libexec-dir DIR   where the other programs of the gateway are\n"
 	      "  --door WORD         of a pair's addresses: " DOOR_COMMAND_WORDS "; exit\n",
 	    to);
 }
@@ -135,6 +135,7 @@ find_in_build_tree(struct supervisor *supervisor)
 		return false;
 	self[length - tail] = '\0';
 	return join(supervisor->worker_path, self, "worker/smtpguard-worker") &&
+	       join(supervisor->sync_path, self, "daemon/sync/smtpguard-sync") &&
 	       join(supervisor->manager_path, self, "daemon/manager/smtpguard-manager") &&
 	       access(supervisor->manager_path, X_OK) == 0;
 }
@@ -149,6 +150,7 @@ find_programs(struct supervisor *supervisor, const char *directory)
 	if (!directory)
 		directory = SMTPGUARD_LIBEXECDIR;
 	return join(supervisor->worker_path, directory, "smtpguard-worker") &&
+	       join(supervisor->sync_path, directory, "smtpguard-sync") &&
 	       join(supervisor->manager_path, directory, "smtpguard-manager");
 }
 

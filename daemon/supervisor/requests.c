@@ -203,25 +203,62 @@ manager_request(struct supervisor *supervisor, const struct supervisor_request *
 	return answer;
 }
 
-void
-requests_from_manager(struct supervisor *supervisor)
+/* The sockets of a replica are made, and those of this host ended, by what is not there yet: a host that
+ * is to take over says that it cannot. */
+static struct supervisor_answer
+sync_request(struct supervisor *supervisor, const struct supervisor_request *request)
 {
-	for (int i = 0; i < REQUESTS_BATCH && supervisor->manager_socket >= 0; i++) {
+	struct supervisor_answer answer = {.number = request->number};
+
+	switch (request->kind) {
+	case REQUEST_DOOR:
+		answer.error =
+		    door_move(supervisor, request->argument[0] != 0 ? DOOR_OPEN : DOOR_CLOSED);
+		break;
+	case REQUEST_SILENCE:
+	case REQUEST_RESTORE:
+		answer.error = -ENOSYS;
+		break;
+	default:
+		answer.error = -EINVAL;
+		break;
+	}
+	return answer;
+}
+
+typedef struct supervisor_answer answer_request(
+    struct supervisor *supervisor, const struct supervisor_request *request);
+
+static void
+serve(struct supervisor *supervisor, const int *socket, const struct process *process,
+    answer_request *answer_one)
+{
+	for (int i = 0; i < REQUESTS_BATCH && *socket >= 0; i++) {
 		struct supervisor_request request;
 		struct supervisor_answer answer;
-		ssize_t length = recv(supervisor->manager_socket, &request, sizeof(request),
-		    MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t length = recv(*socket, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
 
 		if (length < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (length != sizeof(request)) {
-			watch_remove(supervisor->epoll, supervisor->manager_socket);
-			process_signal(&supervisor->manager, SIGKILL);
+			watch_remove(supervisor->epoll, *socket);
+			process_signal(process, SIGKILL);
 			return;
 		}
-		answer = manager_request(supervisor, &request);
-		/* A manager that does not read its answers goes without them. */
-		send(supervisor->manager_socket, &answer, sizeof(answer),
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		answer = answer_one(supervisor, &request);
+		/* Who does not read the answers goes without them. */
+		send(*socket, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
+}
+
+void
+requests_from_manager(struct supervisor *supervisor)
+{
+	serve(supervisor, &supervisor->manager_socket, &supervisor->manager, manager_request);
+}
+
+void
+requests_from_sync(struct supervisor *supervisor)
+{
+	serve(supervisor, &supervisor->sync_socket, &supervisor->sync, sync_request);
 }

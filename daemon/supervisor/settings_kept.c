@@ -26,7 +26,8 @@ some_worker_lives(int directory)
 	for (unsigned i = 0; i < file.count; i++) {
 		struct process_stat now;
 
-		if (!file.entry[i].manager && process_stat_read(file.entry[i].pid, &now) == 0 &&
+		if (file.entry[i].kind == WORKERS_FILE_WORKER &&
+		    process_stat_read(file.entry[i].pid, &now) == 0 &&
 		    now.started == file.entry[i].started && now.state != 'Z')
 			return true;
 	}

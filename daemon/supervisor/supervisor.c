@@ -15,6 +15,7 @@
 #include "daemon/supervisor/requests.h"
 #include "daemon/supervisor/settings_kept.h"
 #include "daemon/supervisor/stopping.h"
+#include "daemon/supervisor/sync_child.h"
 #include "daemon/supervisor/wakes.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
@@ -216,6 +217,8 @@ supervisor_open(
 		status = collect_memory(supervisor, &found);
 	if (status == 0 && !found)
 		status = capacity_make(supervisor);
+	if (status == 0 && !found)
+		sync_child_hold(supervisor);
 	if (status == 0)
 		failpoint_attach_once(shm_failpoint(&supervisor->shm));
 	if (status == 0)
@@ -293,6 +296,7 @@ tick(struct supervisor *supervisor)
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		children_worker_ended(supervisor, i);
 	children_manager_ended(supervisor);
+	sync_child_ended(supervisor);
 	children_watch(supervisor);
 	collect_tick(supervisor);
 	upgrade_tick(supervisor);
@@ -335,6 +339,12 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 		break;
 	case WATCH_MANAGER_END:
 		children_manager_ended(supervisor);
+		break;
+	case WATCH_SYNC_SOCKET:
+		requests_from_sync(supervisor);
+		break;
+	case WATCH_SYNC_END:
+		sync_child_ended(supervisor);
 		break;
 	case WATCH_UPGRADE_CHECK:
 		upgrade_check_ended(supervisor);

@@ -14,6 +14,7 @@
  *   launch	       a worker or the manager is started
  *   wakes	       by what sync and the workers wake each other
  *   children	       their death, their next start
+ *   sync_child	       both, of the sync process
  *   adoption	       a dead worker's sessions
  *   collect	       what a dead supervisor has left
  *   stopping	       the clean stop
@@ -100,6 +101,7 @@ struct supervisor {
 	char own_path[SUPERVISOR_PATH_MAX];
 	char worker_path[SUPERVISOR_PATH_MAX];
 	char manager_path[SUPERVISOR_PATH_MAX];
+	char sync_path[SUPERVISOR_PATH_MAX];
 	struct runtime runtime;
 	struct shm shm;
 	/* Descriptors of regions for readers, which cannot be mapped writable. */
@@ -136,6 +138,10 @@ struct supervisor {
 	struct watchdog manager_watchdog;
 	uint64_t manager_began; /* its heartbeat when it was started */
 	int manager_socket;
+	struct process sync;
+	struct watchdog sync_watchdog;
+	int sync_socket;
+
 	bool listeners_applied;
 	bool worker_was_ready;
 

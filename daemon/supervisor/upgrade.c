@@ -16,7 +16,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { CHECK_SUPERVISOR, CHECK_WORKER, CHECK_MANAGER, CHECK_CONFIGURATION, CHECKS };
+enum { CHECK_SUPERVISOR, CHECK_WORKER, CHECK_MANAGER, CHECK_SYNC, CHECK_CONFIGURATION, CHECKS };
 
 static const char *
 path_of(const struct supervisor *supervisor, unsigned question)
@@ -28,6 +28,8 @@ path_of(const struct supervisor *supervisor, unsigned question)
 		return supervisor->worker_path;
 	case CHECK_MANAGER:
 		return supervisor->manager_path;
+	case CHECK_SYNC:
+		return supervisor->sync_path;
 	default:
 		return supervisor->configuration;
 	}
@@ -137,7 +139,11 @@ upgrade_check_ended(struct supervisor *supervisor)
 		give_up(supervisor, path_of(supervisor, upgrade->question), text);
 		return;
 	}
-	if (++upgrade->question < CHECKS) {
+	upgrade->question++;
+	/* A host that stands alone does without that program. */
+	if (upgrade->question == CHECK_SYNC && supervisor->settings.failover.line == 0)
+		upgrade->question++;
+	if (upgrade->question < CHECKS) {
 		ask(supervisor);
 		return;
 	}

@@ -7,7 +7,8 @@
  * is marked; by SIGKILL if that was not enough after WATCHDOG_KILL_MS.  Gateway time hardly moves
  * while the host is paused, so a pause is no hang.
  *
- * The manager's note is policy_area.heartbeat; it has more time, because it waits for disks, and is
+ * The manager's note is policy_area.heartbeat; it has more time, because it waits for disks.  That of
+ * sync is pair_view.alive_ms; it has less, because in a synced pair everybody waits for it.  Both are
  * ended by SIGKILL at once.
  *
  * The note is the other's writing: only whether it changes is looked at.  Supervisor only.
@@ -20,6 +21,7 @@
 
 #define WATCHDOG_MS	    10000u
 #define WATCHDOG_MANAGER_MS 20000u
+#define WATCHDOG_SYNC_MS    2000u
 #define WATCHDOG_KILL_MS    1000u
 
 enum watchdog_verdict { WATCHDOG_WELL, WATCHDOG_HANGS, WATCHDOG_STILL_THERE };

@@ -14,7 +14,7 @@
 /* "manager 4294967295 2147483647 18446744073709551615\n" */
 _Static_assert(sizeof(HEADLINE) + WORKERS_FILE_ENTRIES * 51 < WORKERS_FILE_BYTES, "it fits");
 
-static const char *const kinds[] = {[false] = "worker ", [true] = "manager "};
+static const char *const kinds[WORKERS_FILE_KINDS] = {"worker ", "manager ", "sync "};
 
 size_t
 workers_file_format(const struct workers_file *file, char *text, size_t size)
@@ -25,7 +25,7 @@ workers_file_format(const struct workers_file *file, char *text, size_t size)
 		const struct workers_file_entry *entry = &file->entry[i];
 
 		length += (size_t)snprintf(text + length, size - length, "%s%u %d %" PRIu64 "\n",
-		    kinds[entry->manager], entry->index, entry->pid, entry->started);
+		    kinds[entry->kind], entry->index, entry->pid, entry->started);
 	}
 	return length;
 }
@@ -62,9 +62,13 @@ take_entry(const char **text, struct workers_file_entry *entry)
 {
 	uint64_t index, pid;
 
-	entry->manager = take_word(text, kinds[true]);
-	if (!entry->manager && !take_word(text, kinds[false]))
+	unsigned kind = 0;
+
+	while (kind < WORKERS_FILE_KINDS && !take_word(text, kinds[kind]))
+		kind++;
+	if (kind == WORKERS_FILE_KINDS)
 		return false;
+	entry->kind = (enum workers_file_kind)kind;
 	if (!take_number(text, ' ', SHM_WORKERS_MAX - 1, &index) ||
 	    !take_number(text, ' ', INT32_MAX, &pid) || pid == 0 ||
 	    !take_number(text, '\n', UINT64_MAX, &entry->started))

@@ -172,6 +172,7 @@ def programs_copy(build, folder, worker="smtpguard-worker"):
     os.chmod(folder, 0o755)
     shutil.copy(os.path.join(build, "worker", worker), os.path.join(folder, "smtpguard-worker"))
     shutil.copy(os.path.join(build, "daemon/manager/smtpguard-manager"), folder)
+    shutil.copy(os.path.join(build, "daemon/sync/smtpguard-sync"), folder)
     return folder
 
 

@@ -59,7 +59,9 @@ test_what_is_written_is_read(void **state)
 	(void)state;
 	for (unsigned i = 0; i < WORKERS_FILE_ENTRIES; i++)
 		file.entry[i] = (struct workers_file_entry){
-		    .manager = i == SHM_WORKERS_MAX,
+		    .kind = i < SHM_WORKERS_MAX	   ? WORKERS_FILE_WORKER
+			    : i == SHM_WORKERS_MAX ? WORKERS_FILE_MANAGER
+						   : WORKERS_FILE_SYNC,
 		    .index = i % SHM_WORKERS_MAX,
 		    .pid = INT32_MAX - (pid_t)i,
 		    .started = UINT64_MAX - i,
@@ -69,7 +71,7 @@ test_what_is_written_is_read(void **state)
 	assert_int_equal(workers_file_read(directory, &seen, &line), 0);
 	assert_int_equal(seen.count, file.count);
 	for (unsigned i = 0; i < file.count; i++) {
-		assert_int_equal(seen.entry[i].manager, file.entry[i].manager);
+		assert_int_equal(seen.entry[i].kind, file.entry[i].kind);
 		assert_int_equal(seen.entry[i].index, file.entry[i].index);
 		assert_int_equal(seen.entry[i].pid, file.entry[i].pid);
 		assert_int_equal(seen.entry[i].started, file.entry[i].started);

@@ -1,0 +1,30 @@
+/*
+ * report -- what sync has to tell, as events, and the same not all the time
+ *
+ * Called by sync only.
+ */
+#ifndef DAEMON_SYNC_REPORT_H
+#define DAEMON_SYNC_REPORT_H
+
+#include "shm/event_ring.h"
+
+#define REPORT_TEXT_MAX 160u
+#define REPORT_AGAIN_US 60000000u /* the same may be told again */
+
+/* What was told last of one kind. */
+struct report {
+	uint64_t told_us; /* 0: nothing */
+	char text[REPORT_TEXT_MAX];
+};
+
+/* Whether it is to be told now; it is noted as told then. */
+bool report_is_new(struct report *report, uint64_t now_us, const char *text);
+void report_forget(struct report *report);
+
+/* Texts may be NULL from some one on. */
+void report_tell(
+    struct event_ring *ring, uint32_t id, const char *text0, const char *text1, uint64_t number0);
+void report_tell_of(
+    struct event_ring *ring, uint32_t id, const struct shm_endpoint *client, const char *text0);
+
+#endif

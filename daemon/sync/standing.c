@@ -1,0 +1,348 @@
+#include "daemon/sync/standing.h"
+
+#include "daemon/endpoint.h"
+#include "daemon/sync/role_words.h"
+#include "daemon/sync/talk.h"
+#include "daemon/sync/track.h"
+#include "shm/door_view.h"
+#include "shm/gateway_clock.h"
+#include "shm/release.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define NEVER	UINT64_MAX
+#define LOOK_US 50000u /* at the stall, the door, the operator's requests */
+
+static struct event_ring *
+events(const struct sync *sync)
+{
+	return shm_events(&sync->shm, SHM_WRITER_SYNC);
+}
+
+enum sync_role
+standing_part(enum role_state state)
+{
+	if (state == ROLE_DEGRADED)
+		return SYNC_ROLE_DEGRADED;
+	if (role_claims(state))
+		return SYNC_ROLE_ACTIVE;
+	/* Who raises its epoch takes and acknowledges nothing any more. */
+	return state == ROLE_FAULT || state == ROLE_RAISING ? SYNC_ROLE_FAULT : SYNC_ROLE_STANDBY;
+}
+
+/* ---- what the machine asks for ---- */
+
+static void
+cannot(struct sync *sync, const char *what, int error)
+{
+	report_tell(events(sync), 109084, what, strerror(error), sync->role.start.epoch.number);
+}
+
+static void
+set_release(struct sync *sync, enum release_mode mode)
+{
+	release_set(shm_release(&sync->shm), mode);
+	for (uint32_t i = 0; i < sync->shm.workers; i++)
+		eventfd_write(SYNC_FD_RELEASE + (int)i, 1);
+}
+
+static void
+stand(struct sync *sync)
+{
+	channel_set_standing(
+	    sync->channel, standing_part(sync->role.state), sync->role.start.epoch.number);
+	channel_set_state(sync->channel, sync->role.state);
+}
+
+static void
+tell(struct sync *sync, const struct role_action *action)
+{
+	report_tell(events(sync), action->event, role_reason_text(action->reason),
+	    role_state_word(sync->role.state), action->epoch.number);
+}
+
+static void
+carry_out(struct sync *sync, const struct role_action *action)
+{
+	uint64_t epoch = sync->role.start.epoch.number;
+	int error;
+
+	switch (action->kind) {
+	case ROLE_DO_HOLD:
+		set_release(sync, RELEASE_HELD);
+		break;
+	case ROLE_DO_RELEASE_PAIRED:
+		set_release(sync, RELEASE_PAIRED);
+		break;
+	case ROLE_DO_RELEASE_ALONE:
+		set_release(sync, RELEASE_ALONE);
+		break;
+	case ROLE_DO_CLOSE_DOOR:
+		requests_ask(&sync->requests, REQUEST_DOOR, 0, epoch);
+		break;
+	case ROLE_DO_OPEN_DOOR:
+		requests_ask(&sync->requests, REQUEST_DOOR, 1, epoch);
+		break;
+	case ROLE_DO_SILENCE:
+		requests_ask(&sync->requests, REQUEST_SILENCE, epoch, 0);
+		break;
+	case ROLE_DO_RESTORE:
+		requests_ask(&sync->requests, REQUEST_RESTORE, epoch, 0);
+		break;
+	case ROLE_DO_RAISE_EPOCH:
+	case ROLE_DO_SAVE_EPOCH:
+		epoch_saver_ask(sync->saver, &action->epoch);
+		break;
+	case ROLE_DO_SAY_HELLO:
+		stand(sync);
+		break;
+	case ROLE_DO_RESYNC:
+		channel_forget(sync->channel);
+		break;
+	case ROLE_DO_ASK_FREEZE:
+		channel_say(sync->channel, SYNC_SAYING_FREEZE);
+		break;
+	case ROLE_DO_SAY_FROZEN:
+		sync->frozen_due = true;
+		break;
+	case ROLE_DO_SAY_SYNCED:
+		channel_say(sync->channel, SYNC_SAYING_SYNCED);
+		break;
+	case ROLE_DO_SET_TIMER:
+		sync->timer_us[action->timer] = sync->now_us + action->ms * 1000ull;
+		break;
+	case ROLE_DO_TRACK:
+		error = track_write(SYNC_FD_TRACK, action->value);
+		if (error < 0)
+			cannot(sync, "writing the track file", -error);
+		break;
+	case ROLE_DO_TELL:
+		tell(sync, action);
+		break;
+	case ROLE_ACTION_KINDS:
+		break;
+	}
+}
+
+/* So that a sync process that comes after this one knows whose sessions are here. */
+static void
+keep(struct sync *sync)
+{
+	struct pair_view *view = shm_pair_view(&sync->shm);
+
+	/* That they are gone is noted when they are (standing_answered()). */
+	if (sync->role.custody)
+		atomic_store(&view->served, sync->role.start.epoch.number);
+	atomic_store(&view->word, (uint32_t)sync->role.start.word);
+}
+
+static void
+carry_out_all(struct sync *sync, const struct role_result *result)
+{
+	keep(sync);
+	for (unsigned i = 0; i < result->count; i++)
+		carry_out(sync, &result->action[i]);
+	sync->status.since_us =
+	    sync->status.state == sync->role.state ? sync->status.since_us : realtime_now_us();
+	sync->status.state = sync->role.state;
+}
+
+enum role_refusal
+standing_input(struct sync *sync, const struct role_input *input)
+{
+	struct role_result result;
+
+	role_step(&sync->role, input, &result);
+	carry_out_all(sync, &result);
+	return result.refusal;
+}
+
+enum role_refusal
+standing_simple(struct sync *sync, enum role_input_kind kind, uint64_t epoch)
+{
+	return standing_input(sync, &(struct role_input){.kind = kind, .epoch = epoch});
+}
+
+/* ---- the start ---- */
+
+void
+standing_start(struct sync *sync)
+{
+	const struct settings_failover *failover = &sync->settings.failover;
+	const struct pair_view *view = shm_pair_view(&sync->shm);
+	uint32_t word = atomic_load(&view->word);
+	struct role_start start = {
+	    .pair = true,
+	    .witness = failover->witness.family != 0,
+	    .side = endpoint_compare(&failover->listen, &failover->peer) > 0,
+	    .policy = failover->commit == SETTINGS_COMMIT_STRICT ? ROLE_STRICT : ROLE_DEGRADE,
+	    .word = word <= ROLE_WORD_STOP ? (uint8_t)word : ROLE_WORD_NONE,
+	    .degrade_after_ms = failover->degrade_after_ms,
+	};
+	struct role_result result;
+	char why[EPOCH_WHY_MAX] = "";
+
+	/* keepalived is there and has not spoken yet: it has not given the address to this host. */
+	if (start.word == ROLE_WORD_NONE && failover->fifo[0] != '\0')
+		start.word = ROLE_WORD_BACKUP;
+	snprintf(start.node, sizeof(start.node), "%s", failover->node);
+	int error = epoch_read(SYNC_FD_STATE, &start.epoch, why);
+	uint64_t served = atomic_load(&view->served);
+	start.serving = served != 0 && served == start.epoch.number;
+	for (unsigned i = 0; i < ROLE_TIMERS; i++)
+		sync->timer_us[i] = NEVER;
+	role_start(&sync->role, &start, &result);
+	stand(sync);
+	carry_out_all(sync, &result);
+	if (error == 0 || error == -ENOENT)
+		return;
+	report_tell(events(sync), 109084, "reading the epoch", why, 0);
+	standing_simple(sync, ROLE_IN_FAULT_BEGINS, 0);
+}
+
+/* ---- what has come to its end ---- */
+
+void
+standing_saved(struct sync *sync, const struct epoch_saved *saved)
+{
+	if (saved->error != 0)
+		report_tell(
+		    events(sync), 109084, "saving the epoch", saved->why, saved->epoch.number);
+	standing_simple(sync, saved->error == 0 ? ROLE_IN_EPOCH_SAVED : ROLE_IN_EPOCH_UNSAVED,
+	    saved->epoch.number);
+}
+
+static const char *
+request_text(const struct supervisor_request *request)
+{
+	switch (request->kind) {
+	case REQUEST_SILENCE:
+		return "ending the sockets";
+	case REQUEST_RESTORE:
+		return "restoring the sessions";
+	default:
+		return request->argument[0] != 0 ? "opening the door" : "shutting the door";
+	}
+}
+
+void
+standing_answered(struct sync *sync, const struct supervisor_request *request, int error)
+{
+	if (error != 0)
+		cannot(sync, request_text(request), -error);
+	if (request->kind == REQUEST_SILENCE && !sync->role.custody)
+		atomic_store(&shm_pair_view(&sync->shm)->served, 0);
+	if (request->kind == REQUEST_RESTORE)
+		standing_simple(sync, error == 0 ? ROLE_IN_RESTORED : ROLE_IN_RESTORE_FAILED,
+		    request->argument[0]);
+}
+
+void
+standing_word(struct sync *sync, const struct notify_line *line)
+{
+	static const enum role_input_kind kinds[] = {
+	    [NOTIFY_MASTER] = ROLE_IN_MASTER,
+	    [NOTIFY_BACKUP] = ROLE_IN_BACKUP,
+	    [NOTIFY_FAULT] = ROLE_IN_NO_ADDRESS,
+	    [NOTIFY_STOP] = ROLE_IN_STOP,
+	};
+
+	report_tell(events(sync), 109086, notify_state_word(line->state), line->name, 0);
+	standing_simple(sync, kinds[line->state], 0);
+}
+
+/* ---- once in each turn ---- */
+
+static void
+fire_timers(struct sync *sync)
+{
+	for (unsigned i = 0; i < ROLE_TIMERS; i++) {
+		if (sync->timer_us[i] > sync->now_us)
+			continue;
+		sync->timer_us[i] = NEVER;
+		standing_input(
+		    sync, &(struct role_input){.kind = ROLE_IN_TIMER, .timer = (enum role_timer)i});
+	}
+}
+
+static void
+look_at_stall(struct sync *sync)
+{
+	const struct outgoing *log = channel_outgoing(sync->channel);
+	uint32_t limit = sync->role.start.degrade_after_ms;
+	uint32_t ms = stall_look(&sync->stall, sync->now_us, channel_echoed(sync->channel),
+	    outgoing_acknowledged(log), outgoing_newest(log));
+
+	if (sync->role.state != ROLE_ACTIVE)
+		return;
+	if (ms >= limit && !sync->role.stalled)
+		standing_input(sync, &(struct role_input){.kind = ROLE_IN_ACK_STALLED, .ms = ms});
+	else if (ms < limit && sync->role.stalled)
+		standing_simple(sync, ROLE_IN_ACKED, 0);
+}
+
+/* A host whose door does not hold must not serve: the other one's sessions would meet it. */
+static void
+look_at_door(struct sync *sync)
+{
+	struct door_status door;
+	bool has_fault = door_view_read(shm_door_view(&sync->shm), &door) && door.fault[0] != '\0';
+
+	if (has_fault == sync->has_fault)
+		return;
+	sync->has_fault = has_fault;
+	standing_simple(sync, has_fault ? ROLE_IN_FAULT_BEGINS : ROLE_IN_FAULT_ENDS, 0);
+}
+
+static void
+look_at_request(struct sync *sync)
+{
+	static const enum role_input_kind kinds[] = {
+	    [PAIR_ACTIVE] = ROLE_IN_OPERATOR_ACTIVE,
+	    [PAIR_STANDBY] = ROLE_IN_OPERATOR_STANDBY,
+	    [PAIR_FORCE] = ROLE_IN_OPERATOR_FORCE,
+	};
+	struct pair_answer *answer = shm_pair_answer(&sync->shm);
+	enum pair_command command;
+	uint32_t number;
+
+	if (!pair_take_request(
+		shm_pair_request(&sync->shm), answer, monotonic_now_ms(), &number, &command))
+		return;
+	pair_give_answer(answer, number, standing_simple(sync, kinds[command], 0));
+}
+
+/* What was asked of the supervisor before is done: the door is shut. */
+static void
+say_frozen(struct sync *sync)
+{
+	if (!sync->frozen_due || sync->requests.open > 0)
+		return;
+	sync->frozen_due = false;
+	if (role_release(sync->role.state) == ROLE_HELD && sync->role.custody)
+		channel_say(sync->channel, SYNC_SAYING_FROZEN);
+}
+
+void
+standing_tick(struct sync *sync)
+{
+	look_at_request(sync);
+	look_at_door(sync);
+	look_at_stall(sync);
+	fire_timers(sync);
+	say_frozen(sync);
+}
+
+uint64_t
+standing_deadline(const struct sync *sync)
+{
+	uint64_t deadline = sync->now_us + LOOK_US;
+
+	for (unsigned i = 0; i < ROLE_TIMERS; i++)
+		if (sync->timer_us[i] < deadline)
+			deadline = sync->timer_us[i];
+	return deadline;
+}

@@ -1,0 +1,249 @@
+#include "daemon/sync/sync.h"
+
+#include "daemon/sync/standing.h"
+#include "daemon/sync/status.h"
+#include "daemon/sync/talk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+static int
+complain(const char *what, const char *why, int status)
+{
+	fprintf(stderr, "smtpguard-sync: %s: %s\n", what, why);
+	return status;
+}
+
+static void
+look_at_clock(struct sync *sync)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	sync->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- what the loop tells ---- */
+
+static void
+signals_ready(struct loop_source *source, uint32_t events)
+{
+	struct sync *sync = (struct sync *)((char *)source - offsetof(struct sync, signals));
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) == sizeof(info))
+		sync->stopping = true;
+}
+
+static void
+saved_ready(struct loop_source *source, uint32_t events)
+{
+	struct sync *sync = (struct sync *)((char *)source - offsetof(struct sync, saved));
+	struct epoch_saved saved;
+
+	(void)events;
+	if (epoch_saver_take(sync->saver, &saved))
+		standing_saved(sync, &saved);
+}
+
+static void
+answered(struct requests *requests, const struct supervisor_request *request, int error)
+{
+	struct sync *sync = (struct sync *)((char *)requests - offsetof(struct sync, requests));
+
+	standing_answered(sync, request, error);
+}
+
+static void
+word_came(struct notify_fifo *fifo, const struct notify_line *line)
+{
+	struct sync *sync = (struct sync *)((char *)fifo - offsetof(struct sync, fifo));
+
+	standing_word(sync, line);
+}
+
+static void
+bad_line(struct notify_fifo *fifo, const char *why)
+{
+	struct sync *sync = (struct sync *)((char *)fifo - offsetof(struct sync, fifo));
+
+	report_tell(shm_events(&sync->shm, SHM_WRITER_SYNC), 109085, why, NULL, 0);
+}
+
+static const struct notify_fifo_calls fifo_calls = {word_came, bad_line};
+
+/* ---- the start ---- */
+
+static int
+read_settings(struct settings *settings)
+{
+	ssize_t length = pread(SYNC_FD_SETTINGS, settings, sizeof(*settings), 0);
+
+	if (length < 0)
+		return -errno;
+	if (length != sizeof(*settings) || settings->magic != SETTINGS_MAGIC ||
+	    settings->version != SETTINGS_VERSION || settings->failover.line == 0)
+		return -EPROTO;
+	return 0;
+}
+
+static int
+watch_signals(struct sync *sync)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	sync->signals.ready = signals_ready;
+	sync->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return sync->signals.fd < 0 ? -errno : loop_add(&sync->loop, &sync->signals, EPOLLIN);
+}
+
+static int
+open_loop(struct sync *sync)
+{
+	int result = loop_open(&sync->loop);
+
+	if (result == 0)
+		result = watch_signals(sync);
+	if (result == 0)
+		result = requests_open(&sync->requests, &sync->loop, SYNC_FD_REQUESTS, answered);
+	if (result == 0 && sync->settings.failover.fifo[0] != '\0')
+		result = notify_fifo_open(&sync->fifo, &sync->loop, SYNC_FD_FIFO, &fifo_calls);
+	return result;
+}
+
+static int
+open_saver(struct sync *sync)
+{
+	sync->saver = epoch_saver_create(SYNC_FD_STATE);
+	if (sync->saver == NULL)
+		return -ENOMEM;
+	sync->saved = (struct loop_source){epoch_saver_fd(sync->saver), saved_ready};
+	return loop_add(&sync->loop, &sync->saved, EPOLLIN);
+}
+
+/* The supervisor has looked at it when it started; since then it may have become another. */
+static int
+take_key(struct sync *sync)
+{
+	char why[KEY_WHY_MAX] = "";
+	int result = key_read(SYNC_FD_KEY, sync->key, why);
+
+	close(SYNC_FD_KEY);
+	if (result == 0)
+		return EX_OK;
+	report_tell(
+	    shm_events(&sync->shm, SHM_WRITER_SYNC), 109084, "reading the key file", why, 0);
+	return complain(sync->settings.failover.key_file, why, EX_CONFIG);
+}
+
+/* Everything, in the order in which each part needs the ones before. EX_OK or a complaint. */
+static int
+open_parts(struct sync *sync)
+{
+	static const int regions[SHM_REGIONS] = {3, 4, 5, 6, 7};
+	int result = read_settings(&sync->settings);
+
+	if (result < 0)
+		return complain("settings", strerror(-result), EX_OSERR);
+	result = shm_attach(&sync->shm, regions, SHM_ROLE_SYNC);
+	if (result < 0)
+		return complain("shared memory", strerror(-result), EX_OSERR);
+	int status = take_key(sync);
+	if (status != EX_OK)
+		return status;
+	result = open_loop(sync);
+	if (result == 0)
+		result = open_saver(sync);
+	if (result == 0)
+		result = talk_open(sync);
+	return result < 0 ? complain("start", strerror(-result), EX_OSERR) : EX_OK;
+}
+
+static void
+close_parts(struct sync *sync)
+{
+	talk_close(sync);
+	epoch_saver_destroy(sync->saver);
+	loop_close(&sync->loop);
+	shm_detach(&sync->shm);
+}
+
+/* ---- the loop ---- */
+
+static int
+pause_of(const struct sync *sync)
+{
+	uint64_t deadline = standing_deadline(sync), talk = talk_deadline(sync);
+
+	if (talk < deadline)
+		deadline = talk;
+	/* Up, so that the deadline has passed then. */
+	return deadline <= sync->now_us ? 0 : (int)((deadline - sync->now_us + 999) / 1000);
+}
+
+static int
+serve(struct sync *sync)
+{
+	while (!sync->stopping) {
+		int result = loop_turn(&sync->loop, pause_of(sync));
+
+		if (result < 0)
+			return complain("event loop", strerror(-result), EX_OSERR);
+		if (sync->requests.lost)
+			return EX_OK; /* its supervisor has ended */
+		look_at_clock(sync);
+		standing_tick(sync);
+		talk_tick(sync);
+		status_publish(sync);
+	}
+	return EX_OK;
+}
+
+/* Nothing here is for a child's eyes, and nothing here starts one. */
+static void
+close_on_exec(void)
+{
+	for (int fd = SYNC_FD_REGIONS; fd < SYNC_FD_RELEASE + (int)SHM_WORKERS_MAX; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int
+sync_run(void)
+{
+	struct sync *sync;
+
+	close_on_exec();
+	/* It holds the key and sees the mail of all sessions. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return complain("PR_SET_DUMPABLE", strerror(errno), EX_OSERR);
+	sync = calloc(1, sizeof(*sync));
+	if (sync == NULL)
+		return complain("memory", strerror(ENOMEM), EX_OSERR);
+	look_at_clock(sync);
+	int status = open_parts(sync);
+	if (status == EX_OK) {
+		standing_start(sync);
+		status = serve(sync);
+		close_parts(sync);
+	}
+	explicit_bzero(sync, sizeof(*sync));
+	free(sync);
+	return status;
+}

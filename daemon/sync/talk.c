@@ -1,0 +1,422 @@
+#include "daemon/sync/talk.h"
+
+#include "daemon/endpoint.h"
+#include "daemon/sync/standing.h"
+#include "proto/sync_stream.h"
+#include "shm/gateway_clock.h"
+#include "shm/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define PROTOCOL_VERSION 1u
+#define HOLD_BYTES	 (64u << 20)
+#define HOLD_ENTRIES	 262144u
+#define BATCH_ENTRIES	 64u
+#define BATCH_BYTES	 131072u
+#define BATCH_US	 100u
+#define HEARTBEAT_US	 50000u
+#define SILENCE_US	 1000000u
+#define CPU_US		 1000000u /* how often it is looked at */
+#define CPU_BUSY	 50u	  /* percent of one */
+#define CPU_SHORT	 80u
+
+static struct event_ring *
+events(const struct sync *sync)
+{
+	return shm_events(&sync->shm, SHM_WRITER_SYNC);
+}
+
+static const char *
+peer_name(const struct sync *sync)
+{
+	const char *configured = sync->settings.failover.peer_node;
+
+	if (configured[0] != '\0')
+		return configured;
+	return sync->role.peer[0] != '\0' ? sync->role.peer : "the other host";
+}
+
+/* ---- what the channel tells ---- */
+
+static void
+told(void *owner, const struct channel_event *event)
+{
+	struct sync *sync = owner;
+
+	/* Each message tells less, and none is taken before this is empty. */
+	if (sync->news == SYNC_NEWS_MAX)
+		return;
+	sync->word[sync->news] = *channel_word(sync->channel);
+	sync->news_list[sync->news++] = *event;
+}
+
+static enum sync_reason
+store(void *owner, uint64_t lsn, const struct sync_entry *entry)
+{
+	(void)owner;
+	(void)lsn;
+	(void)entry;
+	return SYNC_BAD_STORE;
+}
+
+static void
+hear(struct sync *sync, uint64_t epoch, uint32_t state)
+{
+	const struct sync_hello *peer = channel_peer(sync->channel);
+	struct role_input input = {
+	    .kind = ROLE_IN_HELLO,
+	    .path = ROLE_PATH_SYNC,
+	    .hello = {epoch, ROLE_VERSION, (uint8_t)state, (uint8_t)peer->side, ""},
+	};
+
+	snprintf(input.hello.node, sizeof(input.hello.node), "%s", peer->node);
+	sync->is_heard = true;
+	sync->status.peer_heard_us = realtime_now_us();
+	enum role_refusal refusal = standing_input(sync, &input);
+	/* What is refused as no hello says nothing that holds. */
+	if (refusal == ROLE_NO_BAD_INPUT || refusal == ROLE_NO_FOREIGN_EPOCH)
+		channel_refuse(sync->channel, SYNC_BAD_STATE);
+}
+
+static void
+greeted(struct sync *sync)
+{
+	const struct sync_hello *peer = channel_peer(sync->channel);
+
+	if (peer->state >= ROLE_STATES ||
+	    standing_part((enum role_state)peer->state) != peer->role) {
+		channel_refuse(sync->channel, SYNC_BAD_STATE);
+		return;
+	}
+	hear(sync, peer->epoch, peer->state);
+}
+
+static void
+word_came(struct sync *sync, const struct sync_word *word)
+{
+	switch (word->saying) {
+	case SYNC_SAYING_STATE:
+		hear(sync, word->epoch, word->state);
+		break;
+	case SYNC_SAYING_FREEZE:
+		standing_simple(sync, ROLE_IN_PEER_ASKS, word->epoch);
+		break;
+	case SYNC_SAYING_FROZEN:
+		standing_simple(sync, ROLE_IN_PEER_FROZEN, word->epoch);
+		break;
+	case SYNC_SAYING_SYNCED:
+		standing_simple(sync, ROLE_IN_SNAPSHOT, word->epoch);
+		break;
+	default:
+		break;
+	}
+}
+
+static const char *const parts[] = {
+    [AGREED_IDLE] = "and neither serves",
+    [AGREED_SEND] = "which is told what this host commits",
+    [AGREED_RECEIVE] = "which tells what it commits",
+};
+
+static void
+agreed(struct sync *sync, uint64_t part)
+{
+	peer_link_agreed(sync->link);
+	report_forget(&sync->unproved);
+	report_forget(&sync->refused);
+	if (!sync->is_told_up)
+		report_tell(events(sync), 109080, peer_name(sync), parts[part], 0);
+	sync->is_told_up = true;
+}
+
+static void
+refused(struct sync *sync, bool is_there, uint64_t reason)
+{
+	const char *text = sync_reason_text((uint32_t)reason);
+	uint64_t epoch = channel_peer_epoch(sync->channel);
+
+	sync->why = text;
+	sync->is_soon = reason == SYNC_BAD_STANDING;
+	if (reason == SYNC_BAD_STANDING || reason == SYNC_BAD_SILENCE)
+		return;
+	sync->status.refusals++;
+	sync->status.refused_us = realtime_now_us();
+	snprintf(sync->status.refusal, sizeof(sync->status.refusal), "%s", text);
+	if (report_is_new(&sync->refused, sync->now_us, text))
+		report_tell(
+		    events(sync), 109082, is_there ? peer_name(sync) : "this host", text, 0);
+	/* The other one has the key: that epoch has been begun. */
+	if (epoch > sync->role.start.epoch.number)
+		standing_simple(sync, ROLE_IN_FENCED, epoch);
+}
+
+static void
+replica_is_lost(struct sync *sync)
+{
+	if (sync->role.state == ROLE_SYNCED || sync->role.state == ROLE_ASKING)
+		standing_simple(sync, ROLE_IN_REPLICA_LOST, 0);
+}
+
+static void
+act_on(struct sync *sync, const struct channel_event *event, const struct sync_word *word)
+{
+	switch (event->news) {
+	case CHANNEL_GREETED:
+		greeted(sync);
+		break;
+	case CHANNEL_AGREED:
+		agreed(sync, event->value);
+		break;
+	case CHANNEL_WORD:
+		word_came(sync, word);
+		break;
+	case CHANNEL_SYNCED:
+		standing_simple(sync, ROLE_IN_SNAPSHOT, sync->role.start.epoch.number);
+		break;
+	case CHANNEL_SNAPSHOT_BEGUN:
+		replica_is_lost(sync);
+		break;
+	case CHANNEL_REFUSED:
+	case CHANNEL_REFUSED_THERE:
+		refused(sync, event->news == CHANNEL_REFUSED_THERE, event->value);
+		break;
+	case CHANNEL_HEARD:
+		sync->status.peer_heard_us = realtime_now_us();
+		break;
+	case CHANNEL_RESUMED:
+	case CHANNEL_SNAPSHOT_WANTED:
+	case CHANNEL_ACKNOWLEDGED:
+	case CHANNEL_COMPILED:
+		break;
+	}
+}
+
+/* What is done about one thing may bring the next. */
+static void
+act_on_news(struct sync *sync)
+{
+	for (unsigned i = 0; i < sync->news; i++)
+		act_on(sync, &sync->news_list[i], &sync->word[i]);
+	sync->news = 0;
+}
+
+/* ---- the end of a conversation ---- */
+
+static void
+conversation_over(struct sync *sync, const char *why)
+{
+	channel_disconnected(sync->channel);
+	if (sync->is_heard)
+		standing_input(
+		    sync, &(struct role_input){.kind = ROLE_IN_LOST, .path = ROLE_PATH_SYNC});
+	sync->is_heard = false;
+	if (!incoming_is_synced(channel_incoming(sync->channel)))
+		replica_is_lost(sync);
+	if (sync->role.state != ROLE_SYNCED && sync->role.state != ROLE_ASKING)
+		channel_forget(sync->channel);
+	if (sync->is_told_up && !sync->is_soon) {
+		report_tell(events(sync), 109081, peer_name(sync), why, 0);
+		sync->is_told_up = false;
+	}
+}
+
+/* ---- what the connection tells ---- */
+
+static void
+link_up(void *owner)
+{
+	struct sync *sync = owner;
+
+	sync->status.connects++;
+	sync->why = NULL;
+	sync->is_soon = false;
+	channel_connected(sync->channel, sync->now_us);
+}
+
+static void
+link_message(void *owner, const struct sync_message *message)
+{
+	struct sync *sync = owner;
+
+	channel_receive(sync->channel, sync->now_us, message);
+	act_on_news(sync);
+}
+
+static void
+link_down(void *owner, const char *why, enum sync_reason reason)
+{
+	struct sync *sync = owner;
+
+	if (reason != SYNC_GOOD)
+		refused(sync, false, reason);
+	conversation_over(sync, why);
+}
+
+static void
+link_failed(void *owner, const struct shm_endpoint *other, const char *why)
+{
+	struct sync *sync = owner;
+
+	if (report_is_new(&sync->unproved, sync->now_us, why))
+		report_tell_of(events(sync), 109083, other, why);
+}
+
+static const struct peer_link_calls calls = {link_up, link_message, link_down, link_failed};
+
+/* ---- once in each turn ---- */
+
+static struct channel_time
+time_of(const struct sync *sync)
+{
+	return (struct channel_time){
+	    .now_us = sync->now_us,
+	    .gateway_ms = atomic_load_explicit(shm_clock_floor(&sync->shm), memory_order_relaxed),
+	    /* Linux counts milliseconds of this clock into its time stamps. */
+	    .tcp_clock = (uint32_t)monotonic_now_ms(),
+	};
+}
+
+static void
+end_conversation(struct sync *sync)
+{
+	peer_link_end(sync->link, sync->now_us, sync->is_soon);
+	conversation_over(sync, sync->why);
+}
+
+/* The other host hears of each change at once, so what was said is sent before anything is waited for. */
+static void
+send_due(struct sync *sync)
+{
+	struct channel_time time = time_of(sync);
+	struct sync_message message;
+	bool is_secret;
+
+	while (peer_link_has_room(sync->link) &&
+	       channel_next(sync->channel, &time, &message, &is_secret))
+		peer_link_put(sync->link, &message, is_secret);
+	act_on_news(sync);
+	peer_link_push(sync->link);
+}
+
+static void
+look_at_cpu(struct sync *sync)
+{
+	struct timespec used;
+
+	if (sync->now_us - sync->cpu_looked_us < CPU_US)
+		return;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	uint64_t used_us = (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+	uint64_t percent = (used_us - sync->cpu_us) * 100 / (sync->now_us - sync->cpu_looked_us);
+	sync->cpu_us = used_us;
+	sync->cpu_looked_us = sync->now_us;
+	peer_link_set_cpu(sync->link, percent >= CPU_SHORT  ? SYNC_CPU_SHORT
+				      : percent >= CPU_BUSY ? SYNC_CPU_BUSY
+							    : SYNC_CPU_FREE);
+}
+
+void
+talk_tick(struct sync *sync)
+{
+	peer_link_tick(sync->link, sync->now_us);
+	look_at_cpu(sync);
+	send_due(sync);
+	if (channel_state(sync->channel) == CHANNEL_CLOSED)
+		end_conversation(sync);
+}
+
+uint64_t
+talk_deadline(const struct sync *sync)
+{
+	uint64_t link = peer_link_deadline(sync->link);
+	uint64_t channel = channel_deadline(sync->channel);
+
+	/* When there is no room nothing can be sent; that there is some is said by the loop. */
+	if (!peer_link_has_room(sync->link))
+		return link;
+	return link < channel ? link : channel;
+}
+
+/* ---- the start ---- */
+
+static uint64_t
+random_number(void)
+{
+	uint64_t number = 0;
+
+	/* History 0 means none. */
+	while (number == 0)
+		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+			number = realtime_now_us();
+	return number;
+}
+
+static struct channel *
+make_channel(struct sync *sync)
+{
+	const struct settings_failover *failover = &sync->settings.failover;
+	uint64_t heartbeat_us = failover->degrade_after_ms * 1000ull / 5;
+	struct channel_settings settings = {
+	    .node = failover->node,
+	    .peer = failover->peer_node,
+	    .version_oldest = PROTOCOL_VERSION,
+	    .version_newest = PROTOCOL_VERSION,
+	    .record_oldest = record_reads(RECORD_VERSION - 1) ? RECORD_VERSION - 1 : RECORD_VERSION,
+	    .record_newest = RECORD_VERSION,
+	    .abi_major = SHM_ABI_MAJOR,
+	    .abi_minor = SHM_ABI_MINOR,
+	    .slots = sync->shm.slots,
+	    .chunks = sync->shm.chunks,
+	    .side = endpoint_compare(&failover->listen, &failover->peer) > 0,
+	    .commit = failover->commit == SETTINGS_COMMIT_STRICT ? SYNC_COMMIT_STRICT
+								 : SYNC_COMMIT_DEGRADE,
+	    .log = {random_number(), 0, HOLD_BYTES, HOLD_ENTRIES, BATCH_ENTRIES, BATCH_BYTES},
+	    .batch_us = BATCH_US,
+	    .heartbeat_us = heartbeat_us < HEARTBEAT_US ? heartbeat_us : HEARTBEAT_US,
+	    .silence_us = SILENCE_US,
+	    .store = store,
+	    .tell = told,
+	    .owner = sync,
+	};
+
+	return channel_create(&settings);
+}
+
+static struct peer_link *
+make_link(struct sync *sync)
+{
+	const struct settings_failover *failover = &sync->settings.failover;
+	struct peer_link_settings settings = {
+	    .loop = &sync->loop,
+	    .node = failover->node,
+	    .peer = failover->peer_node,
+	    .key = sync->key,
+	    .listen = failover->listen,
+	    .peer_address = failover->peer,
+	    .side = endpoint_compare(&failover->listen, &failover->peer) > 0,
+	    .silence_ms = SILENCE_US / 1000,
+	    .calls = &calls,
+	    .owner = sync,
+	};
+
+	return peer_link_create(&settings);
+}
+
+int
+talk_open(struct sync *sync)
+{
+	sync->channel = make_channel(sync);
+	sync->link = make_link(sync);
+	return sync->channel == NULL || sync->link == NULL ? -ENOMEM : 0;
+}
+
+void
+talk_close(struct sync *sync)
+{
+	peer_link_destroy(sync->link);
+	channel_destroy(sync->channel);
+}

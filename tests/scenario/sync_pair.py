@@ -1,0 +1,274 @@
+"""The two sync processes of a pair: how they come together, and what comes between them."""
+
+import os
+import signal
+import sys
+import time
+
+from harness import check, end_process, process_lives, wait_until
+from registry import scenario
+from two_hosts import HOSTS, KEY, pair
+
+UP = "Failover: the connection to %s is up"
+LOST = "Failover: the connection to %s has ended - "
+ALONE = "109060: Failover: active without a standby in epoch"
+FOLLOWS = "104002: (Failover) Switching to STANDBY - the other host is the active one"
+
+
+def agree(*hosts):
+    for host in hosts:
+        host.start()
+    for host, other in zip(hosts, hosts[::-1]):
+        host.says(UP % other.group["node"])
+
+
+def serve(active, standby):
+    """From a cold start: both are there, and keepalived gives the address to one of them."""
+    active.keepalived("MASTER")
+    active.says(ALONE)
+    standby.says(FOLLOWS)
+
+
+def again(*hosts):
+    """To be called before what parts them; what it gives waits until they have come together again."""
+    before = [host.said("109080: ") for host in hosts]
+
+    def wait():
+        for host, count in zip(hosts, before):
+            wait_until(lambda: host.said("109080: ") > count,
+                       "%s is connected again" % host.group["node"], 30)
+    return wait
+
+
+def steady(*hosts):
+    """No process of theirs has died, and none turns in circles."""
+    for host in hosts:
+        check("109087" not in host.log(), "a sync process died: " + host.log_end())
+
+
+@scenario
+def pair_agrees(world):
+    """Two hosts come up, agree, the one with the address serves, the other one follows it."""
+    wire, mx1, mx2 = pair(world)
+    agree(mx1, mx2)
+    serve(mx2, mx1)
+    wait_until(lambda: (mx2.track() or 0) > 0, "the track file says that it serves")
+    wait_until(lambda: mx1.track() == -254, "the other one is not to have the address")
+    for host, state, door in ((mx1, "standby-catchup", "closed"), (mx2, "degraded", "open")):
+        shown = host.show("failover")
+        check(shown["this_host"]["state"] == state, "another state is shown: %s" % shown)
+        check(shown["door"]["ipv4"] == door, "another door is shown: %s" % shown)
+        check(shown["this_host"]["epoch"] == shown["other_host"]["epoch"] == 1, "epochs: %s" % shown)
+    for host in (mx1, mx2):
+        with open("/proc/%d/status" % host.sync()) as status:
+            text = status.read()
+        check("CapEff:\t0000000000000000" in text and "NoNewPrivs:\t1" in text and
+              "Uid:\t0" not in text, "sync has rights: " + text)
+    steady(mx1, mx2)
+    for host in (mx1, mx2):
+        pid = host.sync()
+        check(host.stop() == 0 and not process_lives(pid), "the clean stop failed")
+
+
+@scenario
+def pair_forced(world):
+    """A host that is alone does not serve because it has the address, but when it is forced to."""
+    wire, mx1, mx2 = pair(world)
+    mx1.start()
+    mx1.keepalived("MASTER")
+    mx1.says("the other host is not heard and may have newer sessions: start it, or use 'failover force'")
+    mx1.ctl("failover force")
+    mx1.says(ALONE + " 2")
+    mx2.start()
+    mx2.says(FOLLOWS)
+    shown = mx2.ctl("failover active", fails=True)
+    check("this host is not synced" in shown, "another refusal: " + shown)
+    mx1.keepalived("BACKUP")
+    mx1.says("keepalived has taken the address from this host")
+    steady(mx1, mx2)
+
+
+@scenario
+def pair_cut(world):
+    """The link is cut for 0.2 s and nobody sees it; for 5 s, and both come together again."""
+    wire, mx1, mx2 = pair(world)
+    agree(mx1, mx2)
+    serve(mx1, mx2)
+    before = [host.said("109081: ") for host in (mx1, mx2)]
+    wire.cut()
+    time.sleep(0.2)
+    wire.join()
+    time.sleep(1.5)
+    check([host.said("109081: ") for host in (mx1, mx2)] == before, "a short cut was seen")
+    wait = again(mx1, mx2)
+    wire.cut()
+    time.sleep(5)
+    wire.join()
+    wait()
+    mx1.says(LOST % "mx2" + "nothing was heard for too long")
+    mx2.says("Switching to STANDBY - the other host is not heard on the sync path")
+    wait_until(lambda: mx2.said(FOLLOWS) == 2, "it follows again")
+    steady(mx1, mx2)
+
+
+@scenario
+def pair_wrong_key(world):
+    """Another key is refused by name on both sides, and a right one mends it."""
+    wire, mx1, mx2 = pair(world)
+    mx2.write_key(KEY.replace("0123", "3210"))
+    mx1.start()
+    mx2.start()
+    for host in (mx1, mx2):
+        host.says("109083: Failover: no connection with %s" % host.group["peer"].split(":")[0])
+        host.says("the other host has another key")
+        host.says("the other host refuses the key: is it the same there?")
+    check(not any("109080" in host.log() for host in (mx1, mx2)), "they are connected")
+    mx2.write_key(KEY)
+    mx2.kill_sync()
+    mx1.says(UP % "mx2")
+
+
+@scenario
+def pair_names(world):
+    """One name for both hosts, or another name than the other has, is refused by name."""
+    wire, mx1, mx2 = pair(world, mx2={"node": "mx1", "peer_node": "mx2"})
+    mx1.start()
+    mx2.start()
+    for host in (mx1, mx2):
+        host.says("both hosts have the same name")
+    mx2.stop()
+    mx2.group.update(node="mx2", peer_node="mx3")
+    mx2.start()
+    mx2.says("the names of the two hosts do not fit those that the other has")
+    mx2.stop()
+    mx2.group.update(peer_node="")
+    mx1.stop()
+    mx1.group.update(peer_node="")
+    agree(mx1, mx2)
+
+
+@scenario
+def pair_commit_differs(world):
+    """Hosts that do not mean the same by an acknowledgement refuse each other."""
+    wire, mx1, mx2 = pair(world, mx2={"commit": "strict"})
+    mx1.start()
+    mx2.start()
+    for host in (mx1, mx2):
+        host.says("109082: Failover: ")
+        host.says("the two hosts differ in failover.commit")
+        check("109080" not in host.log(), "they are connected")
+    mx2.stop()
+    mx2.group["commit"] = "degrade"
+    agree(mx1, mx2)
+
+
+@scenario
+def pair_strangers(world):
+    """A port scanner and 200 handshakes that nobody goes on with keep the pair from nothing."""
+    wire, mx1, mx2 = pair(world)
+    mx1.start()
+    mx1.says("104002")
+    target = (HOSTS["mx1"][0], 7925)
+    scanner = wire.connect(target)
+    wait_until(lambda: scanner.send(b"GET / HTTP/1.0\r\n\r\n") > 0, "the scanner is connected")
+    mx1.says("109083: Failover: no connection with %s" % HOSTS["mx1"][1])
+    mx1.says("the other side does not speak TLS")
+    half_open = [wire.connect(target) for _ in range(200)]
+    mx1.says("too many connections at a time")
+    mx2.start()
+    mx1.says(UP % "mx2")
+    mx2.says(UP % "mx1")
+    for link in half_open:
+        link.close()
+    check(mx1.said("too many connections at a time") == 1, "it is told all the time")
+    steady(mx1, mx2)
+
+
+@scenario
+def pair_flipped_bit(world):
+    """One changed byte on the way ends the conversation, by name, and the next one goes on."""
+    # mx2 comes through to nobody, and takes what the relay brings.
+    wire, mx1, mx2 = pair(world, mx1={"peer": HOSTS["mx1"][1] + ":7925"},
+                          mx2={"peer": "10.97.1.1:7926"})
+    relay = wire.popen(sys.executable, os.path.join(os.path.dirname(__file__), "byte_relay.py"),
+                       HOSTS["mx1"][1] + ":7925", HOSTS["mx2"][0] + ":7925", "4000")
+    try:
+        check(relay.stdout.readline() == "ready\n", "no relay")
+        mx2.start()
+        mx1.start()
+        mx1.says(UP % "mx2")
+        wait = again(mx1, mx2)
+        check(relay.stdout.readline() == "flipped\n", "nothing was changed")
+        mx2.says(LOST % "mx1" + "the data was changed on its way")
+        mx1.says(LOST % "mx2")
+        wait()
+        steady(mx1, mx2)
+    finally:
+        end_process(relay)
+
+
+@scenario
+def pair_sync_killed(world):
+    """kill -9 of sync on either side: another one is started, and they agree again."""
+    wire, mx1, mx2 = pair(world)
+    agree(mx1, mx2)
+    serve(mx1, mx2)
+    for host in (mx1, mx2, mx1):
+        wait = again(mx1, mx2)
+        host.kill_sync()
+        wait()
+        host.says("109087: Sync process")
+    # It still has the address, and what it had served in that epoch.
+    check(mx1.said("the daemon has started and its sessions are still here") == 2, mx1.log_end())
+    wait_until(lambda: mx2.said(FOLLOWS) >= 3, "it follows again")
+
+
+@scenario
+def pair_sync_stopped(world):
+    """A sync process that does not turn is ended, and another one is started."""
+    wire, mx1, mx2 = pair(world)
+    agree(mx1, mx2)
+    pid = mx1.sync()
+    os.kill(pid, signal.SIGSTOP)
+    wait = again(mx1, mx2)
+    mx1.says("109088: Sync process (pid %d) does not turn" % pid)
+    wait()
+
+
+@scenario
+def pair_supervisor_killed(world):
+    """kill -9 of the supervisor ends sync; the next one starts another, which knows what was."""
+    wire, mx1, mx2 = pair(world)
+    agree(mx1, mx2)
+    serve(mx1, mx2)
+    pid = mx1.sync()
+    os.kill(pid, signal.SIGSTOP)  # it would see the supervisor's end and leave
+    wait = again(mx1, mx2)
+    mx1.kill_supervisor()
+    mx1.start()
+    check(not process_lives(pid), "the old sync process is left")
+    mx1.says("the daemon has started and its sessions are still here")
+    wait()
+
+
+@scenario
+def pair_upgraded(world):
+    """smtpguardctl upgrade replaces sync like all else; the pair goes on."""
+    wire, mx1, mx2 = pair(world)
+    agree(mx1, mx2)
+    serve(mx1, mx2)
+    pid = mx1.sync()
+    wait = again(mx1, mx2)
+    mx1.ctl("upgrade")
+    mx1.says("109042: Upgrade complete")
+    wait_until(lambda: mx1.sync() not in (0, pid) and not process_lives(pid), "sync is another one")
+    wait()
+
+
+@scenario
+def alone_has_no_sync(world):
+    """Without a failover group there is no sync process and no socket of it."""
+    gateway = world.gateway()
+    with open(os.path.join(gateway.runtime, "workers")) as file:
+        check("sync" not in file.read(), "there is a sync process")
+    check(not os.path.exists(os.path.join(gateway.runtime, "pair")), "there is a folder for it")
