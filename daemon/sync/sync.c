@@ -81,6 +81,15 @@ bad_line(struct notify_fifo *fifo, const char *why)
 	report_tell(shm_events(&sync->shm, SHM_WRITER_SYNC), 109085, why, NULL, 0);
 }
 
+static void
+witness_answers(struct witness *witness, bool answers)
+{
+	struct sync *sync = (struct sync *)((char *)witness - offsetof(struct sync, witness));
+
+	if (answers != sync->role.witness)
+		standing_simple(sync, answers ? ROLE_IN_WITNESS_UP : ROLE_IN_WITNESS_DOWN, 0);
+}
+
 static const struct notify_fifo_calls fifo_calls = {word_came, bad_line};
 
 /* ---- the start ---- */
@@ -180,6 +189,7 @@ static void
 close_parts(struct sync *sync)
 {
 	talk_close(sync);
+	witness_close(&sync->witness);
 	epoch_saver_destroy(sync->saver);
 	loop_close(&sync->loop);
 	shm_detach(&sync->shm);
@@ -210,6 +220,7 @@ serve(struct sync *sync)
 			return EX_OK; /* its supervisor has ended */
 		look_at_clock(sync);
 		standing_tick(sync);
+		witness_tick(&sync->witness, sync->now_us);
 		talk_tick(sync);
 		status_publish(sync);
 	}
@@ -239,6 +250,8 @@ sync_run(void)
 	look_at_clock(sync);
 	int status = open_parts(sync);
 	if (status == EX_OK) {
+		witness_init(&sync->witness, &sync->loop, &sync->settings.failover.listen,
+		    &sync->settings.failover.witness, witness_answers);
 		standing_start(sync);
 		status = serve(sync);
 		close_parts(sync);

@@ -28,6 +28,7 @@
 #include "daemon/sync/requests.h"
 #include "daemon/sync/role.h"
 #include "daemon/sync/stall.h"
+#include "daemon/sync/witness.h"
 #include "shm/pair.h"
 #include "shm/process.h"
 #include "shm/region.h"
@@ -77,6 +78,7 @@ struct sync {
 	struct role role;
 	uint64_t timer_us[ROLE_TIMERS]; /* UINT64_MAX: not set */
 	struct stall stall;
+	struct witness witness;
 	bool frozen_due; /* FROZEN is to be said as soon as the door is shut */
 	bool has_fault;	 /* of the door */
 
