@@ -2,44 +2,19 @@
 
 #include "shm/slot.h"
 
-#define MODE_BITS 2u
-
 void
 release_set(struct release_state *state, enum release_mode mode)
 {
-	uint64_t turn = release_word(state) >> MODE_BITS;
+	uint64_t turn = release_word(state) >> RELEASE_MODE_BITS;
 
 	atomic_store_explicit(
-	    &state->word, ((turn + 1) << MODE_BITS) | (uint64_t)mode, memory_order_seq_cst);
-}
-
-uint64_t
-release_word(const struct release_state *state)
-{
-	return atomic_load_explicit(&state->word, memory_order_acquire);
-}
-
-/* A word that is none of ours holds everything. */
-enum release_mode
-release_mode(uint64_t word)
-{
-	uint64_t mode = word & ((1u << MODE_BITS) - 1);
-
-	return mode == RELEASE_ALONE || mode == RELEASE_PAIRED ? (enum release_mode)mode
-							       : RELEASE_HELD;
+	    &state->word, ((turn + 1) << RELEASE_MODE_BITS) | (uint64_t)mode, memory_order_seq_cst);
 }
 
 void
 release_keep(struct release_state *state, bool keeps)
 {
 	atomic_store_explicit(&state->keeps, keeps, memory_order_release);
-}
-
-bool
-release_keeps(const struct release_state *state)
-{
-	return atomic_load_explicit(&state->keeps, memory_order_acquire) != 0 ||
-	       release_mode(release_word(state)) != RELEASE_ALONE;
 }
 
 void

@@ -32,8 +32,10 @@ struct slot_sync;
 
 enum release_mode { RELEASE_ALONE, RELEASE_PAIRED, RELEASE_HELD };
 
+#define RELEASE_MODE_BITS 2u
+
 struct release_state {
-	_Atomic uint64_t word; /* (turn << 2) | enum release_mode */
+	_Atomic uint64_t word; /* (turn << RELEASE_MODE_BITS) | enum release_mode */
 	_Atomic uint32_t keeps;
 	_Alignas(SHM_CACHE_LINE) _Atomic uint32_t sleeps;
 	/* Journal position of each worker, as above. */
@@ -44,14 +46,32 @@ _Static_assert(sizeof(struct release_state) == 2 * SHM_CACHE_LINE + 8 * SHM_WORK
 
 /* Sync, and the supervisor before there is one: another mode, or the same again with a new turn. */
 void release_set(struct release_state *state, enum release_mode mode);
-uint64_t release_word(const struct release_state *state);
-enum release_mode release_mode(uint64_t word);
+static inline uint64_t
+release_word(const struct release_state *state)
+{
+	return atomic_load_explicit(&state->word, memory_order_acquire);
+}
+
+/* A word that is none of ours holds everything. */
+static inline enum release_mode
+release_mode(uint64_t word)
+{
+	uint64_t mode = word & ((1u << RELEASE_MODE_BITS) - 1);
+
+	return mode == RELEASE_ALONE || mode == RELEASE_PAIRED ? (enum release_mode)mode
+							       : RELEASE_HELD;
+}
 
 /* Sync: what a receiver's TCP has not acknowledged stays in the records and windows also in
  * RELEASE_ALONE, as it always does in the other modes: there is a pair, and a standby to come will need
  * it.  Takes effect on a session with its next commit. */
 void release_keep(struct release_state *state, bool keeps);
-bool release_keeps(const struct release_state *state);
+static inline bool
+release_keeps(const struct release_state *state)
+{
+	return atomic_load_explicit(&state->keeps, memory_order_acquire) != 0 ||
+	       release_mode(release_word(state)) != RELEASE_ALONE;
+}
 
 /* Sync: everything of that worker's journal up to `lsn`. Never goes back. */
 void release_acknowledge(struct release_state *state, uint32_t worker, uint64_t lsn);

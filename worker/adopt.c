@@ -3,6 +3,7 @@
 #include "shm/failpoint.h"
 #include "worker/commit.h"
 #include "worker/extra.h"
+#include "worker/receipt.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -143,7 +144,7 @@ restore_leg(struct session *session, const struct slot_session *shared, const st
 	struct leg *side = &session->leg[leg];
 
 	side->received = record->stored[leg];
-	side->sent = record->outlet[leg].written;
+	side->sent = side->acknowledged = record->outlet[leg].written;
 	if (counts_hold(item, leg)) {
 		side->received = item->consumed[leg];
 		side->sent = item->written[leg];
@@ -167,7 +168,7 @@ restore_leg(struct session *session, const struct slot_session *shared, const st
 static void
 end_poisoned(struct worker *worker, struct session *session)
 {
-	struct record *draft = commit_begin(session);
+	struct record *draft = commit_begin(worker, session);
 	const char *words = inspect_last_words(draft->inspect, draft->inspect_length);
 	enum ending how = ENDING_RESET;
 
@@ -245,6 +246,7 @@ adopt_record(struct worker *worker, struct session *session, const struct record
 {
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		restore_leg(session, session->shared, record, leg, item);
+		receipt_look(worker, session, leg);
 		session->secret_end[leg] = session->leg[leg].received;
 	}
 	session->to_end = item->flags & HANDOVER_TO_END;
@@ -261,7 +263,7 @@ adopt_finished(struct worker *worker, struct session *session)
 		struct record *draft;
 
 		commit_discard(worker, session, CLOSE_INVALID_RECORD);
-		draft = commit_begin(session);
+		draft = commit_begin(worker, session);
 		draft->flags |= RECORD_FINISHED;
 		commit_publish(worker, session, draft);
 	}
@@ -285,6 +287,7 @@ adopt_lost(struct worker *worker, struct session *session)
 		session->leg[leg].flags |= LEG_ABSENT;
 		session->leg[leg].received = known ? record.stored[leg] : 0;
 		session->leg[leg].sent = known ? record.outlet[leg].written : 0;
+		session->leg[leg].acknowledged = session->leg[leg].sent;
 	}
 	if (known)
 		commit_reset(worker, session, CLOSE_LOST);

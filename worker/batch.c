@@ -82,7 +82,7 @@ batch_begin(struct batch *batch)
 	    policy_cache_get(&worker->policies, custody->policy_slot, custody->policy_hash);
 	if (batch->policy == NULL)
 		return false;
-	batch->draft = commit_begin(batch->session);
+	batch->draft = commit_begin(worker, batch->session);
 	batch->changed = false;
 	batch->signals = batch->session->signals;
 	report_begin(&worker->report);

@@ -3,6 +3,7 @@
 #include "shm/failpoint.h"
 #include "shm/journal.h"
 #include "shm/spoken.h"
+#include "worker/receipt.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -20,19 +21,20 @@ outlet_give_up(struct outlet *outlet, uint64_t sent)
 }
 
 struct record *
-commit_begin(struct session *session)
+commit_begin(struct worker *worker, struct session *session)
 {
 	struct slot_session *shared = session->shared;
 	struct record *draft = record_begin(shared, session->generation);
 
+	receipt_look_both(worker, session);
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		struct outlet *outlet = &draft->outlet[leg];
-		uint64_t sent = session->leg[leg].sent;
+		const struct leg *side = &session->leg[leg];
 
 		if (session_leg_gone(session, leg))
-			outlet_give_up(outlet, sent);
+			outlet_give_up(outlet, side->sent);
 		else
-			outlet_advance(outlet, sent - outlet->written);
+			outlet_advance(outlet, side->acknowledged - outlet->written);
 	}
 	return draft;
 }
@@ -145,7 +147,7 @@ commit_end(struct record *draft, enum ending how, enum close_reason reason)
 void
 commit_reset(struct worker *worker, struct session *session, enum close_reason reason)
 {
-	struct record *draft = commit_begin(session);
+	struct record *draft = commit_begin(worker, session);
 
 	commit_end(draft, ENDING_RESET, reason);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
@@ -179,6 +181,7 @@ commit_discard(struct worker *worker, struct session *session, enum close_reason
 		draft->position[leg] = session->leg[leg].received;
 		draft->outlet[!leg].input = session->leg[leg].received;
 		draft->outlet[leg].written = session->leg[leg].sent;
+		session->leg[leg].acknowledged = session->leg[leg].sent;
 	}
 	commit_end(draft, ENDING_RESET, reason);
 	commit_publish(worker, session, draft);

@@ -1,8 +1,8 @@
 /*
  * commit -- the one way in which a session's record changes
  *
- * commit_begin() gives the draft of the next record with the outlets shortened by what the kernel
- * has taken; commit_publish() makes it the record and notes it in the journal.  Nothing that the
+ * commit_begin() gives the draft of the next record with the outlets shortened by what nobody
+ * needs any more (worker/receipt.h); commit_publish() makes it the record and notes it in the journal.  Nothing that the
  * draft says may be done before commit_publish() has returned, and in a pair before the session has
  * been let go (worker/release_queue.h).  A draft may be forgotten.
  */
@@ -15,7 +15,7 @@
 struct worker;
 struct session;
 
-struct record *commit_begin(struct session *session);
+struct record *commit_begin(struct worker *worker, struct session *session);
 void commit_publish(struct worker *worker, struct session *session, struct record *draft);
 /* A record that was found is noted again, and waited for as if it were new.  False: it may be acted
  * upon as it is. */

@@ -3,6 +3,7 @@
 #include "shm/failpoint.h"
 #include "shm/record.h"
 #include "worker/handover_client.h"
+#include "worker/receipt.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -152,10 +153,10 @@ connection_want_read(struct worker *worker, struct session *session, enum shm_le
 	read_poll(worker, session, leg);
 }
 
-/* The next pieces of committed output as they lie in the windows; how many. */
+/* The next pieces of committed output as they lie in the windows, `most` bytes of them; how many. */
 static unsigned
 output_pieces(const struct worker *worker, const struct session *session, enum shm_leg leg,
-    struct iovec piece[EVENT_LOOP_PIECES])
+    uint64_t most, struct iovec piece[EVENT_LOOP_PIECES])
 {
 	const struct slot_session *shared = session->shared;
 	const struct outlet *outlet = &record_current(shared)->outlet[leg];
@@ -169,15 +170,16 @@ output_pieces(const struct worker *worker, const struct session *session, enum s
 		    output[i].kind == OUTLET_KEEP ? &shared->input[!leg] : &shared->text[leg];
 		uint32_t done = 0;
 
-		while (done < output[i].length && count < EVENT_LOOP_PIECES) {
-			size_t length;
+		while (done < output[i].length && count < EVENT_LOOP_PIECES && most > 0) {
+			size_t length, left = output[i].length - done;
 			uint8_t *span = window_span(window, &worker->shm, output[i].position + done,
-			    output[i].length - done, &length);
+			    left < most ? left : most, &length);
 
 			if (span == NULL)
 				return count;
 			piece[count++] = (struct iovec){.iov_base = span, .iov_len = length};
 			done += (uint32_t)length;
+			most -= length;
 		}
 	}
 	return count;
@@ -189,14 +191,18 @@ connection_want_send(struct worker *worker, struct session *session, enum shm_le
 	struct leg *side = &session->leg[leg];
 	struct event_loop_message *message;
 	struct io_uring_sqe *entry;
+	uint64_t room;
 	unsigned count;
 
 	if (side->descriptor < 0 ||
 	    (side->flags & (LEG_SENDING | LEG_SEND_STARVED | LEG_FIN_DONE)) ||
 	    session_sendable(session, leg) == 0)
 		return;
+	room = worker->release.keeps ? receipt_room(worker, session, leg) : UINT64_MAX;
+	if (room == 0)
+		return;
 	message = event_loop_message(&worker->loop);
-	count = output_pieces(worker, session, leg, message->piece);
+	count = output_pieces(worker, session, leg, room, message->piece);
 	if (count == 0)
 		return;
 	FAILPOINT(before_send);
@@ -221,6 +227,8 @@ end_by_fin(struct worker *worker, struct session *session, enum shm_leg leg)
 
 	shutdown(side->descriptor, SHUT_WR);
 	side->flags |= LEG_FIN_DONE;
+	if (!worker->release.keeps)
+		side->flags |= LEG_SETTLED;
 	session->active_ms = worker->now_ms;
 }
 
@@ -404,6 +412,8 @@ complete_send(struct worker *worker, struct session *session, enum shm_leg leg, 
 		return leg_broken(session, leg);
 	FAILPOINT(after_send);
 	side->sent += (uint64_t)result;
+	if (!worker->release.keeps)
+		side->acknowledged = side->sent;
 	session->active_ms = worker->now_ms;
 	counter_add(worker->counters,
 	    leg == SHM_CLIENT ? COUNTER_bytes_to_clients : COUNTER_bytes_to_servers,

@@ -2,6 +2,7 @@
 
 #include "worker/commit.h"
 #include "worker/connection.h"
+#include "worker/receipt.h"
 #include "worker/worker.h"
 
 /* Something would be given back if the session stayed idle. */
@@ -66,11 +67,16 @@ deadline_schedule(struct worker *worker, struct session *session)
 
 	if (session->state != SESSION_ENDING)
 		due = due_live(worker, session);
-	else if (release_queue_holds(worker))
+	else if (release_queue_holds(&worker->release))
 		return;
 	else
 		due = due_ending(session);
 
+	if (worker->release.keeps) {
+		uint64_t receipt = receipt_due(worker, session);
+
+		due = receipt < due ? receipt : due;
+	}
 	if (due != UINT64_MAX)
 		timer_set_no_later(&worker->wheel, &session->timer, due);
 }
@@ -124,7 +130,7 @@ timer_ending(struct worker *worker, struct session *session)
 				side->flags |= LEG_LINGERED;
 		} else if (!session_leg_is_done(side) &&
 			   session->active_ms + unsent_ms(session) <= worker->now_ms) {
-			struct record *draft = commit_begin(session);
+			struct record *draft = commit_begin(worker, session);
 
 			draft->ending[leg] = ENDING_RESET;
 			commit_publish(worker, session, draft);
@@ -138,9 +144,10 @@ deadline_fire(struct worker *worker, struct session *session)
 	/* When it is let go it is looked at, and whatever is due then. */
 	if (release_queue_waits(session))
 		return;
+	receipt_look_both(worker, session);
 	if (session->state == SESSION_LIVE)
 		timer_live(worker, session);
-	else if (session->state == SESSION_ENDING && !release_queue_holds(worker))
+	else if (session->state == SESSION_ENDING && !release_queue_holds(&worker->release))
 		timer_ending(worker, session);
 	session_run(worker, session);
 }

@@ -145,9 +145,8 @@ event_loop_reap(struct event_loop *loop)
 	unsigned count = io_uring_peek_batch_cqe(&loop->ring, entry, EVENT_LOOP_BATCH);
 
 	for (unsigned i = 0; i < count; i++)
-		loop->completion[i] = (struct event_loop_completion){.tag = entry[i]->user_data,
-		    .result = entry[i]->res,
-		    .more = entry[i]->flags & IORING_CQE_F_MORE};
+		loop->completion[i] = (struct event_loop_completion){
+		    .tag = entry[i]->user_data, .result = entry[i]->res, .flags = entry[i]->flags};
 	io_uring_cq_advance(&loop->ring, count);
 	return count;
 }

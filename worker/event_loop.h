@@ -16,7 +16,6 @@
 #define WORKER_EVENT_LOOP_H
 
 #include <liburing.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -34,7 +33,7 @@ struct event_loop_message {
 struct event_loop_completion {
 	uint64_t tag;
 	int32_t result;
-	bool more; /* of a submission that goes on */
+	uint32_t flags; /* IORING_CQE_F_* */
 };
 
 struct event_loop {

@@ -3,9 +3,11 @@
 #include "shm/process.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -153,6 +155,16 @@ allow_wake(scmp_filter_ctx filter)
 	    filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, INHERITED_JOURNAL));
 }
 
+/* How much of a leg's output its receiver has not acknowledged can be learnt in no other way: neither the
+ * ring nor shared memory says it.  The request only reads, and a worker holds nothing on which its number
+ * means more. */
+static int
+allow_outq(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
+}
+
 static int
 allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -173,7 +185,9 @@ allow_program(scmp_filter_ctx filter, enum lockdown_program program)
 	error = allow(filter, worker_calls, COUNT(worker_calls));
 	if (error == 0)
 		error = allow_shutdown(filter);
-	return error < 0 ? error : allow_wake(filter);
+	if (error == 0)
+		error = allow_wake(filter);
+	return error < 0 ? error : allow_outq(filter);
 }
 
 static int

@@ -25,6 +25,7 @@ release_queue_init(struct worker *worker)
 	list_init(&queue->sessions);
 	queue->keeps = release_keeps(queue->state);
 	queue->word = queue->seen = release_word(queue->state);
+	queue->mode = release_mode(queue->word);
 	atomic_store_explicit(
 	    &worker->journal->pulse.release_seen, queue->seen, memory_order_release);
 }
@@ -37,32 +38,21 @@ release_queue_look(struct worker *worker)
 
 	if (word != queue->word) {
 		queue->word = word;
+		queue->mode = release_mode(word);
 		queue->keeps = release_keeps(queue->state);
 	}
-	return release_mode(word);
+	return queue->mode;
 }
 
 void
 release_queue_add(struct worker *worker, struct session *session, uint64_t lsn)
 {
 	worker->release.appended = true;
-	if (release_mode(worker->release.word) == RELEASE_ALONE)
+	if (worker->release.mode == RELEASE_ALONE)
 		return;
 	session->lsn = lsn;
 	list_remove(&session->unreleased);
 	list_append(&worker->release.sessions, &session->unreleased);
-}
-
-bool
-release_queue_waits(const struct session *session)
-{
-	return list_is_linked(&session->unreleased);
-}
-
-bool
-release_queue_holds(const struct worker *worker)
-{
-	return release_mode(worker->release.word) == RELEASE_HELD;
 }
 
 static bool
@@ -78,7 +68,7 @@ is_acknowledged(const struct worker *worker, const struct session *session)
 static bool
 may_go(const struct worker *worker, const struct session *session)
 {
-	switch (release_mode(worker->release.word)) {
+	switch (worker->release.mode) {
 	case RELEASE_ALONE:
 		return true;
 	case RELEASE_PAIRED:
@@ -102,7 +92,8 @@ let_go(struct worker *worker)
 	}
 }
 
-/* Input that the new mode wants stored; output and endings that it does not hold any more. */
+/* Input that the new mode wants stored; output and endings that it does not hold any more, or does not
+ * keep. */
 static bool
 is_concerned(const struct worker *worker, const struct session *session)
 {
@@ -112,7 +103,9 @@ is_concerned(const struct worker *worker, const struct session *session)
 		return false;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		if (session_is_unstored(worker, session, leg) ||
-		    session_sendable(session, leg) != 0 || record->ending[leg] != ENDING_NONE)
+		    session_sendable(session, leg) != 0 ||
+		    session->leg[leg].acknowledged != session->leg[leg].sent ||
+		    record->ending[leg] != ENDING_NONE)
 			return true;
 	return false;
 }
@@ -120,7 +113,7 @@ is_concerned(const struct worker *worker, const struct session *session)
 static void
 obey_session(struct worker *worker, struct session *session)
 {
-	if (release_queue_holds(worker))
+	if (release_queue_holds(&worker->release))
 		for (int leg = 0; leg < SHM_LEGS; leg++)
 			connection_stop_sending(worker, session, leg);
 	if (is_concerned(worker, session))

@@ -15,22 +15,22 @@
 #define WORKER_RELEASE_QUEUE_H
 
 #include "shm/release.h"
-#include "worker/list.h"
+#include "worker/session.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct session;
 struct worker;
 
 struct release_queue {
 	struct release_state *state;
-	struct list sessions; /* struct session, by `unreleased` */
-	uint64_t word;	      /* that commits obey */
-	uint64_t seen;	      /* that all sessions obey */
-	bool keeps;	      /* there is a pair: input is stored when it was received */
-	bool appended;	      /* to the journal, since the last turn */
-	bool armed;	      /* the poll of the eventfd is under way */
+	struct list sessions;	/* struct session, by `unreleased` */
+	uint64_t word;		/* that commits obey */
+	enum release_mode mode; /* of that */
+	uint64_t seen;		/* that all sessions obey */
+	bool keeps;		/* there is a pair: input is stored when it was received */
+	bool appended;		/* to the journal, since the last turn */
+	bool armed;		/* the poll of the eventfd is under way */
 };
 
 /* The memory is mapped. */
@@ -40,9 +40,26 @@ void release_queue_init(struct worker *worker);
 enum release_mode release_queue_look(struct worker *worker);
 /* The session's newest entry is that of the journal. */
 void release_queue_add(struct worker *worker, struct session *session, uint64_t lsn);
-bool release_queue_waits(const struct session *session);
+static inline bool
+release_queue_waits(const struct session *session)
+{
+	return list_is_linked(&session->unreleased);
+}
+
 /* Nothing leaves, also of what was let go before. */
-bool release_queue_holds(const struct worker *worker);
+static inline bool
+release_queue_holds(const struct release_queue *queue)
+{
+	return queue->mode == RELEASE_HELD;
+}
+
+/* Alone: there is nothing for release_queue_turn(). */
+static inline bool
+release_queue_is_idle(const struct release_queue *queue)
+{
+	return queue->armed && !queue->keeps && release_word(queue->state) == queue->seen &&
+	       !release_keeps(queue->state);
+}
 
 /* Once per turn, after all that may commit. */
 void release_queue_turn(struct worker *worker);

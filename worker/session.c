@@ -8,6 +8,7 @@
 #include "worker/deadline.h"
 #include "worker/extra.h"
 #include "worker/handover_client.h"
+#include "worker/receipt.h"
 #include "worker/step.h"
 #include "worker/worker.h"
 
@@ -48,6 +49,17 @@ session_pending(const struct session *session, enum shm_leg leg)
 }
 
 uint64_t
+session_unsettled(const struct session *session, enum shm_leg leg)
+{
+	const struct outlet *outlet;
+
+	if (session_leg_gone(session, leg))
+		return 0;
+	outlet = &session_record(session)->outlet[leg];
+	return outlet_pending(outlet) - (session->leg[leg].acknowledged - outlet->written);
+}
+
+uint64_t
 session_sendable(const struct session *session, enum shm_leg leg)
 {
 	const struct outlet *outlet;
@@ -64,21 +76,12 @@ session_is_unstored(const struct worker *worker, const struct session *session, 
 	const struct record *record = session_record(session);
 	const struct leg *side = &session->leg[leg];
 
-	if (release_mode(worker->release.word) == RELEASE_ALONE)
+	if (worker->release.mode == RELEASE_ALONE)
 		return false;
 	/* While it ends nobody asks the core about the peer's FIN. */
 	return side->received > record->stored[leg] ||
 	       (session->state == SESSION_ENDING && (side->flags & LEG_END) &&
 		   record->end_seen[leg] == ENDING_NONE);
-}
-
-bool
-session_is_over(const struct session *session)
-{
-	const struct record *record = session_record(session);
-
-	return record->ending[SHM_CLIENT] != ENDING_NONE &&
-	       record->ending[SHM_SERVER] != ENDING_NONE;
 }
 
 uint64_t
@@ -88,10 +91,10 @@ session_needed(const struct session *session, enum shm_leg leg)
 	const struct outlet *outlet = &record->outlet[!leg];
 	uint64_t input, text;
 
-	if (session_pending(session, !leg) == 0)
+	if (session_unsettled(session, !leg) == 0)
 		return record->flags & RECORD_DRAINING ? session->leg[leg].received
 						       : record->position[leg];
-	outlet_sources(outlet, session->leg[!leg].sent - outlet->written, &input, &text);
+	outlet_sources(outlet, session->leg[!leg].acknowledged - outlet->written, &input, &text);
 	return input;
 }
 
@@ -200,8 +203,9 @@ release_text(struct worker *worker, struct session *session, enum shm_leg leg)
 
 	if (window_is_empty(window))
 		return;
-	if (session_pending(session, leg) != 0) {
-		outlet_sources(outlet, session->leg[leg].sent - outlet->written, &input, &text);
+	if (session_unsettled(session, leg) != 0) {
+		outlet_sources(
+		    outlet, session->leg[leg].acknowledged - outlet->written, &input, &text);
 		window_release_below(window, &worker->shm, &worker->chunks, text, wipe);
 	} else if (!(session->leg[leg].flags & LEG_SENDING)) {
 		window_release_all(window, &worker->shm, &worker->chunks, wipe);
@@ -216,7 +220,8 @@ session_release(struct worker *worker, struct session *session)
 	uint64_t passed = 0;
 	bool holds;
 
-	extra_settle(worker, session);
+	if (!window_is_empty(&shared->extension))
+		extra_settle(worker, session);
 	holds = !window_is_empty(&shared->extension);
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		uint64_t needed = release_input(worker, session, leg);
@@ -234,7 +239,9 @@ session_leg_is_done(const struct leg *leg)
 {
 	if (leg->descriptor < 0 || (leg->flags & (LEG_RESET | LEG_RESET_ASKED)))
 		return true;
-	return (leg->flags & LEG_FIN_DONE) && (leg->flags & (LEG_END | LEG_LINGERED));
+	if (leg->flags & LEG_LINGERED)
+		return leg->flags & LEG_FIN_DONE;
+	return (leg->flags & LEG_SETTLED) && (leg->flags & LEG_END);
 }
 
 /* How the peer ended the leg, also after the core was asked for the last time: the supervisor need
@@ -251,7 +258,7 @@ leg_end_seen(const struct leg *leg)
 static void
 commit_ends(struct worker *worker, struct session *session, uint8_t flags)
 {
-	struct record *draft = commit_begin(session);
+	struct record *draft = commit_begin(worker, session);
 
 	draft->flags |= flags;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
@@ -298,19 +305,20 @@ begin_ending(struct worker *worker, struct session *session)
 static void
 session_store(struct worker *worker, struct session *session)
 {
-	if (!session_is_unstored(worker, session, SHM_CLIENT) &&
-	    !session_is_unstored(worker, session, SHM_SERVER))
+	if (worker->release.mode == RELEASE_ALONE ||
+	    (!session_is_unstored(worker, session, SHM_CLIENT) &&
+		!session_is_unstored(worker, session, SHM_SERVER)))
 		return;
 	if (session->state == SESSION_ENDING)
 		commit_ends(worker, session, 0);
 	else
-		commit_publish(worker, session, commit_begin(session));
+		commit_publish(worker, session, commit_begin(worker, session));
 }
 
 void
 session_act(struct worker *worker, struct session *session)
 {
-	bool holds = release_queue_holds(worker);
+	bool holds = release_queue_holds(&worker->release);
 
 	if (session->state == SESSION_FINISHING)
 		return;
@@ -324,6 +332,8 @@ session_act(struct worker *worker, struct session *session)
 		connection_want_send(worker, session, leg);
 		connection_want_end(worker, session, leg);
 	}
+	if (session->state == SESSION_ENDING)
+		receipt_look_both(worker, session);
 	session_release(worker, session);
 	if (session->state == SESSION_ENDING && !holds &&
 	    session_leg_is_done(&session->leg[SHM_CLIENT]) &&
@@ -354,7 +364,7 @@ session_run(struct worker *worker, struct session *session)
 		default:
 			break;
 		}
-		if (session->signals == 0 || release_queue_holds(worker))
+		if (session->signals == 0 || release_queue_holds(&worker->release))
 			session->blocked_ms = 0;
 		else if (session->blocked_ms == 0)
 			session->blocked_ms = worker->now_ms;

@@ -45,6 +45,7 @@ enum leg_flag {
 	LEG_CANCELLED = 1 << 9,	   /* the read is being cancelled */
 	LEG_ABSENT = 1 << 10,	   /* will never have a descriptor */
 	LEG_DEAD = 1 << 11,	   /* adopted after its reset: only what had arrived is left */
+	LEG_SETTLED = 1 << 12,	   /* with the FIN: the peer needs nothing more of this host */
 };
 
 /* What has happened to a session and was not yet given to the core. */
@@ -63,8 +64,9 @@ struct leg {
 	uint16_t flags;	    /* enum leg_flag */
 	uint8_t read;	    /* enum leg_read */
 	uint8_t reserved;
-	uint64_t received; /* input position up to which bytes are in the window */
-	uint64_t sent;	   /* output position up to which the kernel has taken bytes */
+	uint64_t received;     /* input position up to which bytes are in the window */
+	uint64_t sent;	       /* output position up to which the kernel has taken bytes */
+	uint64_t acknowledged; /* and up to which nobody needs them (worker/receipt.h); <= sent */
 };
 
 struct session {
@@ -142,13 +144,22 @@ const struct slot_custody *session_custody(
     const struct worker *worker, const struct session *session);
 /* Output committed for a leg and not yet taken by the kernel. */
 uint64_t session_pending(const struct session *session, enum shm_leg leg);
-/* The part of it that may leave now. */
+/* Output committed for a leg that may have to be sent again, or for the first time. */
+uint64_t session_unsettled(const struct session *session, enum shm_leg leg);
+/* The part of what is pending that may leave now. */
 uint64_t session_sendable(const struct session *session, enum shm_leg leg);
 /* In a pair: the leg has received what no record says yet. */
 bool session_is_unstored(
     const struct worker *worker, const struct session *session, enum shm_leg leg);
 /* Both legs have an ending: there is nothing left to step. */
-bool session_is_over(const struct session *session);
+static inline bool
+session_is_over(const struct session *session)
+{
+	const struct record *record = session_record(session);
+
+	return record->ending[SHM_CLIENT] != ENDING_NONE &&
+	       record->ending[SHM_SERVER] != ENDING_NONE;
+}
 /* First input position of leg L that is still needed. */
 uint64_t session_needed(const struct session *session, enum shm_leg leg);
 /* Its ending is carried out, as far as it can be. */

@@ -149,7 +149,7 @@ worker_complete(struct worker *worker, const struct event_loop_completion *compl
 		handover_client_orphaned(worker, tag.generation);
 		break;
 	case COMPLETION_RELEASE:
-		release_queue_polled(worker, completion->more);
+		release_queue_polled(worker, completion->flags & IORING_CQE_F_MORE);
 		break;
 	default:
 		session_complete(worker, &tag, completion->result);
@@ -195,7 +195,8 @@ worker_run(struct worker *worker)
 		timer_wheel_advance(&worker->wheel, worker->now_ms, session_timer_fired, worker);
 		shedding_turn(worker);
 		waiting_turn(worker);
-		release_queue_turn(worker);
+		if (!release_queue_is_idle(&worker->release))
+			release_queue_turn(worker);
 		handover_client_turn(worker);
 		error = event_loop_wait(&worker->loop,
 		    waiting_wait(

@@ -114,6 +114,21 @@ test_consumed_outside_the_window(void **state)
 	assert_true(holds());
 }
 
+/* What is committed as stored and not stepped is as good as what is stepped. */
+static void
+test_stored_and_not_stepped(void **state)
+{
+	(void)state;
+	record.stored[SHM_CLIENT] = 250;
+	assert_true(holds());
+	item.consumed[SHM_CLIENT] = 249;
+	assert_false(holds());
+	item.tcp_state[SHM_CLIENT] = TCP_CLOSE;
+	assert_true(holds());
+	record.stored[SHM_CLIENT] = SHM_CHUNK_SIZE + 1;
+	assert_false(holds());
+}
+
 /* In state CLOSE the kernel's counts mean nothing. */
 static void
 test_closed_leg(void **state)
@@ -167,6 +182,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_good, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_written_outside_the_outlet, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_consumed_outside_the_window, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_stored_and_not_stepped, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_closed_leg, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_output_that_is_not_held, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outlet_that_does_not_add_up, setup, teardown),

@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,8 +96,10 @@ harness_acknowledge_always(struct harness *harness, unsigned delay_ms)
 {
 	harness->acknowledging = fork();
 	assert_true(harness->acknowledging >= 0);
-	if (harness->acknowledging == 0)
+	if (harness->acknowledging == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		acknowledge(harness, delay_ms);
+	}
 }
 
 void

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -196,15 +198,53 @@ test_what_leads_to_nothing_is_stored(void **state)
 	harness_expect(harness, 3, SHM_SERVER, "HELO client.example.org\r\n");
 }
 
+static void
+read_to(struct harness *harness, uint32_t slot, uint64_t end)
+{
+	static uint8_t bytes[65536];
+	uint64_t got = 0;
+
+	while (got < end) {
+		ssize_t count =
+		    recv(harness->session[slot].peer[SHM_SERVER], bytes, sizeof(bytes), 0);
+
+		assert_true(count > 0);
+		got += (uint64_t)count;
+	}
+	assert_int_equal(got, end);
+}
+
+/* More than one commit can report: the second one waits for the first. */
+static void
+test_one_commit_at_a_time(void **state)
+{
+	struct harness *harness = *state;
+	static const char word[] = "HELP\r\n";
+	char text[60 * (sizeof(word) - 1) + 1] = "";
+	uint64_t sequence;
+
+	open_session(harness, 18, SLOT_INSPECT);
+	harness_write(harness, 18, SHM_SERVER, "220 mx ready\r\n");
+	settle(harness);
+	harness_expect_line(harness, 18, SHM_CLIENT, "220 ");
+	for (size_t i = 0; i < 60; i++)
+		memcpy(text + i * (sizeof(word) - 1), word, sizeof(word));
+	sequence = record_of(harness, 18).sequence;
+	harness_write(harness, 18, SHM_CLIENT, text);
+	wait_for_next(harness, 18);
+	expect_nothing(harness, 18);
+	assert_int_equal(record_of(harness, 18).sequence, sequence + 1);
+	assert_true(record_of(harness, 18).position[SHM_CLIENT] < strlen(text));
+}
+
 /* The server takes nothing: what the kernel has accepted for it is stored all the same, within a
  * bound, and carried on by whoever adopts it. */
 static void
 test_blocked_input_is_stored(void **state)
 {
 	struct harness *harness = *state;
-	static uint8_t bytes[65536];
-	uint64_t sent, got = 0;
 	struct record record;
+	uint64_t sent;
 
 	harness_acknowledge_always(harness, 0);
 	harness_session_open(harness, 0, 4, SLOT_RAW, true);
@@ -217,14 +257,76 @@ test_blocked_input_is_stored(void **state)
 	harness_kill(harness, 0, SIGKILL);
 	harness_start(harness, 1);
 	harness_adopt_all(harness, 1, 0);
-	while (got < sent) {
-		ssize_t count = recv(harness->session[4].peer[SHM_SERVER], bytes, sizeof(bytes), 0);
-
-		assert_true(count > 0);
-		got += (uint64_t)count;
-	}
-	assert_int_equal(got, sent);
+	read_to(harness, 4, sent);
 	assert_int_equal(counter_total(&harness->shm, COUNTER_sessions_invalid), 0);
+}
+
+/* What the mail server's TCP has acknowledged, as a position of the output. */
+static uint64_t
+acknowledged_by_server(struct harness *harness, uint32_t slot)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	assert_int_equal(getsockopt(harness->session[slot].kept[SHM_SERVER], IPPROTO_TCP, TCP_INFO,
+			     &info, &length),
+	    0);
+	return info.tcpi_bytes_acked - 1; /* the SYN of an active open */
+}
+
+/* All that the server has not acknowledged, sent or not, is there to be sent by somebody else. */
+static void
+assert_kept(struct harness *harness, uint32_t slot)
+{
+	static uint8_t bytes[SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE];
+	struct record record = record_of(harness, slot);
+	const struct outlet *outlet = &record.outlet[SHM_SERVER];
+	uint64_t acknowledged = acknowledged_by_server(harness, slot);
+	uint64_t above = acknowledged - outlet->written;
+	uint64_t left = outlet_pending(outlet) - above;
+	int unacknowledged = 0;
+
+	assert_true(outlet->written <= acknowledged);
+	assert_int_equal(
+	    ioctl(harness->session[slot].kept[SHM_SERVER], SIOCOUTQ, &unacknowledged), 0);
+	assert_in_range(unacknowledged, 1, 256 * 1024);
+	assert_true(left >= (uint64_t)unacknowledged);
+	assert_true(window_read(&shm_session(&harness->shm, slot)->input[SHM_CLIENT], &harness->shm,
+	    outlet->input + above, bytes, left));
+}
+
+static void
+test_unacknowledged_output_stays(void **state)
+{
+	struct harness *harness = *state;
+	uint64_t sent;
+
+	harness_acknowledge_always(harness, 0);
+	harness_session_open(harness, 0, 16, SLOT_RAW, true);
+	sent = harness_fill(harness, 16, SHM_CLIENT);
+	assert_kept(harness, 16);
+	/* No event says that there is room again. */
+	read_to(harness, 16, sent);
+}
+
+/* There is a pair, and just now no standby. */
+static void
+test_it_stays_for_a_standby_to_come(void **state)
+{
+	struct harness *harness = *state;
+	uint64_t sent;
+
+	release_keep(shm_release(&harness->shm), true);
+	harness_release(harness, RELEASE_ALONE);
+	harness_session_open(harness, 0, 17, SLOT_RAW, true);
+	sent = harness_fill(harness, 17, SHM_CLIENT);
+	assert_kept(harness, 17);
+	/* Nobody wants it any more. */
+	release_keep(shm_release(&harness->shm), false);
+	harness_release(harness, RELEASE_ALONE);
+	read_to(harness, 17, sent);
+	harness_write(harness, 17, SHM_SERVER, "x");
+	harness_expect(harness, 17, SHM_CLIENT, "x");
 }
 
 /* Dies while it waits: who adopts the record waits too, and then does it once. */
@@ -335,42 +437,54 @@ test_held_is_held(void **state)
 	assert_int_equal(harness_expect_end(harness, 9, SHM_CLIENT), 0);
 }
 
+static void
+shrink(int fd, int which)
+{
+	const int bytes = 4096;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, which, &bytes, sizeof(bytes)), 0);
+}
+
+/* What is there to be read. */
+static uint64_t
+read_there(int fd)
+{
+	char bytes[65536];
+	ssize_t count = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	return count > 0 ? (uint64_t)count : 0;
+}
+
 /* What stops half-way because the peer takes nothing does not go on while everything is held. */
 static void
 test_held_stops_what_was_let_go(void **state)
 {
 	struct harness *harness = *state;
-	static uint8_t bytes[65536];
-	uint64_t sent, got = 0;
-	int unsent = 1;
+	static char text[100 * 1024];
+	uint64_t got = 0;
+	int server, unsent = 1;
 
-	harness_acknowledge_always(harness, 0);
-	harness_session_open(harness, 0, 10, SLOT_RAW, true);
-	sent = harness_fill(harness, 10, SHM_CLIENT);
+	open_session(harness, 10, SLOT_RAW);
+	server = harness->session[10].peer[SHM_SERVER];
+	shrink(server, SO_RCVBUF);
+	shrink(harness->session[10].kept[SHM_SERVER], SO_SNDBUF);
+	memset(text, 'x', sizeof(text) - 1);
+	harness_write(harness, 10, SHM_CLIENT, text);
+	while (record_of(harness, 10).position[SHM_CLIENT] < sizeof(text) - 1)
+		settle(harness);
+	settle(harness);
 	harness_release(harness, RELEASE_HELD);
 	/* What the kernel has, it has. */
 	while (unsent > 0) {
-		ssize_t count =
-		    recv(harness->session[10].peer[SHM_SERVER], bytes, sizeof(bytes), MSG_DONTWAIT);
-
-		got += count > 0 ? (uint64_t)count : 0;
+		got += read_there(server);
 		assert_int_equal(
 		    ioctl(harness->session[10].kept[SHM_SERVER], SIOCOUTQ, &unsent), 0);
 	}
-	for (ssize_t count; (count = recv(harness->session[10].peer[SHM_SERVER], bytes,
-				 sizeof(bytes), MSG_DONTWAIT)) > 0;)
-		got += (uint64_t)count;
-	assert_true(got < sent);
+	got += read_there(server);
+	assert_true(got < sizeof(text) - 1);
 	harness_expect_silence(harness, 10, SHM_SERVER, SILENCE_MS);
 	harness_release(harness, RELEASE_PAIRED);
-	while (got < sent) {
-		ssize_t count =
-		    recv(harness->session[10].peer[SHM_SERVER], bytes, sizeof(bytes), 0);
-
-		assert_true(count > 0);
-		got += (uint64_t)count;
-	}
-	assert_int_equal(got, sent);
+	read_to(harness, 10, sizeof(text) - 1 - got);
 }
 
 /* The standby is lost: who waits goes on. */
@@ -493,7 +607,10 @@ main(int argc, char **argv)
 	    TEST(test_each_act_waits),
 	    TEST(test_a_reset_waits),
 	    TEST(test_what_leads_to_nothing_is_stored),
+	    TEST(test_one_commit_at_a_time),
 	    TEST(test_blocked_input_is_stored),
+	    TEST(test_unacknowledged_output_stays),
+	    TEST(test_it_stays_for_a_standby_to_come),
 	    TEST(test_an_adopter_waits),
 	    TEST(test_an_adopter_waits_for_the_end),
 	    TEST(test_the_slots_next_session_waits),
