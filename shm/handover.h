@@ -92,6 +92,7 @@ enum request_kind {
 	REQUEST_DOOR,	   /* argument = 1 open, 0 shut; epoch */
 	REQUEST_SILENCE,   /* end all sockets without a packet; argument[0] = epoch */
 	REQUEST_RESTORE,   /* make the replica's sockets; argument[0] = epoch */
+	REQUEST_MEASURE,   /* slot_leg.accepted of all sessions; argument[0] is sync's own */
 	REQUEST_FAILPOINT, /* test builds: argument = worker or SHM_WRITER_SUPERVISOR, point, pass */
 };
 

@@ -80,13 +80,15 @@ struct slot_leg {
 	struct shm_endpoint local;
 	struct shm_endpoint peer;
 	struct leg_tcp tcp;
-	uint8_t reserved[8];
+	/* What the kernel had accepted of the peer's when sync asked for it: as a stream position, and one
+	 * for the peer's FIN. */
+	_Atomic uint64_t accepted;
 };
 
 /* What the standby holds of this session; written by sync only (shm/release.h). */
 struct slot_sync {
-	_Atomic uint64_t acknowledged; /* record sequence */
-	_Atomic uint64_t received[SHM_LEGS];
+	_Atomic uint64_t acknowledged;	     /* record sequence */
+	_Atomic uint64_t received[SHM_LEGS]; /* as slot_leg.accepted */
 	_Atomic uint32_t generation; /* whose that is: the slot's last session leaves it behind */
 	uint8_t reserved[36];
 };

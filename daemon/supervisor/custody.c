@@ -1,5 +1,7 @@
 #include "daemon/supervisor/custody.h"
 
+#include "daemon/supervisor/leg.h"
+
 #include "shm/process.h"
 #include "shm/succession.h"
 
@@ -257,4 +259,21 @@ custody_find(const struct custody *custody, uint64_t session_id)
 			return i;
 	}
 	return SHM_NO_SLOT;
+}
+
+void
+custody_measure(struct custody *custody)
+{
+	for (uint32_t slot = 0; slot < custody->most_used; slot++) {
+		struct slot_custody *public = shm_custody(custody->shm, slot);
+
+		for (int leg = 0; leg < SHM_LEGS; leg++) {
+			int fd = custody->slot[slot].fd[leg];
+			uint64_t accepted;
+
+			if (fd >= 0 && leg_accepted(fd, &public->leg[leg], &accepted) == 0)
+				atomic_store_explicit(
+				    &public->leg[leg].accepted, accepted, memory_order_relaxed);
+		}
+	}
 }

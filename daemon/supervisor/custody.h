@@ -80,4 +80,7 @@ enum leg_state custody_leg_state(const struct custody *custody, uint32_t slot, e
 /* SHM_NO_SLOT: there is no such session. */
 uint32_t custody_find(const struct custody *custody, uint64_t session_id);
 
+/* Notes for each leg that is held what its kernel has accepted (slot_leg.accepted). */
+void custody_measure(struct custody *custody);
+
 #endif

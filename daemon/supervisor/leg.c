@@ -174,6 +174,18 @@ leg_measure(int fd, const struct slot_leg *leg, bool active, uint64_t output_end
 	return 0;
 }
 
+int
+leg_accepted(int fd, const struct slot_leg *leg, uint64_t *ret_accepted)
+{
+	struct tcp_info info;
+	int r = tcp_info_get(fd, &info);
+
+	/* The FIN is counted there as a byte. */
+	if (r == 0)
+		*ret_accepted = leg->base_received + info.tcpi_bytes_received;
+	return r;
+}
+
 struct option {
 	int level, option, value;
 };

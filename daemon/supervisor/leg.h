@@ -33,6 +33,9 @@ struct leg_measure {
 int leg_measure(int fd, const struct slot_leg *leg, bool active, uint64_t output_end,
     struct leg_measure *ret_measure);
 
+/* What the kernel has accepted from the peer, as a stream position, and one for its FIN. 0 or -errno. */
+int leg_accepted(int fd, const struct slot_leg *leg, uint64_t *ret_accepted);
+
 /* What every session socket is given; on a listener the accepted ones inherit it. */
 int leg_set_options(int fd);
 /* For listeners: a client that is gone without a word is found out though it owes nothing.  The

@@ -215,6 +215,9 @@ sync_request(struct supervisor *supervisor, const struct supervisor_request *req
 		answer.error =
 		    door_move(supervisor, request->argument[0] != 0 ? DOOR_OPEN : DOOR_CLOSED);
 		break;
+	case REQUEST_MEASURE:
+		custody_measure(&supervisor->custody);
+		break;
 	case REQUEST_SILENCE:
 	case REQUEST_RESTORE:
 		answer.error = -ENOSYS;

@@ -335,14 +335,16 @@ release_entry(struct follower *follower, struct told_entry *entry)
 {
 	const struct follower_release *release = &entry->release;
 	struct slot_custody *custody = shm_custody(follower->settings.shm, release->slot);
+	uint64_t received[SHM_LEGS];
 
 	entry->lsn = 0;
 	follower->walk_bytes -= entry->walk_bytes;
 	/* The slot may be another session's by now. */
 	if (atomic_load_explicit(&custody->generation, memory_order_acquire) != release->generation)
 		return;
-	release_acknowledge_slot(
-	    &custody->sync, release->generation, release->sequence, release->stored);
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		received[leg] = release->stored[leg] + (release->end_seen[leg] == ENDING_FIN);
+	release_acknowledge_slot(&custody->sync, release->generation, release->sequence, received);
 	follower->settings.released(follower->settings.owner, release);
 }
 
@@ -368,6 +370,20 @@ follower_news(struct follower *follower)
 
 	follower->news = 0;
 	return news;
+}
+
+bool
+follower_is_behind(const struct follower *follower)
+{
+	const struct shm *shm = follower->settings.shm;
+
+	if (!outgoing_is_open(log_of(follower)))
+		return false;
+	for (uint32_t worker = 0; worker < shm->workers; worker++)
+		if (atomic_load_explicit(&shm_journal(shm, worker)->head, memory_order_acquire) >
+		    follower->worker[worker].read)
+			return true;
+	return false;
 }
 
 bool

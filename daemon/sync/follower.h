@@ -33,6 +33,7 @@ struct follower_release {
 	bool is_first;		   /* of its session in this log: from here on it is protected */
 	uint64_t stored[SHM_LEGS]; /* input of that leg */
 	uint64_t output_end[SHM_LEGS]; /* of that leg: position behind all that is committed */
+	uint8_t end_seen[SHM_LEGS];    /* enum ending: how the peer has ended that leg */
 	uint8_t ending[SHM_LEGS];      /* enum ending */
 };
 
@@ -74,6 +75,8 @@ void follower_acknowledge(struct follower *follower, uint64_t lsn);
 /* Upon either: the workers that have something to find in release_acknowledged() since it was asked
  * last, one bit for each.  Wake them. */
 uint64_t follower_news(struct follower *follower);
+/* There are notices that were not read. */
+bool follower_is_behind(const struct follower *follower);
 /* Notices were read that are not acknowledged. */
 bool follower_waits(const struct follower *follower);
 

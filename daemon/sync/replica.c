@@ -76,6 +76,15 @@ replica_begin(struct replica *replica)
 }
 
 void
+replica_serve_all(struct replica *replica)
+{
+	for (uint32_t slot = 0; slot < replica->most; slot++)
+		replica->slot[slot] = (struct replica_slot){0};
+	replica->sessions = replica->most = 0;
+	peer_counters_clear(&replica->counters);
+}
+
+void
 replica_forget_all(struct replica *replica)
 {
 	for (uint32_t slot = 0; slot < replica->most; slot++)

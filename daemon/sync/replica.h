@@ -45,6 +45,8 @@ void replica_destroy(struct replica *replica);
 void replica_begin(struct replica *replica);
 /* An incoming_store (incoming.h); its owner is the replica. */
 enum sync_reason replica_store(void *owner, uint64_t lsn, const struct sync_entry *entry);
+/* This host serves them now: they are left as they are, and are no replicas any more. */
+void replica_serve_all(struct replica *replica);
 /* All sessions are dropped; counters are forgotten. */
 void replica_forget_all(struct replica *replica);
 

@@ -6,15 +6,14 @@
 #include "daemon/sync/track.h"
 #include "shm/door_view.h"
 #include "shm/gateway_clock.h"
-#include "shm/release.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
-#define NEVER	UINT64_MAX
-#define LOOK_US 50000u /* at the stall, the door, the operator's requests */
+#define NEVER	      UINT64_MAX
+#define LOOK_US	      50000u /* at the stall, the faults, the operator's requests */
+#define DISK_AGAIN_US 1000000u
 
 static struct event_ring *
 events(const struct sync *sync)
@@ -42,14 +41,6 @@ cannot(struct sync *sync, const char *what, int error)
 }
 
 static void
-set_release(struct sync *sync, enum release_mode mode)
-{
-	release_set(shm_release(&sync->shm), mode);
-	for (uint32_t i = 0; i < sync->shm.workers; i++)
-		eventfd_write(SYNC_FD_RELEASE + (int)i, 1);
-}
-
-static void
 stand(struct sync *sync)
 {
 	channel_set_standing(
@@ -72,13 +63,13 @@ carry_out(struct sync *sync, const struct role_action *action)
 
 	switch (action->kind) {
 	case ROLE_DO_HOLD:
-		set_release(sync, RELEASE_HELD);
+		feed_set_release(&sync->feed, ROLE_HELD);
 		break;
 	case ROLE_DO_RELEASE_PAIRED:
-		set_release(sync, RELEASE_PAIRED);
+		feed_set_release(&sync->feed, ROLE_PAIRED);
 		break;
 	case ROLE_DO_RELEASE_ALONE:
-		set_release(sync, RELEASE_ALONE);
+		feed_set_release(&sync->feed, ROLE_ALONE);
 		break;
 	case ROLE_DO_CLOSE_DOOR:
 		requests_ask(&sync->requests, REQUEST_DOOR, 0, epoch);
@@ -101,6 +92,7 @@ carry_out(struct sync *sync, const struct role_action *action)
 		break;
 	case ROLE_DO_RESYNC:
 		channel_forget(sync->channel);
+		feed_forget(&sync->feed);
 		break;
 	case ROLE_DO_ASK_FREEZE:
 		channel_say(sync->channel, SYNC_SAYING_FREEZE);
@@ -134,7 +126,7 @@ keep(struct sync *sync)
 	struct pair_view *view = shm_pair_view(&sync->shm);
 
 	/* That they are gone is noted when they are (standing_answered()). */
-	if (sync->role.custody)
+	if (sync->role.custody && sync->role.state != ROLE_RESTORING)
 		atomic_store(&view->served, sync->role.start.epoch.number);
 	atomic_store(&view->word, (uint32_t)sync->role.start.word);
 }
@@ -196,6 +188,9 @@ standing_start(struct sync *sync)
 		sync->timer_us[i] = NEVER;
 	role_start(&sync->role, &start, &result);
 	stand(sync);
+	/* What is there is nobody's: a takeover may not have come to its end. */
+	if (!start.serving)
+		requests_ask(&sync->requests, REQUEST_SILENCE, start.epoch.number, 0);
 	carry_out_all(sync, &result);
 	if (error == 0 || error == -ENOENT)
 		return;
@@ -211,6 +206,8 @@ standing_saved(struct sync *sync, const struct epoch_saved *saved)
 	if (saved->error != 0)
 		report_tell(
 		    events(sync), 109084, "saving the epoch", saved->why, saved->epoch.number);
+	sync->disk_fault = saved->error != 0;
+	sync->disk_again_us = sync->now_us + DISK_AGAIN_US;
 	standing_simple(sync, saved->error == 0 ? ROLE_IN_EPOCH_SAVED : ROLE_IN_EPOCH_UNSAVED,
 	    saved->epoch.number);
 }
@@ -223,6 +220,8 @@ request_text(const struct supervisor_request *request)
 		return "ending the sockets";
 	case REQUEST_RESTORE:
 		return "restoring the sessions";
+	case REQUEST_MEASURE:
+		return "measuring the sessions";
 	default:
 		return request->argument[0] != 0 ? "opening the door" : "shutting the door";
 	}
@@ -235,6 +234,10 @@ standing_answered(struct sync *sync, const struct supervisor_request *request, i
 		cannot(sync, request_text(request), -error);
 	if (request->kind == REQUEST_SILENCE && !sync->role.custody)
 		atomic_store(&shm_pair_view(&sync->shm)->served, 0);
+	if (request->kind == REQUEST_MEASURE)
+		sync->is_measured = error == 0 && request->argument[0] == sync->measure;
+	if (request->kind == REQUEST_RESTORE && error == 0)
+		feed_serve(&sync->feed);
 	if (request->kind == REQUEST_RESTORE)
 		standing_simple(sync, error == 0 ? ROLE_IN_RESTORED : ROLE_IN_RESTORE_FAILED,
 		    request->argument[0]);
@@ -284,12 +287,19 @@ look_at_stall(struct sync *sync)
 		standing_simple(sync, ROLE_IN_ACKED, 0);
 }
 
-/* A host whose door does not hold must not serve: the other one's sessions would meet it. */
+/* A host whose door does not hold must not serve: the other one's sessions would meet it.  One whose
+ * epoch cannot be saved must not take over; whether it can be is tried again. */
 static void
-look_at_door(struct sync *sync)
+look_at_faults(struct sync *sync)
 {
 	struct door_status door;
-	bool has_fault = door_view_read(shm_door_view(&sync->shm), &door) && door.fault[0] != '\0';
+	bool has_fault = sync->disk_fault || (door_view_read(shm_door_view(&sync->shm), &door) &&
+						 door.fault[0] != '\0');
+
+	if (sync->disk_fault && sync->now_us >= sync->disk_again_us) {
+		sync->disk_again_us = sync->now_us + DISK_AGAIN_US;
+		epoch_saver_ask(sync->saver, &sync->role.start.epoch);
+	}
 
 	if (has_fault == sync->has_fault)
 		return;
@@ -330,7 +340,7 @@ void
 standing_tick(struct sync *sync)
 {
 	look_at_request(sync);
-	look_at_door(sync);
+	look_at_faults(sync);
 	look_at_stall(sync);
 	fire_timers(sync);
 	say_frozen(sync);

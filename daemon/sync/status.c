@@ -59,6 +59,7 @@ status_publish(struct sync *sync)
 	status->peer_epoch = channel_peer_epoch(sync->channel);
 	status->peer_state = said->state;
 	fill_log(sync, status);
+	status->protected_sessions = feed_sessions(&sync->feed);
 	snprintf(status->node, sizeof(status->node), "%s", sync->role.start.node);
 	snprintf(status->peer, sizeof(status->peer), "%s", sync->role.peer);
 	if (memcmp(&before, status, sizeof(before)) != 0)

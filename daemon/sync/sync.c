@@ -3,6 +3,7 @@
 #include "daemon/sync/standing.h"
 #include "daemon/sync/status.h"
 #include "daemon/sync/talk.h"
+#include "shm/release.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
+
+#define HOLD_BYTES   (64u << 20)
+#define HOLD_ENTRIES 262144u
 
 static int
 complain(const char *what, const char *why, int status)
@@ -55,6 +60,15 @@ saved_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	if (epoch_saver_take(sync->saver, &saved))
 		standing_saved(sync, &saved);
+}
+
+static void
+journal_ready(struct loop_source *source, uint32_t events)
+{
+	eventfd_t count;
+
+	(void)events;
+	eventfd_read(source->fd, &count);
 }
 
 static void
@@ -132,6 +146,9 @@ open_loop(struct sync *sync)
 		result = watch_signals(sync);
 	if (result == 0)
 		result = requests_open(&sync->requests, &sync->loop, SYNC_FD_REQUESTS, answered);
+	sync->journal = (struct loop_source){SYNC_FD_JOURNAL, journal_ready};
+	if (result == 0)
+		result = loop_add(&sync->loop, &sync->journal, EPOLLIN);
 	if (result == 0 && sync->settings.failover.fifo[0] != '\0')
 		result = notify_fifo_open(&sync->fifo, &sync->loop, SYNC_FD_FIFO, &fifo_calls);
 	return result;
@@ -212,7 +229,11 @@ static int
 serve(struct sync *sync)
 {
 	while (!sync->stopping) {
-		int result = loop_turn(&sync->loop, pause_of(sync));
+		/* A worker that commits from here on sees that it has to wake this process. */
+		release_sleep(shm_release(&sync->shm));
+		int result =
+		    loop_turn(&sync->loop, feed_has_news(&sync->feed) ? 0 : pause_of(sync));
+		release_wake(shm_release(&sync->shm));
 
 		if (result < 0)
 			return complain("event loop", strerror(-result), EX_OSERR);
@@ -247,6 +268,8 @@ sync_run(void)
 	sync = calloc(1, sizeof(*sync));
 	if (sync == NULL)
 		return complain("memory", strerror(ENOMEM), EX_OSERR);
+	sync->hold_bytes = HOLD_BYTES;
+	sync->hold_entries = HOLD_ENTRIES;
 	look_at_clock(sync);
 	int status = open_parts(sync);
 	if (status == EX_OK) {

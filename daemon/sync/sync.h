@@ -22,6 +22,7 @@
 #include "daemon/settings.h"
 #include "daemon/sync/channel.h"
 #include "daemon/sync/epoch_saver.h"
+#include "daemon/sync/feed.h"
 #include "daemon/sync/notify_fifo.h"
 #include "daemon/sync/peer_link.h"
 #include "daemon/sync/report.h"
@@ -53,7 +54,8 @@ struct sync {
 	struct shm shm;
 	struct loop loop;
 	struct loop_source signals;
-	struct loop_source saved; /* of `saver` */
+	struct loop_source saved;   /* of `saver` */
+	struct loop_source journal; /* a worker has committed */
 	struct requests requests;
 	struct notify_fifo fifo;
 	struct epoch_saver *saver;
@@ -64,6 +66,10 @@ struct sync {
 	/* talk */
 	struct peer_link *link;
 	struct channel *channel;
+	struct feed feed;
+	struct gate_positions *positions; /* NULL: no gate */
+	uint32_t hold_entries;		  /* of the log, not acknowledged */
+	size_t hold_bytes;
 	unsigned news;
 	struct channel_event news_list[SYNC_NEWS_MAX];
 	struct sync_word word[SYNC_NEWS_MAX]; /* of a CHANNEL_WORD at the same place */
@@ -71,6 +77,9 @@ struct sync {
 	bool is_told_up;		      /* 109080 was said, and 109081 was not since */
 	const char *why;		      /* this conversation ends; NULL: it does not */
 	bool is_soon;			      /* it is to be begun again at once */
+	bool whole_due;	  /* the standby has the snapshot, and the role machine has not taken it */
+	bool is_measured; /* since then */
+	uint64_t measure; /* number of the latest REQUEST_MEASURE */
 	struct report unproved, refused;
 	uint64_t cpu_us, cpu_looked_us;
 
@@ -80,7 +89,9 @@ struct sync {
 	struct stall stall;
 	struct witness witness;
 	bool frozen_due; /* FROZEN is to be said as soon as the door is shut */
-	bool has_fault;	 /* of the door */
+	bool has_fault;	 /* of the door, or of the disk */
+	bool disk_fault; /* the epoch could not be saved */
+	uint64_t disk_again_us;
 
 	/* status */
 	struct pair_status status;

@@ -9,12 +9,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
 
 #define PROTOCOL_VERSION 1u
-#define HOLD_BYTES	 (64u << 20)
-#define HOLD_ENTRIES	 262144u
 #define BATCH_ENTRIES	 64u
 #define BATCH_BYTES	 131072u
 #define BATCH_US	 100u
@@ -57,10 +56,9 @@ told(void *owner, const struct channel_event *event)
 static enum sync_reason
 store(void *owner, uint64_t lsn, const struct sync_entry *entry)
 {
-	(void)owner;
-	(void)lsn;
-	(void)entry;
-	return SYNC_BAD_STORE;
+	struct sync *sync = owner;
+
+	return feed_store(&sync->feed, lsn, entry);
 }
 
 static void
@@ -126,8 +124,11 @@ static void
 agreed(struct sync *sync, uint64_t part)
 {
 	peer_link_agreed(sync->link);
+	/* What did not come before there was a conversation says nothing of it. */
+	sync->stall = (struct stall){0};
 	report_forget(&sync->unproved);
 	report_forget(&sync->refused);
+	feed_agreed(&sync->feed, (enum agreed_part)part);
 	if (!sync->is_told_up)
 		report_tell(events(sync), 109080, peer_name(sync), parts[part], 0);
 	sync->is_told_up = true;
@@ -175,10 +176,13 @@ act_on(struct sync *sync, const struct channel_event *event, const struct sync_w
 		word_came(sync, word);
 		break;
 	case CHANNEL_SYNCED:
-		standing_simple(sync, ROLE_IN_SNAPSHOT, sync->role.start.epoch.number);
+		sync->whole_due = true;
+		sync->is_measured = false;
+		requests_ask(&sync->requests, REQUEST_MEASURE, ++sync->measure, 0);
 		break;
 	case CHANNEL_SNAPSHOT_BEGUN:
 		replica_is_lost(sync);
+		feed_take(&sync->feed, event);
 		break;
 	case CHANNEL_REFUSED:
 	case CHANNEL_REFUSED_THERE:
@@ -187,9 +191,11 @@ act_on(struct sync *sync, const struct channel_event *event, const struct sync_w
 	case CHANNEL_HEARD:
 		sync->status.peer_heard_us = realtime_now_us();
 		break;
-	case CHANNEL_RESUMED:
 	case CHANNEL_SNAPSHOT_WANTED:
 	case CHANNEL_ACKNOWLEDGED:
+		feed_take(&sync->feed, event);
+		break;
+	case CHANNEL_RESUMED:
 	case CHANNEL_COMPILED:
 		break;
 	}
@@ -206,18 +212,30 @@ act_on_news(struct sync *sync)
 
 /* ---- the end of a conversation ---- */
 
+/* The replica is whole, and this host may have to go on with it. */
+static bool
+may_serve(enum role_state state)
+{
+	return state == ROLE_SYNCED || state == ROLE_ASKING || state == ROLE_RAISING ||
+	       state == ROLE_RESTORING;
+}
+
 static void
 conversation_over(struct sync *sync, const char *why)
 {
 	channel_disconnected(sync->channel);
+	feed_over(&sync->feed);
+	sync->whole_due = false;
 	if (sync->is_heard)
 		standing_input(
 		    sync, &(struct role_input){.kind = ROLE_IN_LOST, .path = ROLE_PATH_SYNC});
 	sync->is_heard = false;
 	if (!incoming_is_synced(channel_incoming(sync->channel)))
 		replica_is_lost(sync);
-	if (sync->role.state != ROLE_SYNCED && sync->role.state != ROLE_ASKING)
+	if (!may_serve(sync->role.state)) {
 		channel_forget(sync->channel);
+		feed_forget(&sync->feed);
+	}
 	if (sync->is_told_up && !sync->is_soon) {
 		report_tell(events(sync), 109081, peer_name(sync), why, 0);
 		sync->is_told_up = false;
@@ -319,11 +337,22 @@ look_at_cpu(struct sync *sync)
 							    : SYNC_CPU_FREE);
 }
 
+/* The standby may have everything before it has said that it follows. */
+static void
+tell_whole(struct sync *sync)
+{
+	if (sync->whole_due && sync->is_measured && feed_is_whole(&sync->feed) &&
+	    standing_simple(sync, ROLE_IN_SNAPSHOT, sync->role.start.epoch.number) == ROLE_NO_NONE)
+		sync->whole_due = false;
+}
+
 void
 talk_tick(struct sync *sync)
 {
 	peer_link_tick(sync->link, sync->now_us);
 	look_at_cpu(sync);
+	feed_tick(&sync->feed, sync->now_us);
+	tell_whole(sync);
 	send_due(sync);
 	if (channel_state(sync->channel) == CHANNEL_CLOSED)
 		end_conversation(sync);
@@ -334,10 +363,12 @@ talk_deadline(const struct sync *sync)
 {
 	uint64_t link = peer_link_deadline(sync->link);
 	uint64_t channel = channel_deadline(sync->channel);
+	uint64_t feed = feed_deadline(&sync->feed, sync->now_us);
 
 	/* When there is no room nothing can be sent; that there is some is said by the loop. */
 	if (!peer_link_has_room(sync->link))
 		return link;
+	channel = feed < channel ? feed : channel;
 	return link < channel ? link : channel;
 }
 
@@ -374,7 +405,8 @@ make_channel(struct sync *sync)
 	    .side = endpoint_compare(&failover->listen, &failover->peer) > 0,
 	    .commit = failover->commit == SETTINGS_COMMIT_STRICT ? SYNC_COMMIT_STRICT
 								 : SYNC_COMMIT_DEGRADE,
-	    .log = {random_number(), 0, HOLD_BYTES, HOLD_ENTRIES, BATCH_ENTRIES, BATCH_BYTES},
+	    .log = {random_number(), 0, sync->hold_bytes, sync->hold_entries, BATCH_ENTRIES,
+		BATCH_BYTES},
 	    .batch_us = BATCH_US,
 	    .heartbeat_us = heartbeat_us < HEARTBEAT_US ? heartbeat_us : HEARTBEAT_US,
 	    .silence_us = SILENCE_US,
@@ -406,17 +438,31 @@ make_link(struct sync *sync)
 	return peer_link_create(&settings);
 }
 
+static void
+wake(void *owner, uint64_t workers)
+{
+	const struct sync *sync = owner;
+
+	for (uint32_t i = 0; i < sync->shm.workers; i++)
+		if ((workers >> i & 1) != 0)
+			eventfd_write(SYNC_FD_RELEASE + (int)i, 1);
+}
+
 int
 talk_open(struct sync *sync)
 {
 	sync->channel = make_channel(sync);
 	sync->link = make_link(sync);
-	return sync->channel == NULL || sync->link == NULL ? -ENOMEM : 0;
+	if (sync->channel == NULL || sync->link == NULL)
+		return -ENOMEM;
+	return feed_open(&sync->feed, &sync->shm, sync->channel, sync->hold_entries,
+	    sync->positions, wake, sync);
 }
 
 void
 talk_close(struct sync *sync)
 {
 	peer_link_destroy(sync->link);
+	feed_close(&sync->feed);
 	channel_destroy(sync->channel);
 }

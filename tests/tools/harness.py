@@ -73,12 +73,14 @@ def end_process(process, seconds=10.0):
 class Tool:
     """mailsource or mailsink with --control: one command, one line of JSON."""
 
-    def __init__(self, build, name, arguments, log):
+    def __init__(self, build, name, arguments, log, prefix=()):
+        """prefix: what starts it in its place."""
         self.name = name
         self.last = None  # line that was read
         self.log = open(log, "w+")
         self.process = subprocess.Popen(
-            [os.path.join(build, "tests/tools", name), "--control"] + [str(a) for a in arguments],
+            [*prefix, os.path.join(build, "tests/tools", name), "--control"] +
+            [str(a) for a in arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1)
 
     def __enter__(self):
@@ -137,25 +139,25 @@ class Tool:
 
 
 class Sink(Tool):
-    def __init__(self, build, folder, listeners, ledger=True, save=None, quiet=True):
+    def __init__(self, build, folder, listeners, ledger=True, save=None, quiet=True, prefix=()):
         self.listeners = listeners
         self.ledger = os.path.join(folder, "sink.ledger") if ledger else None
         arguments = ["--quiet"] if quiet else []
         arguments += ["--ledger", self.ledger] if ledger else []
         arguments += ["--save", save] if save else []
         super().__init__(build, "mailsink", arguments + listeners,
-                         os.path.join(folder, "sink.log"))
+                         os.path.join(folder, "sink.log"), prefix)
         self.read()
 
 
 class Source(Tool):
     number = 0
 
-    def __init__(self, build, folder, arguments):
+    def __init__(self, build, folder, arguments, prefix=()):
         Source.number += 1
         self.ledger = os.path.join(folder, "source-%d.ledger" % Source.number)
         super().__init__(build, "mailsource", ["--ledger", self.ledger] + arguments,
-                         os.path.join(folder, "source-%d.log" % Source.number))
+                         os.path.join(folder, "source-%d.log" % Source.number), prefix)
 
 
 def compare_ledgers(build, sources, sink):

@@ -1,0 +1,98 @@
+#include "daemon/sync/guard.h"
+
+#include "shm/record.h"
+#include "shm/slot.h"
+
+void
+guard_hold(const struct guard *guard)
+{
+	if (guard->table != NULL)
+		gate_positions_pass_all(guard->table, false);
+}
+
+void
+guard_alone(const struct guard *guard)
+{
+	if (guard->table != NULL)
+		gate_positions_pass_all(guard->table, true);
+}
+
+static bool
+is_served(const struct slot_custody *custody)
+{
+	uint32_t state = atomic_load_explicit(&custody->state, memory_order_acquire);
+
+	return state == SLOT_OPENING || state == SLOT_OPEN || state == SLOT_ENDING;
+}
+
+void
+guard_paired(const struct guard *guard)
+{
+	if (guard->table == NULL || !gate_positions_is_alone(guard->table))
+		return;
+	for (uint32_t slot = 0; slot < guard->shm->slots; slot++) {
+		if (!is_served(shm_custody(guard->shm, slot))) {
+			gate_positions_clear(guard->table, slot);
+			continue;
+		}
+		for (unsigned leg = 0; leg < SHM_LEGS; leg++)
+			gate_positions_pass(guard->table, slot, leg);
+	}
+	gate_positions_pass_all(guard->table, false);
+}
+
+static void
+permit_end(const struct guard *guard, const struct slot_leg *leg, unsigned index,
+    const struct follower_release *release)
+{
+	uint32_t end =
+	    leg->tcp.send_sequence + (uint32_t)(release->output_end[index] - leg->base_written) + 1;
+
+	if (release->ending[index] == ENDING_FIN)
+		gate_positions_permit_end(guard->table, release->slot, index, GATE_END_BY_FIN, end);
+	else if (release->ending[index] == ENDING_RESET)
+		gate_positions_permit_end(guard->table, release->slot, index, GATE_END_BY_RST, 0);
+}
+
+static void
+leg_released(const struct guard *guard, const struct slot_leg *leg, unsigned index,
+    const struct follower_release *release)
+{
+	uint32_t ack = leg->tcp.receive_sequence +
+		       (uint32_t)(release->stored[index] - leg->base_received) +
+		       (release->end_seen[index] == ENDING_FIN);
+
+	if (!leg->tcp.dumped) {
+		gate_positions_pass(guard->table, release->slot, index);
+		return;
+	}
+	permit_end(guard, leg, index, release);
+	if (!gate_positions_commit(guard->table, release->slot, index, ack))
+		gate_positions_protect(guard->table, release->slot, index, ack);
+}
+
+void
+guard_released(const struct guard *guard, const struct follower_release *release)
+{
+	const struct slot_custody *custody;
+
+	if (guard->table == NULL || release->slot >= guard->shm->slots)
+		return;
+	custody = shm_custody(guard->shm, release->slot);
+	if (!is_served(custody) ||
+	    atomic_load_explicit(&custody->generation, memory_order_acquire) != release->generation)
+		return;
+	for (unsigned index = 0; index < SHM_LEGS; index++)
+		leg_released(guard, &custody->leg[index], index, release);
+}
+
+void
+guard_sweep(const struct guard *guard, uint32_t first, uint32_t count)
+{
+	if (guard->table == NULL)
+		return;
+	for (uint32_t slot = first; slot < guard->shm->slots && slot - first < count; slot++)
+		if (!is_served(shm_custody(guard->shm, slot)) &&
+		    !gate_positions_is_clear(guard->table, slot))
+			gate_positions_clear(guard->table, slot);
+}

@@ -1,0 +1,41 @@
+/*
+ * guard -- the gate's positions, from what the standby has
+ *
+ * Turns what the follower says of a session (struct follower_release: stream positions and endings that
+ * the standby holds) into the numbers by which the gate decides about packets (daemon/gate/positions.h):
+ *
+ *	acknowledgement  receive_sequence + (stored - base_received), and one for the peer's FIN
+ *	end by FIN	 send_sequence + (output_end - base_written), and one for the FIN itself
+ *
+ * A leg that was never dumped cannot move to another host: its session is protected by nothing, and its
+ * packets need no standby.
+ *
+ * Order: a host begins closed (guard_hold()).  From alone to paired what is open goes on unguarded until
+ * the standby has it; from held to paired it waits for that.  A slot is cleared when its session is over
+ * and the standby knows, and may be given away again from then on.
+ *
+ * Without a gate (`table` NULL) nothing is done.  Called by sync only.
+ */
+#ifndef DAEMON_SYNC_GUARD_H
+#define DAEMON_SYNC_GUARD_H
+
+#include "daemon/gate/positions.h"
+#include "daemon/sync/follower.h"
+#include "shm/region.h"
+
+struct guard {
+	const struct shm *shm;	      /* both stay the owner's */
+	struct gate_positions *table; /* NULL: there is no gate */
+};
+
+/* What is held by the gate waits until it is let go. */
+void guard_hold(const struct guard *guard);
+void guard_alone(const struct guard *guard);
+void guard_paired(const struct guard *guard);
+
+/* The standby has this. A slot of another generation by now is passed over. */
+void guard_released(const struct guard *guard, const struct follower_release *release);
+/* Slots that are free, and places of which were left. Bounded: `count` slots from `first` on. */
+void guard_sweep(const struct guard *guard, uint32_t first, uint32_t count);
+
+#endif
