@@ -11,8 +11,9 @@
 
 #include <stdlib.h>
 
-/* Slots looked at in a call when nothing asks for a walk. */
-#define STROLL 8u
+/* Slots looked at when nothing asks for a walk, and how often. */
+#define STROLL	  8u
+#define STROLL_US 5000u
 
 /* An entry of the log that has a record. */
 struct told_entry {
@@ -35,6 +36,7 @@ struct follower {
 	uint64_t acknowledged;
 
 	uint32_t walk_at;
+	uint64_t stroll_us;
 	bool is_walking;    /* quickly: for a snapshot, or behind a gap */
 	uint32_t walk_left; /* slots that it has still to look at */
 	bool walk_again;    /* a slot that it looked at could not be told */
@@ -294,6 +296,11 @@ walk(struct follower *follower, uint64_t now_us)
 {
 	uint32_t most = follower->is_walking ? follower->settings.walk_most : STROLL;
 
+	if (!follower->is_walking) {
+		if (now_us - follower->stroll_us < STROLL_US)
+			return FOLLOWER_DONE;
+		follower->stroll_us = now_us;
+	}
 	for (uint32_t i = 0; i < most; i++) {
 		if (follower->is_walking && follower->walk_left == 0)
 			return end_walk(follower, now_us);

@@ -6,13 +6,33 @@ is_before(const struct due *a, const struct due *b)
 	return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
-static void
-swap(struct due *a, struct due *b)
+/* What is taken along leaves a hole, which rises or sinks to its place. */
+static uint32_t
+rise(struct agenda *agenda, uint32_t at, const struct due *due)
 {
-	struct due kept = *a;
+	for (; at > 0 && is_before(due, &agenda->event[(at - 1) / 2]); at = (at - 1) / 2)
+		agenda->event[at] = agenda->event[(at - 1) / 2];
+	return at;
+}
 
-	*a = *b;
-	*b = kept;
+static uint32_t
+sink(struct agenda *agenda, const struct due *due)
+{
+	uint32_t at = 0;
+
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+
+		if (child >= agenda->count)
+			return at;
+		if (child + 1 < agenda->count &&
+		    is_before(&agenda->event[child + 1], &agenda->event[child]))
+			child++;
+		if (!is_before(&agenda->event[child], due))
+			return at;
+		agenda->event[at] = agenda->event[child];
+		at = child;
+	}
 }
 
 void
@@ -25,38 +45,24 @@ agenda_clear(struct agenda *agenda)
 bool
 agenda_put(struct agenda *agenda, const struct due *event)
 {
-	uint32_t at = agenda->count;
+	struct due due = *event;
 
-	if (at == AGENDA_MAX)
+	if (agenda->count == AGENDA_MAX)
 		return false;
-	agenda->event[at] = *event;
-	agenda->event[at].order = agenda->order++;
-	agenda->count++;
-	for (; at > 0 && is_before(&agenda->event[at], &agenda->event[(at - 1) / 2]);
-	     at = (at - 1) / 2)
-		swap(&agenda->event[at], &agenda->event[(at - 1) / 2]);
+	due.order = agenda->order++;
+	agenda->event[rise(agenda, agenda->count++, &due)] = due;
 	return true;
 }
 
 bool
 agenda_take(struct agenda *agenda, struct due *ret_event)
 {
-	uint32_t at = 0;
+	struct due last;
 
 	if (agenda->count == 0)
 		return false;
 	*ret_event = agenda->event[0];
-	agenda->event[0] = agenda->event[--agenda->count];
-	for (;;) {
-		uint32_t least = at;
-
-		for (uint32_t child = 2 * at + 1; child <= 2 * at + 2; child++)
-			if (child < agenda->count &&
-			    is_before(&agenda->event[child], &agenda->event[least]))
-				least = child;
-		if (least == at)
-			return true;
-		swap(&agenda->event[at], &agenda->event[least]);
-		at = least;
-	}
+	last = agenda->event[--agenda->count];
+	agenda->event[sink(agenda, &last)] = last;
+	return true;
 }

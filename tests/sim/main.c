@@ -1,10 +1,11 @@
 /*
  * pair_sim -- runs schedules
  *
- *   pair_sim [-t] [FIRST [COUNT]]
+ *   pair_sim [-t | -f] [FIRST [COUNT]]
  *
  * Each follows from its number: odd ones under `strict`, even ones under `degrade`.  The first that
- * breaks a promise is told and ends the program; alone and with -t all that happens in it is printed.
+ * breaks a promise is told and ends the program; alone and with -t all that happens in it is printed.  -f: one of them must break
+ * one (fault.py).
  */
 #include "tests/sim/check.h"
 #include "tests/sim/flow.h"
@@ -20,6 +21,7 @@
 #include <string.h>
 
 struct sim_stats sim_stats;
+bool sim_expects_break;
 
 uint32_t
 sim_roll(struct world *world, uint32_t sides)
@@ -179,8 +181,10 @@ main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	bool is_telling = argc > 1 && strcmp(argv[1], "-t") == 0;
-	uint64_t first = argc > 1 + is_telling ? strtoull(argv[1 + is_telling], NULL, 10) : 1;
-	uint64_t count = argc > 2 + is_telling ? strtoull(argv[2 + is_telling], NULL, 10) : 1000;
+	sim_expects_break = argc > 1 && strcmp(argv[1], "-f") == 0;
+	int at = 1 + (is_telling || sim_expects_break);
+	uint64_t first = argc > at ? strtoull(argv[at], NULL, 10) : 1;
+	uint64_t count = argc > at + 1 ? strtoull(argv[at + 1], NULL, 10) : 1000;
 
 	for (uint64_t seed = first; seed < first + count; seed++)
 		run(&world, seed, is_telling);
@@ -191,5 +195,5 @@ main(int argc, char **argv)
 	    (unsigned long long)sim_stats.takeovers, (unsigned long long)sim_stats.crashes,
 	    (unsigned long long)sim_stats.released, (unsigned long long)sim_stats.held,
 	    (unsigned long long)sim_stats.dropped);
-	return EXIT_SUCCESS;
+	return sim_expects_break ? EXIT_FAILURE : EXIT_SUCCESS;
 }

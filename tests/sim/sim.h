@@ -74,6 +74,8 @@ struct sim_stats {
 };
 
 extern struct sim_stats sim_stats;
+/* There is a fault: what breaks a promise is what was looked for. */
+extern bool sim_expects_break;
 
 struct world;
 

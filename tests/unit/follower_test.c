@@ -499,6 +499,13 @@ test_the_end_of_a_session_is_seen(void **state)
 	for (uint32_t i = 0; i < SLOTS; i++)
 		step(scene);
 	take_log(scene);
+	assert_int_equal(scene->kinds[SYNC_ENTRY_ENDED], 0);
+	/* It goes on by time, however often it is asked. */
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		scene->time.now_us += 10000;
+		step(scene);
+	}
+	take_log(scene);
 	assert_int_equal(scene->kinds[SYNC_ENTRY_ENDED], 1);
 }
 
