@@ -6,7 +6,9 @@
  * role and place in the log are made anew from the epoch in STATE_DIR, from what lies in shared memory
  * (struct pair_view) and from what the other host says.
  *
- *   talk      messages between the connection and the channel, and what they mean for the role
+ *   talk      messages between the connection and the channel
+ *   news      what they mean for the role machine
+ *   feed      the sessions, out or in, and what may leave
  *   standing  the role machine: inputs go in, what comes out is carried out
  *   report    events
  *   status    `show failover`

@@ -1,14 +1,13 @@
 #include "daemon/sync/talk.h"
 
 #include "daemon/endpoint.h"
+#include "daemon/sync/news.h"
 #include "daemon/sync/standing.h"
 #include "proto/sync_stream.h"
 #include "shm/gateway_clock.h"
 #include "shm/record.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
@@ -27,187 +26,6 @@ static struct event_ring *
 events(const struct sync *sync)
 {
 	return shm_events(&sync->shm, SHM_WRITER_SYNC);
-}
-
-static const char *
-peer_name(const struct sync *sync)
-{
-	const char *configured = sync->settings.failover.peer_node;
-
-	if (configured[0] != '\0')
-		return configured;
-	return sync->role.peer[0] != '\0' ? sync->role.peer : "the other host";
-}
-
-/* ---- what the channel tells ---- */
-
-static void
-told(void *owner, const struct channel_event *event)
-{
-	struct sync *sync = owner;
-
-	/* Each message tells less, and none is taken before this is empty. */
-	if (sync->news == SYNC_NEWS_MAX)
-		return;
-	sync->word[sync->news] = *channel_word(sync->channel);
-	sync->news_list[sync->news++] = *event;
-}
-
-static enum sync_reason
-store(void *owner, uint64_t lsn, const struct sync_entry *entry)
-{
-	struct sync *sync = owner;
-
-	return feed_store(&sync->feed, lsn, entry);
-}
-
-static void
-hear(struct sync *sync, uint64_t epoch, uint32_t state)
-{
-	const struct sync_hello *peer = channel_peer(sync->channel);
-	struct role_input input = {
-	    .kind = ROLE_IN_HELLO,
-	    .path = ROLE_PATH_SYNC,
-	    .hello = {epoch, ROLE_VERSION, (uint8_t)state, (uint8_t)peer->side, ""},
-	};
-
-	snprintf(input.hello.node, sizeof(input.hello.node), "%s", peer->node);
-	sync->is_heard = true;
-	sync->status.peer_heard_us = realtime_now_us();
-	enum role_refusal refusal = standing_input(sync, &input);
-	/* What is refused as no hello says nothing that holds. */
-	if (refusal == ROLE_NO_BAD_INPUT || refusal == ROLE_NO_FOREIGN_EPOCH)
-		channel_refuse(sync->channel, SYNC_BAD_STATE);
-}
-
-static void
-greeted(struct sync *sync)
-{
-	const struct sync_hello *peer = channel_peer(sync->channel);
-
-	if (peer->state >= ROLE_STATES ||
-	    standing_part((enum role_state)peer->state) != peer->role) {
-		channel_refuse(sync->channel, SYNC_BAD_STATE);
-		return;
-	}
-	hear(sync, peer->epoch, peer->state);
-}
-
-static void
-word_came(struct sync *sync, const struct sync_word *word)
-{
-	switch (word->saying) {
-	case SYNC_SAYING_STATE:
-		hear(sync, word->epoch, word->state);
-		break;
-	case SYNC_SAYING_FREEZE:
-		standing_simple(sync, ROLE_IN_PEER_ASKS, word->epoch);
-		break;
-	case SYNC_SAYING_FROZEN:
-		standing_simple(sync, ROLE_IN_PEER_FROZEN, word->epoch);
-		break;
-	case SYNC_SAYING_SYNCED:
-		standing_simple(sync, ROLE_IN_SNAPSHOT, word->epoch);
-		break;
-	default:
-		break;
-	}
-}
-
-static const char *const parts[] = {
-    [AGREED_IDLE] = "and neither serves",
-    [AGREED_SEND] = "which is told what this host commits",
-    [AGREED_RECEIVE] = "which tells what it commits",
-};
-
-static void
-agreed(struct sync *sync, uint64_t part)
-{
-	peer_link_agreed(sync->link);
-	/* What did not come before there was a conversation says nothing of it. */
-	sync->stall = (struct stall){0};
-	report_forget(&sync->unproved);
-	report_forget(&sync->refused);
-	feed_agreed(&sync->feed, (enum agreed_part)part);
-	if (!sync->is_told_up)
-		report_tell(events(sync), 109080, peer_name(sync), parts[part], 0);
-	sync->is_told_up = true;
-}
-
-static void
-refused(struct sync *sync, bool is_there, uint64_t reason)
-{
-	const char *text = sync_reason_text((uint32_t)reason);
-	uint64_t epoch = channel_peer_epoch(sync->channel);
-
-	sync->why = text;
-	sync->is_soon = reason == SYNC_BAD_STANDING;
-	if (reason == SYNC_BAD_STANDING || reason == SYNC_BAD_SILENCE)
-		return;
-	sync->status.refusals++;
-	sync->status.refused_us = realtime_now_us();
-	snprintf(sync->status.refusal, sizeof(sync->status.refusal), "%s", text);
-	if (report_is_new(&sync->refused, sync->now_us, text))
-		report_tell(
-		    events(sync), 109082, is_there ? peer_name(sync) : "this host", text, 0);
-	/* The other one has the key: that epoch has been begun. */
-	if (epoch > sync->role.start.epoch.number)
-		standing_simple(sync, ROLE_IN_FENCED, epoch);
-}
-
-static void
-replica_is_lost(struct sync *sync)
-{
-	if (sync->role.state == ROLE_SYNCED || sync->role.state == ROLE_ASKING)
-		standing_simple(sync, ROLE_IN_REPLICA_LOST, 0);
-}
-
-static void
-act_on(struct sync *sync, const struct channel_event *event, const struct sync_word *word)
-{
-	switch (event->news) {
-	case CHANNEL_GREETED:
-		greeted(sync);
-		break;
-	case CHANNEL_AGREED:
-		agreed(sync, event->value);
-		break;
-	case CHANNEL_WORD:
-		word_came(sync, word);
-		break;
-	case CHANNEL_SYNCED:
-		sync->whole_due = true;
-		sync->is_measured = false;
-		requests_ask(&sync->requests, REQUEST_MEASURE, ++sync->measure, 0);
-		break;
-	case CHANNEL_SNAPSHOT_BEGUN:
-		replica_is_lost(sync);
-		feed_take(&sync->feed, event);
-		break;
-	case CHANNEL_REFUSED:
-	case CHANNEL_REFUSED_THERE:
-		refused(sync, event->news == CHANNEL_REFUSED_THERE, event->value);
-		break;
-	case CHANNEL_HEARD:
-		sync->status.peer_heard_us = realtime_now_us();
-		break;
-	case CHANNEL_SNAPSHOT_WANTED:
-	case CHANNEL_ACKNOWLEDGED:
-		feed_take(&sync->feed, event);
-		break;
-	case CHANNEL_RESUMED:
-	case CHANNEL_COMPILED:
-		break;
-	}
-}
-
-/* What is done about one thing may bring the next. */
-static void
-act_on_news(struct sync *sync)
-{
-	for (unsigned i = 0; i < sync->news; i++)
-		act_on(sync, &sync->news_list[i], &sync->word[i]);
-	sync->news = 0;
 }
 
 /* ---- the end of a conversation ---- */
@@ -231,13 +49,13 @@ conversation_over(struct sync *sync, const char *why)
 		    sync, &(struct role_input){.kind = ROLE_IN_LOST, .path = ROLE_PATH_SYNC});
 	sync->is_heard = false;
 	if (!incoming_is_synced(channel_incoming(sync->channel)))
-		replica_is_lost(sync);
+		news_replica_is_lost(sync);
 	if (!may_serve(sync->role.state)) {
 		channel_forget(sync->channel);
 		feed_forget(&sync->feed);
 	}
 	if (sync->is_told_up && !sync->is_soon) {
-		report_tell(events(sync), 109081, peer_name(sync), why, 0);
+		report_tell(events(sync), 109081, news_peer_name(sync), why, 0);
 		sync->is_told_up = false;
 	}
 }
@@ -261,7 +79,7 @@ link_message(void *owner, const struct sync_message *message)
 	struct sync *sync = owner;
 
 	channel_receive(sync->channel, sync->now_us, message);
-	act_on_news(sync);
+	news_act_on(sync);
 }
 
 static void
@@ -270,7 +88,7 @@ link_down(void *owner, const char *why, enum sync_reason reason)
 	struct sync *sync = owner;
 
 	if (reason != SYNC_GOOD)
-		refused(sync, false, reason);
+		news_refused(sync, false, reason);
 	conversation_over(sync, why);
 }
 
@@ -316,7 +134,7 @@ send_due(struct sync *sync)
 	while (peer_link_has_room(sync->link) &&
 	       channel_next(sync->channel, &time, &message, &is_secret))
 		peer_link_put(sync->link, &message, is_secret);
-	act_on_news(sync);
+	news_act_on(sync);
 	peer_link_push(sync->link);
 }
 
@@ -410,8 +228,8 @@ make_channel(struct sync *sync)
 	    .batch_us = BATCH_US,
 	    .heartbeat_us = heartbeat_us < HEARTBEAT_US ? heartbeat_us : HEARTBEAT_US,
 	    .silence_us = SILENCE_US,
-	    .store = store,
-	    .tell = told,
+	    .store = news_store,
+	    .tell = news_note,
 	    .owner = sync,
 	};
 

@@ -1,9 +1,9 @@
 /*
- * talk -- between the connection and the channel, and from the channel to the role machine
+ * talk -- between the connection and the channel
  *
- * What the channel tells is noted and acted upon when the channel's call is over.  The hello of the
- * other host goes to the role machine before anything else that it says, and the end of a conversation
- * before the next hello.  A replica that is not whole is given up with the conversation.
+ * Carries messages both ways, and the time; what they mean is for news.h and feed.h.  The role machine
+ * learns of the end of a conversation before the next hello.  A replica that is not whole is given up
+ * with the conversation.
  *
  * Called by sync only.
  */
