@@ -342,19 +342,26 @@ def door_and_daemon(world):
 
 @scenario
 def failover_commands(world):
-    """`show failover` and the commands, alone and on a host of a pair where no sync process runs."""
+    """`show failover` and the commands: alone, on a host without a door, and when sync does not turn."""
     alone = world.gateway(name="alone")
     check(alone.ctl("show failover") == "Failover Off\n", "alone: " + alone.ctl("show failover"))
     check(alone.show("failover")["failover"] is False, "alone, as JSON")
     key = write_key(os.path.join(world.folder, "pair.key"))
     pair = world.gateway(settings=group(key, "192.0.2.10"), name="pair")
+    wait_until(lambda: pair.show("failover")["this_host"]["state"] == "fault", "it is in fault")
     text = pair.ctl("show failover")
-    for line in ("Failover On\n", "Failover unit mx1\n", "(the sync process does not run)",
+    for line in ("Failover On\n", "Failover unit mx1\n",
                  "Door: should be closed\n\tIPv4: fault\n\tIPv6: none\n"):
         check(line in text, "%r is not said: %s" % (line, text))
     check(pair.show("failover")["addresses"] == ["192.0.2.10"], "the addresses are not shown")
     for gateway, why in ((alone, "failover is not configured"),
-                         (pair, "the sync process does not run")):
+                         (pair, "something on this host has failed")):
         for line in ("failover active", "no failover active", "failover force"):
             said = gateway.ctl(line, fails=True)
             check(why in said, "`%s`: %s" % (line, said))
+    with open(os.path.join(pair.runtime, "workers")) as file:
+        sync = next(int(line.split()[2]) for line in file if line.startswith("sync"))
+    os.kill(sync, signal.SIGSTOP)
+    wait_until(lambda: "(the sync process does not run)" in pair.ctl("show failover"), "it is missed")
+    said = pair.ctl("failover force", fails=True)
+    check("the sync process does not run" in said, "`failover force`: " + said)
