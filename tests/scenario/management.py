@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import Lines, check, process_lives, wait_until
+from harness import Lines, check, free_port, process_lives, wait_until
 from registry import scenario, swaks
 
 
@@ -63,7 +63,7 @@ def live_change(world):
     first = world.listen
     source = world.source("--phase", "idle:10", first)
     wait_until(lambda: source.command("status")["phases"]["idle"] == 10, "ten idle sessions")
-    second = first.rsplit(":", 1)[0] + ":%d" % (int(first.rsplit(":", 1)[1]) + 6000)
+    second = first.rsplit(":", 1)[0] + ":%d" % free_port()
     gateway.configure(gateway.static(second, world.server))
     code, text = swaks(second)
     check(code == 0, "the new static does not work: " + text[-300:])
