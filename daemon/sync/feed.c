@@ -320,9 +320,15 @@ feed_tick(struct feed *feed, uint64_t now_us)
 }
 
 uint32_t
+feed_held(const struct feed *feed)
+{
+	return replica_sessions(feed->replica);
+}
+
+uint32_t
 feed_sessions(const struct feed *feed)
 {
-	return feed->protected_sessions + replica_sessions(feed->replica);
+	return feed->protected_sessions + feed_held(feed);
 }
 
 uint64_t

@@ -69,6 +69,8 @@ void feed_forget(struct feed *feed);
 
 /* Of those that this host serves the standby could go on with so many; or so many are held. */
 uint32_t feed_sessions(const struct feed *feed);
+/* Of the other host's. */
+uint32_t feed_held(const struct feed *feed);
 /* A worker has committed something that feed_tick() has not seen. */
 bool feed_has_news(const struct feed *feed);
 /* Once in each turn, and whenever a worker has woken sync. */

@@ -142,13 +142,35 @@ carry_out_all(struct sync *sync, const struct role_result *result)
 	sync->status.state = sync->role.state;
 }
 
+/* A replica that counts as old must not lie where sessions of this host are to be. */
+static void
+give_up_replica(struct sync *sync)
+{
+	static const enum role_state keep[] = {
+	    ROLE_CATCHUP, ROLE_SYNCED, ROLE_ASKING, ROLE_RAISING, ROLE_RESTORING};
+
+	for (unsigned i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		if (sync->role.state == keep[i])
+			return;
+	if (feed_held(&sync->feed) == 0)
+		return;
+	channel_forget(sync->channel);
+	feed_forget(&sync->feed);
+}
+
 enum role_refusal
 standing_input(struct sync *sync, const struct role_input *input)
 {
+	enum role_state before = sync->role.state;
 	struct role_result result;
 
 	role_step(&sync->role, input, &result);
 	carry_out_all(sync, &result);
+	give_up_replica(sync);
+	/* keepalived says nothing twice, and has given the address to a host that could not serve then. */
+	if (before != ROLE_SYNCED && sync->role.state == ROLE_SYNCED &&
+	    sync->role.start.word == ROLE_WORD_MASTER)
+		standing_simple(sync, ROLE_IN_MASTER, 0);
 	return result.refusal;
 }
 
