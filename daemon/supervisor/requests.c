@@ -219,6 +219,8 @@ sync_request(struct supervisor *supervisor, const struct supervisor_request *req
 		custody_measure(&supervisor->custody);
 		break;
 	case REQUEST_SILENCE:
+		answer.error = supervisor->custody.in_use == 0 ? 0 : -ENOSYS;
+		break;
 	case REQUEST_RESTORE:
 		answer.error = -ENOSYS;
 		break;
