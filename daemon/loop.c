@@ -1,7 +1,9 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 int
@@ -31,6 +33,21 @@ int
 loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
 {
 	return control(loop, EPOLL_CTL_ADD, source, events);
+}
+
+int
+loop_add_signals(struct loop *loop, struct loop_source *source)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	source->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return source->fd < 0 ? -errno : loop_add(loop, source, EPOLLIN);
 }
 
 int

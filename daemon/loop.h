@@ -29,6 +29,8 @@ int loop_open(struct loop *loop);
 void loop_close(struct loop *loop);
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events);
 int loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
+/* SIGTERM and SIGINT come as events of the source, whose `ready` is set; SIGPIPE is ignored. 0 or -errno. */
+int loop_add_signals(struct loop *loop, struct loop_source *source);
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 /* Waits at most timeout_ms and calls the ready ones. 0 or -errno; -EINTR is 0. */

@@ -463,6 +463,14 @@ shm_door_view(const struct shm *shm)
 	return item(shm, SHM_CONTROL, shm->at.door_view, 0, 0);
 }
 
+uint32_t
+shm_slots_used(const struct shm *shm)
+{
+	uint32_t touched = atomic_load(&shm_succession(shm)->touched);
+
+	return touched < shm->slots ? touched : shm->slots;
+}
+
 struct slot_session *
 shm_session(const struct shm *shm, uint32_t slot)
 {

@@ -83,8 +83,10 @@ struct slot_custody *shm_custody(const struct shm *shm, uint32_t slot);		  /* co
 struct class_usage *shm_class_usage(const struct shm *shm, uint32_t class_index); /* control */
 struct failpoint_plan *shm_failpoint(const struct shm *shm);			  /* control */
 _Atomic uint64_t *shm_clock_floor(const struct shm *shm);			  /* control, ms */
-_Atomic uint64_t *shm_chunk_level(const struct shm *shm);		  /* control, shm/chunk.h */
-struct release_state *shm_release(const struct shm *shm);		  /* control */
+_Atomic uint64_t *shm_chunk_level(const struct shm *shm); /* control, shm/chunk.h */
+struct release_state *shm_release(const struct shm *shm); /* control */
+/* Slots [0, that) have been in use: whoever looks beyond claims memory that nobody has touched. */
+uint32_t shm_slots_used(const struct shm *shm);
 struct succession *shm_succession(const struct shm *shm);		  /* control */
 struct pair_view *shm_pair_view(const struct shm *shm);			  /* control */
 struct pair_answer *shm_pair_answer(const struct shm *shm);		  /* control */

@@ -75,29 +75,13 @@ supervisor_ready(struct loop_source *source, uint32_t events)
 }
 
 static int
-watch_signals(struct manager *manager)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	manager->signals.ready = signals_ready;
-	manager->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return manager->signals.fd < 0 ? -errno
-				       : loop_add(&manager->loop, &manager->signals, EPOLLIN);
-}
-
-static int
 open_loop(struct manager *manager)
 {
 	int result = loop_open(&manager->loop);
 
+	manager->signals.ready = signals_ready;
 	if (result == 0)
-		result = watch_signals(manager);
+		result = loop_add_signals(&manager->loop, &manager->signals);
 	manager->supervisor = (struct loop_source){MANAGER_FD_REQUESTS, supervisor_ready};
 	if (result == 0)
 		result = loop_add(&manager->loop, &manager->supervisor, EPOLLRDHUP);

@@ -59,21 +59,6 @@ children_tick(struct supervisor *supervisor)
 }
 
 static void
-report(struct supervisor *supervisor, uint32_t id, uint32_t index, pid_t pid, const char *text,
-    uint32_t number)
-{
-	struct event event;
-
-	event_init(&event, id, 0);
-	event.number[0] = index;
-	event.number[1] = (uint64_t)pid;
-	event.number[2] = number;
-	if (text)
-		event_add_text(&event, text, strlen(text));
-	supervisor_event(supervisor, &event);
-}
-
-static void
 watch_manager(struct supervisor *supervisor)
 {
 	const struct process *process = &supervisor->manager;
@@ -83,7 +68,8 @@ watch_manager(struct supervisor *supervisor)
 	switch (watchdog_look(&supervisor->manager_watchdog, launch_manager_heartbeat(supervisor),
 	    supervisor->gateway_ms)) {
 	case WATCHDOG_HANGS:
-		report(supervisor, 109018, 0, process->pid, NULL, WATCHDOG_MANAGER_MS / 1000);
+		supervisor_event_process(
+		    supervisor, 109018, 0, process->pid, NULL, WATCHDOG_MANAGER_MS / 1000);
 		process_signal(process, SIGKILL);
 		break;
 	case WATCHDOG_STILL_THERE:
@@ -107,7 +93,7 @@ children_watch(struct supervisor *supervisor)
 		switch (watchdog_look(
 		    &worker->watchdog, launch_heartbeat(supervisor, i), supervisor->gateway_ms)) {
 		case WATCHDOG_HANGS:
-			report(
+			supervisor_event_process(
 			    supervisor, 109016, i, worker->process.pid, NULL, WATCHDOG_MS / 1000);
 			process_signal(&worker->process, SIGABRT);
 			process_signal(
@@ -159,9 +145,9 @@ worker_died(
 	if (supervisor->phase >= PHASE_LEAVING)
 		return;
 	if (upgrade_has_ended(supervisor, index, death))
-		report(supervisor, 109043, index, pid, NULL, adopted);
+		supervisor_event_process(supervisor, 109043, index, pid, NULL, adopted);
 	else
-		report(supervisor, 109010, index, pid, text, adopted);
+		supervisor_event_process(supervisor, 109010, index, pid, text, adopted);
 	dispatch_place(supervisor);
 	dispatch_sweep(supervisor);
 }
@@ -193,7 +179,6 @@ children_manager_ended(struct supervisor *supervisor)
 {
 	pid_t pid = supervisor->manager.pid;
 	struct process_death death;
-	struct event event;
 	char text[64];
 
 	if (!process_reap(&supervisor->manager, supervisor->monotonic_ms, &death))
@@ -203,10 +188,7 @@ children_manager_ended(struct supervisor *supervisor)
 	if (supervisor->phase >= PHASE_LEAVING)
 		return;
 	process_describe(&death, text, sizeof(text));
-	event_init(&event, 109015, 0);
-	event.number[1] = (uint64_t)pid;
-	event_add_text(&event, text, strlen(text));
-	supervisor_event(supervisor, &event);
+	supervisor_event_process(supervisor, 109015, 0, pid, text, 0);
 	if (!supervisor->listeners_applied && death.end == PROCESS_END_EXIT &&
 	    (death.status == EX_CONFIG || death.status == SPAWN_FAILED)) {
 		fprintf(stderr, "smtpguardd: the manager cannot run (the reason stands above)\n");
@@ -226,7 +208,7 @@ children_worker_ready(struct supervisor *supervisor, uint32_t index)
 	worker->drain_pending = supervisor->phase == PHASE_DRAINING;
 	supervisor->worker_was_ready = true;
 	launch_publish(supervisor, index, PROCESS_READY);
-	report(supervisor, 109011, index, worker->process.pid, NULL, 0);
+	supervisor_event_process(supervisor, 109011, index, worker->process.pid, NULL, 0);
 	if (supervisor->unowned.count > 0)
 		dispatch_place(supervisor);
 	if (supervisor->deaths > 0)

@@ -65,10 +65,9 @@ void
 custody_restore(struct custody *custody)
 {
 	const struct succession *succession = shm_succession(custody->shm);
-	uint32_t touched = atomic_load(&succession->touched);
 	uint64_t id = atomic_load(&succession->session_id);
 
-	custody->most_used = touched < custody->slots ? touched : custody->slots;
+	custody->most_used = shm_slots_used(custody->shm);
 	for (uint32_t slot = 0; slot < custody->most_used; slot++) {
 		enum slot_state state = custody_state(custody, slot);
 

@@ -62,6 +62,21 @@ supervisor_look_at_clock(struct supervisor *supervisor)
 }
 
 void
+supervisor_event_process(const struct supervisor *supervisor, uint32_t id, uint32_t index,
+    pid_t pid, const char *text, uint64_t number)
+{
+	struct event event;
+
+	event_init(&event, id, 0);
+	event.number[0] = index;
+	event.number[1] = (uint64_t)pid;
+	event.number[2] = number;
+	if (text)
+		event_add_text(&event, text, strlen(text));
+	supervisor_event(supervisor, &event);
+}
+
+void
 supervisor_event_init(
     const struct supervisor *supervisor, struct event *event, uint32_t id, uint32_t slot)
 {

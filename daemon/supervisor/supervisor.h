@@ -176,6 +176,9 @@ supervisor_event(const struct supervisor *supervisor, const struct event *event)
 	event_ring_write(shm_events(&supervisor->shm, SHM_WRITER_SUPERVISOR), event);
 }
 
+/* Of a process: index of a worker, else 0. text: NULL, none. */
+void supervisor_event_process(const struct supervisor *supervisor, uint32_t id, uint32_t index,
+    pid_t pid, const char *text, uint64_t number);
 /* Identity and endpoints of the slot's session. */
 void supervisor_event_init(
     const struct supervisor *supervisor, struct event *event, uint32_t id, uint32_t slot);

@@ -34,19 +34,6 @@ sync_child_hold(struct supervisor *supervisor)
 		release_set(shm_release(&supervisor->shm), RELEASE_HELD);
 }
 
-static void
-report(struct supervisor *supervisor, uint32_t id, pid_t pid, const char *text, uint64_t number)
-{
-	struct event event;
-
-	event_init(&event, id, 0);
-	event.number[1] = (uint64_t)pid;
-	event.number[2] = number;
-	if (text)
-		event_add_text(&event, text, strlen(text));
-	supervisor_event(supervisor, &event);
-}
-
 /* ---- what it is given ---- */
 
 static int
@@ -196,7 +183,7 @@ launch(struct supervisor *supervisor)
 		char text[128];
 
 		snprintf(text, sizeof(text), "%s: %s", what, strerror(-r));
-		report(supervisor, 109089, 0, text, 0);
+		supervisor_event_process(supervisor, 109089, 0, 0, text, 0);
 		launch_failed(supervisor, &supervisor->sync, text, r);
 		return;
 	}
@@ -229,7 +216,8 @@ sync_child_watch(struct supervisor *supervisor)
 	switch (watchdog_look(
 	    &supervisor->sync_watchdog, heartbeat(supervisor), supervisor->gateway_ms)) {
 	case WATCHDOG_HANGS:
-		report(supervisor, 109088, process->pid, NULL, WATCHDOG_SYNC_MS / 1000);
+		supervisor_event_process(
+		    supervisor, 109088, 0, process->pid, NULL, WATCHDOG_SYNC_MS / 1000);
 		process_signal(process, SIGKILL);
 		break;
 	case WATCHDOG_STILL_THERE:
@@ -259,6 +247,6 @@ sync_child_ended(struct supervisor *supervisor)
 	if (supervisor->phase >= PHASE_LEAVING)
 		return;
 	process_describe(&death, text, sizeof(text));
-	report(supervisor, 109087, pid, text, 0);
+	supervisor_event_process(supervisor, 109087, 0, pid, text, 0);
 	sync_child_tick(supervisor);
 }

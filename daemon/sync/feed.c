@@ -2,7 +2,6 @@
 
 #include "shm/release.h"
 #include "shm/slot.h"
-#include "shm/succession.h"
 
 #include <errno.h>
 
@@ -207,9 +206,9 @@ session_is_whole(const struct slot_custody *custody)
 bool
 feed_is_whole(const struct feed *feed)
 {
-	uint32_t touched = atomic_load(&shm_succession(feed->shm)->touched);
+	uint32_t used = shm_slots_used(feed->shm);
 
-	for (uint32_t slot = 0; slot < touched && slot < feed->shm->slots; slot++) {
+	for (uint32_t slot = 0; slot < used; slot++) {
 		const struct slot_custody *custody = shm_custody(feed->shm, slot);
 		uint32_t state = atomic_load_explicit(&custody->state, memory_order_acquire);
 
@@ -266,10 +265,10 @@ static void
 count_protected(struct feed *feed)
 {
 	const struct outgoing *log = channel_outgoing(feed->channel);
-	uint32_t touched = atomic_load(&shm_succession(feed->shm)->touched);
+	uint32_t used = shm_slots_used(feed->shm);
 
 	feed->protected_sessions = 0;
-	for (uint32_t slot = 0; slot < touched && slot < feed->shm->slots; slot++) {
+	for (uint32_t slot = 0; slot < used; slot++) {
 		uint32_t generation = atomic_load_explicit(
 		    &shm_custody(feed->shm, slot)->generation, memory_order_relaxed);
 
@@ -293,7 +292,7 @@ sweep(struct feed *feed)
 {
 	guard_sweep(&feed->guard, feed->swept, SWEEP_MOST);
 	feed->swept += SWEEP_MOST;
-	if (feed->swept >= feed->shm->slots)
+	if (feed->swept >= shm_slots_used(feed->shm))
 		feed->swept = 0;
 }
 

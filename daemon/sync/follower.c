@@ -7,7 +7,6 @@
 #include "daemon/sync/workers.h"
 #include "shm/release.h"
 #include "shm/slot.h"
-#include "shm/succession.h"
 
 #include <stdlib.h>
 
@@ -93,20 +92,10 @@ follower_may_begin(const struct follower *follower)
 	return workers_obey(follower->settings.shm);
 }
 
-/* Not beyond the slots that were ever used: a look at memory never touched would claim it. */
-static uint32_t
-slots_used(const struct follower *follower)
-{
-	const struct shm *shm = follower->settings.shm;
-	uint32_t touched = atomic_load(&shm_succession(shm)->touched);
-
-	return touched < shm->slots ? touched : shm->slots;
-}
-
 static void
 begin_walk(struct follower *follower)
 {
-	follower->walk_left = slots_used(follower);
+	follower->walk_left = shm_slots_used(follower->settings.shm);
 	follower->walk_again = false;
 	follower->is_walking = true;
 }
@@ -267,9 +256,9 @@ visit(struct follower *follower, uint64_t now_us)
 	struct telling_news news;
 	enum telling_result result;
 
-	if (follower->walk_at >= slots_used(follower))
+	if (follower->walk_at >= shm_slots_used(follower->settings.shm))
 		follower->walk_at = 0;
-	if (follower->walk_at >= slots_used(follower))
+	if (follower->walk_at >= shm_slots_used(follower->settings.shm))
 		return true;
 	result = telling_session(follower->telling, now_us, follower->walk_at++, &news);
 	if (result == TELLING_TOLD)
@@ -391,12 +380,6 @@ follower_is_behind(const struct follower *follower)
 		    follower->worker[worker].read)
 			return true;
 	return false;
-}
-
-bool
-follower_waits(const struct follower *follower)
-{
-	return workers_wait(follower->settings.shm);
 }
 
 static enum follower_result

@@ -77,8 +77,6 @@ void follower_acknowledge(struct follower *follower, uint64_t lsn);
 uint64_t follower_news(struct follower *follower);
 /* There are notices that were not read. */
 bool follower_is_behind(const struct follower *follower);
-/* Notices were read that are not acknowledged. */
-bool follower_waits(const struct follower *follower);
 
 /* Those counters of this host that have changed since they were told last. */
 enum follower_result follower_tell_counters(struct follower *follower, uint64_t now_us);

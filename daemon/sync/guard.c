@@ -30,7 +30,7 @@ guard_paired(const struct guard *guard)
 {
 	if (guard->table == NULL || !gate_positions_is_alone(guard->table))
 		return;
-	for (uint32_t slot = 0; slot < guard->shm->slots; slot++) {
+	for (uint32_t slot = 0; slot < shm_slots_used(guard->shm); slot++) {
 		if (!is_served(shm_custody(guard->shm, slot))) {
 			gate_positions_clear(guard->table, slot);
 			continue;
@@ -91,7 +91,8 @@ guard_sweep(const struct guard *guard, uint32_t first, uint32_t count)
 {
 	if (guard->table == NULL)
 		return;
-	for (uint32_t slot = first; slot < guard->shm->slots && slot - first < count; slot++)
+	for (uint32_t slot = first; slot < shm_slots_used(guard->shm) && slot - first < count;
+	     slot++)
 		if (!is_served(shm_custody(guard->shm, slot)) &&
 		    !gate_positions_is_clear(guard->table, slot))
 			gate_positions_clear(guard->table, slot);

@@ -122,28 +122,13 @@ read_settings(struct settings *settings)
 }
 
 static int
-watch_signals(struct sync *sync)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	sync->signals.ready = signals_ready;
-	sync->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return sync->signals.fd < 0 ? -errno : loop_add(&sync->loop, &sync->signals, EPOLLIN);
-}
-
-static int
 open_loop(struct sync *sync)
 {
 	int result = loop_open(&sync->loop);
 
+	sync->signals.ready = signals_ready;
 	if (result == 0)
-		result = watch_signals(sync);
+		result = loop_add_signals(&sync->loop, &sync->signals);
 	if (result == 0)
 		result = requests_open(&sync->requests, &sync->loop, SYNC_FD_REQUESTS, answered);
 	sync->journal = (struct loop_source){SYNC_FD_JOURNAL, journal_ready};

@@ -28,28 +28,14 @@ workers_obey(const struct shm *shm)
 	return true;
 }
 
-static uint64_t
-committed(const struct shm *shm, uint32_t worker)
-{
-	return atomic_load_explicit(&shm_journal(shm, worker)->head, memory_order_acquire);
-}
-
-bool
-workers_wait(const struct shm *shm)
-{
-	for (uint32_t worker = 0; worker < shm->workers; worker++)
-		if (committed(shm, worker) > release_acknowledged(shm_release(shm), worker))
-			return true;
-	return false;
-}
-
 void
 workers_pass(const struct shm *shm)
 {
 	struct release_state *release = shm_release(shm);
 
 	for (uint32_t worker = 0; worker < shm->workers; worker++) {
-		uint64_t lsn = committed(shm, worker);
+		uint64_t lsn =
+		    atomic_load_explicit(&shm_journal(shm, worker)->head, memory_order_acquire);
 
 		/* Looked at after the journal: what it has was committed in this mode. */
 		if (release_mode(release_word(release)) == RELEASE_ALONE)

@@ -11,8 +11,6 @@
 
 /* Every one that lives obeys the present word, and by it acts on nothing without the standby. */
 bool workers_obey(const struct shm *shm);
-/* There is a commit that was not acknowledged. */
-bool workers_wait(const struct shm *shm);
 /* In RELEASE_ALONE nobody waits: what is committed is as good as acknowledged.  Else nothing. */
 void workers_pass(const struct shm *shm);
 

@@ -10,6 +10,8 @@
 #include "proto/sync_entry_encode.h"
 #include "proto/sync_stream.h"
 
+#include "tests/unit/demand.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +21,6 @@
 #define LOG_MAX	   8192u
 #define STEPS	   1500u
 #define QUIET_MOST 4000u
-
-#define DEMAND(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "seed %llu, step %u: %s (line %d)\n",                      \
-			    (unsigned long long)seed, step, #condition, __LINE__);                 \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* What a host knows of a session. */
 struct known {

@@ -17,6 +17,8 @@
 #include "shm/release.h"
 #include "shm/session_digest.h"
 #include "shm/slot.h"
+#include "tests/unit/commits_wait.h"
+#include "tests/unit/demand.h"
 #include "tests/unit/stand_in.h"
 
 #include <stdio.h>
@@ -27,15 +29,6 @@
 #define QUIET_MOST 20000u
 #define FRAMES	   64u
 #define TEXT_SIZE  150000u
-
-#define DEMAND(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "seed %llu, step %u: %s (line %d)\n",                      \
-			    (unsigned long long)seed, step, #condition, __LINE__);                 \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* Whole frames on their way: cutting is channel_property_test's. */
 struct pipe {
@@ -473,7 +466,7 @@ is_quiet(void)
 	const struct outgoing *log = channel_outgoing(active);
 
 	return outgoing_is_synced(log) && outgoing_acknowledged(log) == outgoing_newest(log) &&
-	       !follower_waits(follower) && text_is_told;
+	       !commits_wait(&active_shm) && text_is_told;
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "shm/release.h"
 #include "shm/slot.h"
 #include "shm/succession.h"
+#include "tests/unit/commits_wait.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -315,12 +316,12 @@ test_without_a_log(void **state)
 	commit(scene, 0, 0, draft(scene, 0));
 	assert_int_equal(step(scene), FOLLOWER_DONE);
 	assert_int_equal(position(scene, 0), 1); /* alone: nobody waits */
-	assert_false(follower_waits(scene->follower));
+	assert_false(commits_wait(&scene->shm));
 	obey(scene, RELEASE_PAIRED);
 	commit(scene, 0, 0, draft(scene, 0));
 	assert_int_equal(step(scene), FOLLOWER_DONE);
 	assert_int_equal(position(scene, 0), 1);
-	assert_true(follower_waits(scene->follower));
+	assert_true(commits_wait(&scene->shm));
 }
 
 static void
@@ -340,7 +341,7 @@ test_what_is_acknowledged_is_let_go_in_order(void **state)
 	assert_int_equal(scene->wholes, 1);
 	assert_int_equal(position(scene, 0), 0);
 	assert_int_equal(scene->released, 0);
-	assert_true(follower_waits(scene->follower));
+	assert_true(commits_wait(&scene->shm));
 	acknowledge(scene, scene->lsn);
 	assert_int_equal(scene->released, 1);
 	assert_int_equal(scene->acknowledged_then, 0); /* before the worker heard */
@@ -350,7 +351,7 @@ test_what_is_acknowledged_is_let_go_in_order(void **state)
 	assert_int_equal(position(scene, 0), 1);
 	assert_int_equal(follower_news(scene->follower), 1);
 	assert_int_equal(follower_news(scene->follower), 0);
-	assert_false(follower_waits(scene->follower));
+	assert_false(commits_wait(&scene->shm));
 
 	/* The other worker has it now. */
 	commit(scene, 1, 1, draft(scene, 1));

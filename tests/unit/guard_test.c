@@ -2,6 +2,7 @@
 #include "daemon/sync/guard.h"
 
 #include "shm/slot.h"
+#include "shm/succession.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +44,10 @@ setup(void **state)
 
 	(void)state;
 	memset(places, 0, sizeof(places));
-	return shm_create(&shm, &plan);
+	if (shm_create(&shm, &plan) < 0)
+		return -1;
+	shm_succession(&shm)->touched = SLOTS;
+	return 0;
 }
 
 static int
