@@ -2,8 +2,8 @@
 
 A row's strike(run, blow) carries it out and answers what was held at that instant and the roles
 (Gateway.roles()) of those who must die of it; every other process must live on.  starts: how many
-supervisors are started because of it, each of which but the last dies too.  judged: silence is no
-part of the blow itself.
+supervisors are started because of it, each of which but the last dies too.  silence: where the
+silence after it counts.
 """
 
 import os
@@ -14,7 +14,11 @@ from collections import namedtuple
 
 from harness import ROOT, Failure, check, wait_until
 
-Kind = namedtuple("Kind", "name strike starts judged", defaults=(0, True))
+Kind = namedtuple("Kind", "name strike starts silence", defaults=(0, "judged"))
+
+# NO_WORKER: nobody is left who could take the sessions, until another process has started.
+# STOPPED: it is part of the blow itself.
+NO_WORKER, STOPPED = "no worker left", "stopped"
 
 GREETED_SECONDS = 30.0  # until who is connected has got a byte
 DOOM_AT_ONCE = 400    # ports in one command
@@ -226,7 +230,8 @@ KINDS = {
     "kill": Kind("kill -9", kill_worker),
     "kill-stopped": Kind("kill -9 of a stopped worker", kill_stopped_worker),
     "failpoint": Kind("failpoint {point} pass {passes}", failpoint),
-    "failpoint-adopt": Kind("failpoint {point} pass {passes}", failpoint_of_adoption),
+    "failpoint-adopt": Kind("failpoint {point} pass {passes}", failpoint_of_adoption, 0,
+                            NO_WORKER),
     "manager": Kind("kill -9", kill_manager),
     "supervisor": Kind("kill -9", kill_supervisor, 1),
     "both": Kind("kill -9 of both at once", kill_supervisor_and_manager, 1),
@@ -237,10 +242,10 @@ KINDS = {
     "worker-point": Kind("failpoint {point}", failpoint_with_worker, 1),
     "died-point": Kind("failpoint {point} of the next", failpoint_of_taking_over_the_dying, 2),
     "all-but-one": Kind("kill -9 with a worker", kill_with_worker, 1),
-    "while-stopped": Kind("kill -9, a worker stopped", supervisor_while_worker_stopped, 1, False),
-    "pause": Kind("stop and go of the {role}", pause, 0, False),
-    "upgrade": Kind("upgrade", upgrade, 0, False),
-    "upgrade-point": Kind("failpoint {point}", failpoint_of_upgrade, 1, False),
+    "while-stopped": Kind("kill -9, a worker stopped", supervisor_while_worker_stopped, 1, STOPPED),
+    "pause": Kind("stop and go of the {role}", pause, 0, STOPPED),
+    "upgrade": Kind("upgrade", upgrade, 0, STOPPED),
+    "upgrade-point": Kind("failpoint {point}", failpoint_of_upgrade, 1, STOPPED),
 }
 
 

@@ -31,8 +31,8 @@ TABLE = (
     Phase("refused-rset", "rset", ""),
 )
 NAMES = tuple(phase.name for phase in TABLE)
-PER_PHASE = 32   # some of them are set in motion just before a blow
-MOTION = 4       # every fourth
+PER_PHASE = 26   # some of them are set in motion just before a blow
+MOTION = 6     # every sixth
 AT_LEAST = 20    # in each phase at each blow
 
 

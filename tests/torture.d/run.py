@@ -4,13 +4,14 @@ import random
 import time
 
 import phases
+from blows import NO_WORKER
 from harness import Failure, check, process_lives, wait_until
 
 CALM = 3               # rounds without a blow: what the machine itself costs
 BACK_SECONDS = 30.0    # until all processes are there again
 FIRES_SECONDS = 10.0   # until an armed failpoint is reached
 FAILED_MOST = 50       # then the run is given up
-RESET_OF_SERVER = 10   # connections the server resets before the blow; the others after it
+RESET_OF_SERVER = 4    # connections the server resets before the blow; the others after it
 LOOK_EVERY = 5         # blows between two looks at what the gateway says of its sessions
 UNSERVED_MOST = 64     # sessions lost before the first byte that a supervisor's death may cost: what
                        # it has accepted from one listener at one wake-up and not handed over yet
@@ -27,6 +28,7 @@ class Run:
         self.blows = 0
         self.unreached = 0
         self.calm_ms = None  # not measured
+        self.no_worker_ms = []  # p99 of each blow that left no worker
         self.least_seen = {}
 
     def calm(self):
@@ -156,7 +158,9 @@ class Run:
         traffic.leaks.watch()
         figures = traffic.held.command("figures")
         silence, greeting = figures["silence_us"], figures["greeting_us"]
-        traffic.held.command("mark keep" if blow.kind.judged else "mark")
+        if blow.kind.silence == NO_WORKER:
+            self.no_worker_ms.append(silence["p99"] / 1000)
+        traffic.held.command("mark keep" if blow.kind.silence == "judged" else "mark")
         least = min(phases.NAMES, key=lambda name: counts[name])
         print("%s, silence p99 %.1f max %.1f ms, greeting p99 %.1f ms, at least %d in each of %d "
               "phases (%s), failed %d" % (

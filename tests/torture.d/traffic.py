@@ -14,7 +14,7 @@ from leaks import Leaks
 LOAD = ("--messages", "-1", "--connections", 10, "--per-connection", 3, "--rate", 150)
 LOAD_CHUNKED = 30   # of 100 messages
 FULL_SECONDS = 60.0
-RELEASE_PAUSE = 0.020
+RELEASE_PAUSE = 0.050
 
 
 # What both sources, the sink, the counters, the ledgers and the search for leaks have said at the

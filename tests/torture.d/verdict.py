@@ -6,6 +6,7 @@ import time
 from harness import ROOT
 
 SILENCE_MOST = 50.0    # ms, p99
+NO_WORKER_MOST = 250.0 # ms, p99 of the worst blow that has killed the adopter too
 GREETING_MOST = 1000.0 # ms, p99, of new sessions
 CALM_MOST = 25.0       # ms, p99 without a blow: a machine busier than that cannot be judged by
 
@@ -33,6 +34,8 @@ class Verdict:
             return
         if silence > SILENCE_MOST:
             yield "silence p99 is over %g ms" % SILENCE_MOST
+        if max(self.run.no_worker_ms, default=0) > NO_WORKER_MOST:
+            yield "silence p99 is over %g ms when no worker was left" % NO_WORKER_MOST
         if greeting > GREETING_MOST:
             yield "the wait for a greeting is over %g ms, p99" % GREETING_MOST
 
@@ -56,9 +59,12 @@ class Verdict:
         if self.run.calm_ms is None:
             return ""
         silence, greeting = self.end.held["silence_all_us"], self.end.held["greeting_all_us"]
-        return "silence p50 %.1f, p99 %.1f, max %.1f ms (calm p99 %.1f%s), greeting p99 %.1f ms; " % (
+        no_worker = self.run.no_worker_ms
+        return "silence p50 %.1f, p99 %.1f, max %.1f ms (calm p99 %.1f%s)%s, greeting p99 %.1f ms; " % (
             silence["p50"] / 1000, silence["p99"] / 1000, silence["max"] / 1000, self.run.calm_ms,
-            "" if self.judged else ": too busy to judge silence by", greeting["p99"] / 1000)
+            "" if self.judged else ": too busy to judge silence by",
+            ", p99 of %d blows that left no worker at most %.1f ms" % (len(no_worker), max(no_worker))
+            if no_worker else "", greeting["p99"] / 1000)
 
     def line(self, arguments, seconds):
         return "seed %d, %d blows in %.0f s: %s%d messages, %d sessions survived, %d adopted; %s" % (
