@@ -22,6 +22,8 @@ def ip(*words, fails=False):
 class Host(Gateway):
     """One of them: a gateway with a failover group, and keepalived's FIFO."""
 
+    floating = ("192.0.2.10",)
+
     def __init__(self, world, wire, name, other, changed):
         super().__init__(world.build, world.folder, "", 1, None, name)
         self.prefix = ["nsenter", "--net=/run/netns/" + wire.namespace(name)]
@@ -41,7 +43,8 @@ class Host(Gateway):
 
     def write_conf(self):
         words = "".join('  %s = "%s";\n' % pair for pair in self.group.items())
-        self.settings = 'failover: {\n%s  addresses = ["192.0.2.10"];\n};\n' % words
+        listed = ", ".join('"%s"' % address for address in self.floating)
+        self.settings = "failover: {\n%s  addresses = [%s];\n};\n" % (words, listed)
         super().write_conf()
 
     def launch(self):
