@@ -14,7 +14,7 @@ WANTED = {
     "NotifyAccess": ("main", "only the supervisor speaks for the service"),
     "KillMode": ("process", "the workers outlive the supervisor"),
     "OOMPolicy": ("continue", "a worker that the kernel takes does not end the rest"),
-    "RuntimeDirectoryPreserve": ("restart", "the next supervisor finds the workers in it"),
+    "RuntimeDirectoryPreserve": ("yes", "the next supervisor finds the workers in it, keepalived the track file"),
     "WatchdogSec": ("60s", "a supervisor that hangs is replaced"),
     "Restart": ("always", "the workers wait for the next supervisor"),
 }
