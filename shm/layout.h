@@ -35,8 +35,12 @@
 
 #define SHM_CHUNK_SIZE	  65536u
 #define SHM_WINDOW_CHUNKS 8u /* power of two; a direction holds at most 512 KiB */
-#define SHM_NO_CHUNK	  UINT32_MAX
-#define SHM_NO_SLOT	  UINT32_MAX
+/* SO_RCVBUF of a leg in a pair.  The kernel doubles it for what it accounts itself, so a buffer holds
+ * less than twice as much, and one segment that begins below that. */
+#define SHM_RECEIVE_BUFFER 65536u
+#define SHM_UNREAD_MAX	   (2u * SHM_RECEIVE_BUFFER + 65536u)
+#define SHM_NO_CHUNK	   UINT32_MAX
+#define SHM_NO_SLOT	   UINT32_MAX
 
 /* The two legs of a session; also the two directions: what leg L sends is direction L. */
 enum shm_leg { SHM_CLIENT = 0, SHM_SERVER = 1, SHM_LEGS = 2 };

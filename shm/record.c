@@ -295,7 +295,7 @@ outlet_is_valid(const struct outlet *outlet, uint64_t consumed)
 static bool
 leg_is_valid(const struct record *record, unsigned leg)
 {
-	return record->position[leg] <= record->stored[leg] &&
+	return record->position[leg] <= record->stored[leg] && record->end_stored[leg] <= 1 &&
 	       record->end_seen[leg] <= ENDING_SILENT && record->ending[leg] <= ENDING_SILENT &&
 	       (record->ending[leg] == ENDING_NONE || record->outlet[leg].held == 0) &&
 	       outlet_is_valid(&record->outlet[leg], record->position[!leg]);

@@ -27,7 +27,7 @@
 #ifndef SMTPGUARD_TEST_RECORD
 #define SMTPGUARD_TEST_RECORD 0
 #endif
-#define RECORD_VERSION	    (2 + SMTPGUARD_TEST_RECORD)
+#define RECORD_VERSION	    (3 + SMTPGUARD_TEST_RECORD)
 #define RECORD_INSPECT_SIZE 576u
 #define RECORD_EXTRA_SIZE   32768u /* one half of a chunk */
 #define OUTLET_WORDS	    26u
@@ -88,7 +88,9 @@ struct record {
 	uint64_t extra_check;  /* over its bytes, as record_checksum() */
 	uint32_t extra_length; /* 0: there is none */
 	uint8_t extra_half;
-	uint8_t reserved[11];
+	uint8_t end_stored
+	    [SHM_LEGS]; /* 1: leg L's FIN follows `stored`, whether the core knows or not */
+	uint8_t reserved[9];
 };
 _Static_assert(sizeof(struct record) == 960, "record is part of the ABI");
 

@@ -59,16 +59,32 @@ check_outlet(const struct slot_session *shared, const struct record *record, enu
 	return true;
 }
 
+/* What the kernel has not given away may be stored already (worker/unread.h). */
+static uint64_t
+arrived(const struct record *record, enum shm_leg leg, uint64_t consumed)
+{
+	return consumed > record->stored[leg] ? consumed : record->stored[leg];
+}
+
 /* What was received and not stepped lies in the window, whether it was committed as stored or not. */
 static bool
 check_input(const struct slot_session *shared, const struct record *record, enum shm_leg leg,
     uint64_t consumed)
 {
-	if (consumed < record->stored[leg])
+	uint64_t end = arrived(record, leg, consumed);
+
+	if (end - consumed > SHM_UNREAD_MAX)
 		return false;
 	if (record->flags & RECORD_DRAINING)
 		return true; /* thrown away: nobody needs it */
-	return window_holds(&shared->input[leg], record->position[leg], consumed);
+	return window_holds(&shared->input[leg], record->position[leg], end);
+}
+
+static void
+restore_input(struct leg *side, const struct record *record, enum shm_leg leg, uint64_t consumed)
+{
+	side->received = arrived(record, leg, consumed);
+	side->unread = (uint32_t)(side->received - consumed);
 }
 
 /* The kernel's count of what was written holds for this leg: in state CLOSE it no longer has what
@@ -121,7 +137,7 @@ leg_was_reset(struct leg *side, const struct slot_session *shared, const struct 
 	if (record->ending[leg] != ENDING_NONE || record->end_seen[leg] != ENDING_NONE ||
 	    !check_input(shared, record, leg, item->consumed[leg]))
 		return false;
-	side->received = item->consumed[leg];
+	restore_input(side, record, leg, item->consumed[leg]);
 	side->flags |= LEG_DEAD;
 	return true;
 }
@@ -146,7 +162,7 @@ restore_leg(struct session *session, const struct slot_session *shared, const st
 	side->received = record->stored[leg];
 	side->sent = side->acknowledged = record->outlet[leg].written;
 	if (counts_hold(item, leg)) {
-		side->received = item->consumed[leg];
+		restore_input(side, record, leg, item->consumed[leg]);
 		side->sent = item->written[leg];
 		/* Most adopted sessions are idle: the poll finds those that are not. */
 		side->flags |= LEG_PARKED;

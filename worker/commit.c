@@ -50,14 +50,16 @@ note_spoken(const struct worker *worker, const struct session *session, const st
 }
 
 /* In a pair all that has arrived: its acknowledgement waits for that. */
-static uint64_t
-stored(const struct worker *worker, const struct session *session, const struct record *draft,
+static void
+store(const struct worker *worker, const struct session *session, struct record *draft,
     enum shm_leg leg)
 {
-	uint64_t received = session->leg[leg].received;
+	const struct leg *side = &session->leg[leg];
+	bool keeps = worker->release.keeps;
 
-	return worker->release.keeps && received > draft->position[leg] ? received
-									: draft->position[leg];
+	draft->stored[leg] =
+	    keeps && side->received > draft->position[leg] ? side->received : draft->position[leg];
+	draft->end_stored[leg] = keeps && (side->flags & LEG_END);
 }
 
 static void
@@ -74,7 +76,7 @@ commit_publish(struct worker *worker, struct session *session, struct record *dr
 {
 	release_queue_look(worker);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
-		draft->stored[leg] = stored(worker, session, draft, leg);
+		store(worker, session, draft, leg);
 	note_spoken(worker, session, draft);
 	FAILPOINT(before_publish);
 	record_publish(session->shared, draft);

@@ -4,6 +4,7 @@
 #include "shm/record.h"
 #include "worker/handover_client.h"
 #include "worker/receipt.h"
+#include "worker/unread.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -63,6 +64,13 @@ read_poll(struct worker *worker, struct session *session, enum shm_leg leg)
 	side->read = READ_POLL;
 }
 
+static void
+count_received(struct worker *worker, enum shm_leg leg, unsigned length)
+{
+	counter_add(worker->counters,
+	    leg == SHM_CLIENT ? COUNTER_bytes_from_clients : COUNTER_bytes_from_servers, length);
+}
+
 /* Room in the window at `received`, or NULL when there is no chunk. */
 static uint8_t *
 read_room(struct worker *worker, struct session *session, enum shm_leg leg, size_t *ret_length)
@@ -105,18 +113,34 @@ read_receive(struct worker *worker, struct session *session, enum shm_leg leg)
 	worker->receiving++;
 }
 
-/* No more is to be read.  In a pair everything that was accepted is, whatever the other leg does: its
- * output has its own bound, and only what was not stepped counts. */
-static bool
-is_full(const struct worker *worker, const struct session *session, enum shm_leg leg, uint64_t held)
+/* In a pair output that waits has its own bound, and only what was not stepped counts, or what there is
+ * no room for. */
+bool
+connection_is_full(const struct worker *worker, const struct session *session, enum shm_leg leg)
 {
 	const struct window *window = &session->shared->input[leg];
 	uint64_t received = session->leg[leg].received;
 
 	if (!worker->release.keeps)
-		return held >= SESSION_HELD_MAX;
+		return received - session_needed(session, leg) >= SESSION_HELD_MAX;
 	return received - record_current(session->shared)->position[leg] >= SESSION_HELD_MAX ||
-	       (window_is_full(window) && window_end(window) == received);
+	       (!window_is_empty(window) && received - window_start(window) >= SESSION_WINDOW_MAX);
+}
+
+/* What it has is stored all the same, but for a host that is alone. */
+static void
+copy_unread(struct worker *worker, struct session *session, enum shm_leg leg)
+{
+	uint32_t count;
+
+	if (worker->release.mode == RELEASE_ALONE)
+		return;
+	count = unread_copy(worker, session, leg);
+	if (count == 0)
+		return;
+	count_received(worker, leg, count);
+	if (session->state == SESSION_LIVE)
+		session->active_ms = worker->now_ms;
 }
 
 void
@@ -130,12 +154,16 @@ connection_want_read(struct worker *worker, struct session *session, enum shm_le
 	    (side->flags & (LEG_END | LEG_RESET | LEG_RESET_ASKED | LEG_STARVED | LEG_LINGERED)))
 		return;
 	if (session->state == SESSION_ENDING) {
+		unread_drop(side);
 		read_discard(worker, session, leg);
 		return;
 	}
-	held = side->received - session_needed(session, leg);
-	if (is_full(worker, session, leg, held))
+	if (connection_is_full(worker, session, leg)) {
+		copy_unread(worker, session, leg);
 		return;
+	}
+	unread_drop(side);
+	held = side->received - session_needed(session, leg);
 	/* When chunks are short, what can leave does so before more is taken. */
 	if (worker->shedding.is_short && session_sendable(session, !leg) != 0)
 		return;
@@ -342,8 +370,7 @@ static void
 note_received(struct worker *worker, struct session *session, enum shm_leg leg, unsigned length)
 {
 	session->leg[leg].received += length;
-	counter_add(worker->counters,
-	    leg == SHM_CLIENT ? COUNTER_bytes_from_clients : COUNTER_bytes_from_servers, length);
+	count_received(worker, leg, length);
 }
 
 static enum connection_news

@@ -20,6 +20,10 @@ enum connection_news {
 	NEWS_OUTPUT, /* output has left or an ending is done: act, step what waited for room */
 };
 
+/* No more is to be read for now. */
+bool connection_is_full(
+    const struct worker *worker, const struct session *session, enum shm_leg leg);
+
 void connection_want_read(struct worker *worker, struct session *session, enum shm_leg leg);
 void connection_want_send(struct worker *worker, struct session *session, enum shm_leg leg);
 /* The committed ending of the leg, once its output has left. */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -155,14 +157,21 @@ allow_wake(scmp_filter_ctx filter)
 	    filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, INHERITED_JOURNAL));
 }
 
-/* How much of a leg's output its receiver has not acknowledged can be learnt in no other way: neither the
- * ring nor shared memory says it.  The request only reads, and a worker holds nothing on which its number
- * means more. */
+/* How much of a leg's output its receiver has not acknowledged, what it holds unread, and whether its peer
+ * has ended it, can be learnt in no other way: neither the ring nor shared memory says it.  The requests
+ * only read, and a worker holds nothing on which their numbers mean more. */
 static int
-allow_outq(scmp_filter_ctx filter)
+allow_looks(scmp_filter_ctx filter)
 {
-	return seccomp_rule_add(
-	    filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
+	static const unsigned looks[] = {SIOCOUTQ, SIOCINQ};
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(looks) && error == 0; i++)
+		error = seccomp_rule_add(
+		    filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, looks[i]));
+	return error < 0 ? error
+			 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 2,
+			       SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_INFO));
 }
 
 static int
@@ -187,7 +196,7 @@ allow_program(scmp_filter_ctx filter, enum lockdown_program program)
 		error = allow_shutdown(filter);
 	if (error == 0)
 		error = allow_wake(filter);
-	return error < 0 ? error : allow_outq(filter);
+	return error < 0 ? error : allow_looks(filter);
 }
 
 static int

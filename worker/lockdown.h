@@ -4,10 +4,10 @@
  * Called once by a worker, when its memory is mapped and its ring stands, and by smtpguard-gate, when its
  * packet queue is bound: no new privileges, no core dump and no attachment by its own user (undumpable),
  * an empty Landlock set where the kernel has Landlock, and a seccomp filter.  That leaves a worker
- * io_uring_enter (the ring itself is restricted), recvmsg for the hand-overs, write to the eventfd that
- * wakes sync, the ioctl SIOCOUTQ, shutdown, close, the clock and the exits; and smtpguard-gate what
- * receives packets, sends verdicts and waits.  Anything else kills the process with SIGSYS, which the
- * supervisor counts as a fault.
+ * io_uring_enter (the ring itself is restricted), recvmsg for the hand-overs and for what is not to be
+ * read yet, write to the eventfd that wakes sync, the ioctls SIOCOUTQ and SIOCINQ, the option TCP_INFO,
+ * shutdown, close, the clock and the exits; and smtpguard-gate what receives packets, sends verdicts and
+ * waits.  Anything else kills the process with SIGSYS, which the supervisor counts as a fault.
  *
  * 0 or -errno; *ret_step names what was refused.
  */

@@ -1,5 +1,6 @@
 #include "worker/receipt.h"
 
+#include "worker/connection.h"
 #include "worker/worker.h"
 
 #include <linux/sockios.h>
@@ -70,9 +71,10 @@ receipt_due(const struct worker *worker, const struct session *session)
 	bool open = false, stands = session->blocked || session->state == SESSION_ENDING;
 
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		open |= is_open(session, leg);
-		stands |=
-		    room(&session->leg[leg]) == 0 || window_is_full(&session->shared->input[leg]);
+		bool full = connection_is_full(worker, session, leg);
+
+		open |= full || is_open(session, leg);
+		stands |= full || room(&session->leg[leg]) == 0;
 	}
 	if (!open)
 		return UINT64_MAX;

@@ -103,6 +103,7 @@ is_concerned(const struct worker *worker, const struct session *session)
 		return false;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		if (session_is_unstored(worker, session, leg) ||
+		    connection_is_full(worker, session, leg) ||
 		    session_sendable(session, leg) != 0 ||
 		    session->leg[leg].acknowledged != session->leg[leg].sent ||
 		    record->ending[leg] != ENDING_NONE)

@@ -78,9 +78,8 @@ session_is_unstored(const struct worker *worker, const struct session *session, 
 
 	if (worker->release.mode == RELEASE_ALONE)
 		return false;
-	/* While it ends nobody asks the core about the peer's FIN. */
 	return side->received > record->stored[leg] ||
-	       (session->state == SESSION_ENDING && (side->flags & LEG_END) &&
+	       ((side->flags & LEG_END) && !record->end_stored[leg] &&
 		   record->end_seen[leg] == ENDING_NONE);
 }
 

@@ -64,6 +64,8 @@ struct leg {
 	uint16_t flags;	    /* enum leg_flag */
 	uint8_t read;	    /* enum leg_read */
 	uint8_t reserved;
+	uint32_t
+	    unread; /* the last bytes of these, as many, the kernel holds too (worker/unread.h) */
 	uint64_t received;     /* input position up to which bytes are in the window */
 	uint64_t sent;	       /* output position up to which the kernel has taken bytes */
 	uint64_t acknowledged; /* and up to which nobody needs them (worker/receipt.h); <= sent */
@@ -100,6 +102,8 @@ struct worker;
 
 /* How much of one direction a session holds before it stops reading: a slow peer's back-pressure. */
 #define SESSION_HELD_MAX (256u * 1024u)
+/* In a pair, where the kernel's buffer must find room as well: so much of a window. */
+#define SESSION_WINDOW_MAX (SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE - SHM_UNREAD_MAX)
 
 #define SESSION_IDLE_MS	      200u   /* then chunks are given back */
 #define SESSION_BLOCKED_MS    5000u  /* a signal that cannot be told: then RST */
@@ -148,7 +152,7 @@ uint64_t session_pending(const struct session *session, enum shm_leg leg);
 uint64_t session_unsettled(const struct session *session, enum shm_leg leg);
 /* The part of what is pending that may leave now. */
 uint64_t session_sendable(const struct session *session, enum shm_leg leg);
-/* In a pair: the leg has received what no record says yet. */
+/* In a pair: the leg has received what no record says yet, be it the peer's FIN. */
 bool session_is_unstored(
     const struct worker *worker, const struct session *session, enum shm_leg leg);
 /* Both legs have an ending: there is nothing left to step. */

@@ -213,6 +213,12 @@ leg_set_options(int fd)
 }
 
 int
+leg_bound_input(int fd)
+{
+	return option_set(fd, SOL_SOCKET, SO_RCVBUF, (int)SHM_RECEIVE_BUFFER);
+}
+
+int
 leg_set_keepalive(int fd)
 {
 	static const struct option options[] = {

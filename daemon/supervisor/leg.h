@@ -38,6 +38,9 @@ int leg_accepted(int fd, const struct slot_leg *leg, uint64_t *ret_accepted);
 
 /* What every session socket is given; on a listener the accepted ones inherit it. */
 int leg_set_options(int fd);
+/* On a host of a pair, on a listener before it listens and on a socket before it connects: no more is
+ * accepted of a peer than a worker can store (worker/unread.h). */
+int leg_bound_input(int fd);
 /* For listeners: a client that is gone without a word is found out though it owes nothing.  The
  * server's leg needs none, it ends with the client's. */
 int leg_set_keepalive(int fd);

@@ -64,7 +64,7 @@ listener_bind(int fd, const struct shm_endpoint *endpoint)
 }
 
 static int
-listener_set_up(int fd, const struct shm_endpoint *endpoint)
+listener_set_up(int fd, const struct shm_endpoint *endpoint, bool bounds_input)
 {
 	int one = 1, r;
 
@@ -76,6 +76,8 @@ listener_set_up(int fd, const struct shm_endpoint *endpoint)
 	r = leg_set_options(fd);
 	if (r == 0)
 		r = leg_set_keepalive(fd);
+	if (r == 0 && bounds_input)
+		r = leg_bound_input(fd);
 	if (r == 0)
 		r = listener_bind(fd, endpoint);
 	if (r < 0)
@@ -84,7 +86,8 @@ listener_set_up(int fd, const struct shm_endpoint *endpoint)
 }
 
 static int
-listener_open(const struct shm_endpoint *endpoint, listener_watch *watch, void *context)
+listener_open(
+    const struct shm_endpoint *endpoint, bool bounds_input, listener_watch *watch, void *context)
 {
 	int family = endpoint->family == 6 ? AF_INET6 : AF_INET;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -92,7 +95,7 @@ listener_open(const struct shm_endpoint *endpoint, listener_watch *watch, void *
 
 	if (fd < 0)
 		return -errno;
-	r = listener_set_up(fd, endpoint);
+	r = listener_set_up(fd, endpoint, bounds_input);
 	if (r == 0)
 		r = watch(context, fd, true);
 	if (r < 0) {
@@ -139,7 +142,7 @@ listeners_build(const struct listeners *old, const struct listener_table *table,
 		if (entry->listen.port == 0 || entry->server.port == 0)
 			return -EINVAL;
 		if (fd < 0)
-			fd = listener_open(&entry->listen, watch, context);
+			fd = listener_open(&entry->listen, old->bounds_input, watch, context);
 		if (fd < 0)
 			return fd;
 		new->listener[new->count++] = (struct listener){.fd = fd, .entry = *entry};
@@ -157,6 +160,7 @@ listeners_apply(struct listeners *listeners, const struct listener_table *table,
 
 	if (!new)
 		return -ENOMEM;
+	new->bounds_input = listeners->bounds_input;
 	r = listeners_build(listeners, table, new, watch, context);
 	if (r < 0) {
 		*ret_index = new->count;

@@ -28,6 +28,7 @@ struct listener {
 };
 
 struct listeners {
+	bool bounds_input; /* of those that are opened: leg_bound_input() */
 	uint32_t count;
 	struct listener listener[LISTENERS_MAX];
 	struct classify_table classes;

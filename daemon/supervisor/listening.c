@@ -87,6 +87,8 @@ listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_det
 	struct listener_table table;
 	int r = policy_area_listeners(shm_policy(&supervisor->shm), index, &table);
 
+	supervisor->listeners.bounds_input = supervisor->settings.failover.line != 0;
+
 	if (r == 0)
 		r = listeners_apply(
 		    &supervisor->listeners, &table, watch_listener, supervisor, ret_detail);

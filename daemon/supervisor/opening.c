@@ -97,12 +97,14 @@ server_has_failed(struct supervisor *supervisor, uint32_t slot, int error)
 
 /* 0 connected, -EINPROGRESS, or another -errno. */
 static int
-server_connect(int fd, const struct slot_custody *public)
+server_connect(int fd, const struct slot_custody *public, bool bounds_input)
 {
 	struct sockaddr_storage address;
 	unsigned length = endpoint_sockaddr(&public->leg[SHM_SERVER].peer, &address);
 	int one = 1, r = leg_set_options(fd);
 
+	if (r == 0 && bounds_input)
+		r = leg_bound_input(fd);
 	if (r == 0 && public->source.family != 0) {
 		/* The port is chosen at connect: one source address serves many connections. */
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
@@ -139,7 +141,8 @@ server_begin(struct supervisor *supervisor, uint32_t slot, int fd)
 
 	if (fd >= 0) {
 		custody_set_leg(custody, slot, SHM_SERVER, fd);
-		r = server_connect(fd, shm_custody(&supervisor->shm, slot));
+		r = server_connect(
+		    fd, shm_custody(&supervisor->shm, slot), supervisor->listeners.bounds_input);
 	}
 	if (r == -EINPROGRESS) {
 		struct watch_note note = {

@@ -329,7 +329,8 @@ make_release(const struct record *record, uint32_t slot, struct follower_release
 		release->stored[leg] = record->stored[leg];
 		release->output_end[leg] =
 		    record->outlet[leg].written + outlet_pending(&record->outlet[leg]);
-		release->end_seen[leg] = record->end_seen[leg];
+		release->end_seen[leg] =
+		    record->end_stored[leg] ? ENDING_FIN : record->end_seen[leg];
 		release->ending[leg] = record->ending[leg];
 	}
 }

@@ -1,5 +1,6 @@
 """Two hosts of a pair, each in a network of its own, joined by a third one through which all packets go."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -136,20 +137,26 @@ class Wire:
         return subprocess.Popen(["nsenter", "--net=/run/netns/" + self.namespace(where), *words],
                                 stdout=subprocess.PIPE, text=True)
 
-    def connect(self, target):
-        """A connection under way from the wire, so not from the peer's address."""
+    @contextlib.contextmanager
+    def inside(self, where="wire"):
+        """Sockets that are made meanwhile are of that network."""
         own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open("/run/netns/" + self.namespace("wire"), os.O_RDONLY)
+        there = os.open("/run/netns/" + self.namespace(where), os.O_RDONLY)
         call("setns", there, CLONE_NEWNET)
         try:
-            link = socket.socket()
-            link.setblocking(False)
-            link.connect_ex(target)
-            return link
+            yield
         finally:
             call("setns", own, CLONE_NEWNET)
             os.close(own)
             os.close(there)
+
+    def connect(self, target):
+        """A connection under way from the wire, so not from the peer's address."""
+        with self.inside():
+            link = socket.socket()
+            link.setblocking(False)
+            link.connect_ex(target)
+            return link
 
     def cut(self):
         for address, _ in HOSTS.values():

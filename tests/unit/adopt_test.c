@@ -101,8 +101,6 @@ static void
 test_consumed_outside_the_window(void **state)
 {
 	(void)state;
-	item.consumed[SHM_CLIENT] = 199;
-	assert_false(holds());
 	item.consumed[SHM_CLIENT] = SHM_CHUNK_SIZE + 1;
 	assert_false(holds());
 	/* The server has sent nothing: it has no window. */
@@ -121,11 +119,27 @@ test_stored_and_not_stepped(void **state)
 	(void)state;
 	record.stored[SHM_CLIENT] = 250;
 	assert_true(holds());
-	item.consumed[SHM_CLIENT] = 249;
-	assert_false(holds());
 	item.tcp_state[SHM_CLIENT] = TCP_CLOSE;
 	assert_true(holds());
 	record.stored[SHM_CLIENT] = SHM_CHUNK_SIZE + 1;
+	assert_false(holds());
+}
+
+/* And what is stored may still lie in the kernel, but no more than was ever copied from there. */
+static void
+test_stored_and_not_read(void **state)
+{
+	(void)state;
+	item.consumed[SHM_CLIENT] = 10;
+	assert_true(holds());
+	record.stored[SHM_CLIENT] = SHM_CHUNK_SIZE;
+	assert_true(holds());
+	record.stored[SHM_CLIENT] = SHM_CHUNK_SIZE + 1;
+	assert_false(holds());
+	record.flags |= RECORD_DRAINING;
+	record.stored[SHM_CLIENT] = 10 + SHM_UNREAD_MAX;
+	assert_true(holds());
+	record.stored[SHM_CLIENT]++;
 	assert_false(holds());
 }
 
@@ -183,6 +197,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_written_outside_the_outlet, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_consumed_outside_the_window, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stored_and_not_stepped, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_stored_and_not_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_closed_leg, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_output_that_is_not_held, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outlet_that_does_not_add_up, setup, teardown),

@@ -219,6 +219,7 @@ test_accepted_sockets_inherit_the_options(void **state)
 	int client, server, value = 0;
 
 	add(scene, free_port(), 0);
+	scene->listeners.bounds_input = true;
 	assert_int_equal(apply(scene, &index), 0);
 	length = endpoint_sockaddr(&scene->table.entry[0].listen, &address);
 	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -232,6 +233,8 @@ test_accepted_sockets_inherit_the_options(void **state)
 	assert_int_not_equal(value, 0);
 	assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_NODELAY, &value, &length), 0);
 	assert_int_not_equal(value, 0);
+	assert_int_equal(getsockopt(server, SOL_SOCKET, SO_RCVBUF, &value, &length), 0);
+	assert_int_equal(value, 2 * SHM_RECEIVE_BUFFER);
 	close(client);
 	close(server);
 }

@@ -256,7 +256,15 @@ harness_kill(struct harness *harness, unsigned index, int signal_number)
 }
 
 static void
-tcp_pair(int *ret_connected, int *ret_accepted)
+bound_input(int fd)
+{
+	const int bytes = SHM_RECEIVE_BUFFER;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+}
+
+static void
+tcp_pair(bool bounds_input, int *ret_connected, int *ret_accepted)
 {
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -268,6 +276,10 @@ tcp_pair(int *ret_connected, int *ret_accepted)
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
 	*ret_connected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bounds_input) {
+		bound_input(listener);
+		bound_input(*ret_connected);
+	}
 	assert_int_equal(connect(*ret_connected, (struct sockaddr *)&address, sizeof(address)), 0);
 	*ret_accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(*ret_accepted >= 0);
@@ -306,8 +318,8 @@ harness_session_open(
 	struct harness_session *session = &harness->session[slot];
 
 	*session = (struct harness_session){.used = true};
-	tcp_pair(&session->peer[SHM_CLIENT], &session->kept[SHM_CLIENT]);
-	tcp_pair(&session->kept[SHM_SERVER], &session->peer[SHM_SERVER]);
+	tcp_pair(harness->bounds_input, &session->peer[SHM_CLIENT], &session->kept[SHM_CLIENT]);
+	tcp_pair(harness->bounds_input, &session->kept[SHM_SERVER], &session->peer[SHM_SERVER]);
 	custody_fill(harness, index, slot, mode);
 	hand_over(harness, index,
 	    (struct handover_item){

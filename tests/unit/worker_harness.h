@@ -44,9 +44,10 @@ struct harness {
 	struct shm shm;
 	uint32_t serial;
 	uint64_t session_id;
-	pid_t supervisor; /* 0 dead */
-	bool deaf;	  /* FINISHED and RESET are read and not acted on */
-	int journal;	  /* the eventfds of shm/release.h */
+	pid_t supervisor;  /* 0 dead */
+	bool deaf;	   /* FINISHED and RESET are read and not acted on */
+	bool bounds_input; /* of the legs that are made: as in a pair */
+	int journal;	   /* the eventfds of shm/release.h */
 	int release[HARNESS_WORKERS];
 	struct standby standby;
 	pid_t acknowledging; /* the process that does; 0 none */

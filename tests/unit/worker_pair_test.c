@@ -237,6 +237,37 @@ test_one_commit_at_a_time(void **state)
 	assert_true(record_of(harness, 18).position[SHM_CLIENT] < strlen(text));
 }
 
+/* What the kernel has accepted of the client's, its FIN included. */
+static uint64_t
+accepted(struct harness *harness, uint32_t slot)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	assert_int_equal(getsockopt(harness->session[slot].kept[SHM_CLIENT], IPPROTO_TCP, TCP_INFO,
+			     &info, &length),
+	    0);
+	return info.tcpi_bytes_received;
+}
+
+static bool
+has_all(struct harness *harness, uint32_t slot)
+{
+	struct record record = record_of(harness, slot);
+
+	return record.stored[SHM_CLIENT] + record.end_stored[SHM_CLIENT] == accepted(harness, slot);
+}
+
+static void
+wait_for_all(struct harness *harness, uint32_t slot)
+{
+	unsigned looks = 0;
+
+	while (!has_all(harness, slot) && harness_look(harness, &looks))
+		continue;
+	assert_true(has_all(harness, slot));
+}
+
 /* The server takes nothing: what the kernel has accepted for it is stored all the same, within a
  * bound, and carried on by whoever adopts it. */
 static void
@@ -251,7 +282,8 @@ test_blocked_input_is_stored(void **state)
 	sent = harness_fill(harness, 4, SHM_CLIENT);
 	record = record_of(harness, 4);
 	/* Both, what waits to be sent and what is stored, lie in one window. */
-	assert_true(record.stored[SHM_CLIENT] > record.position[SHM_CLIENT] + 2 * SHM_CHUNK_SIZE);
+	assert_true(record.stored[SHM_CLIENT] > record.position[SHM_CLIENT]);
+	assert_true(has_all(harness, 4));
 	assert_true(record.stored[SHM_CLIENT] - record.position[SHM_CLIENT] < 5 * SHM_CHUNK_SIZE);
 	assert_true(HARNESS_CHUNKS - chunk_count_free(&harness->shm) <= 2 * SHM_WINDOW_CHUNKS);
 	harness_kill(harness, 0, SIGKILL);
@@ -571,6 +603,112 @@ read_some(int fd, uint64_t from)
 	return count > 0 ? (uint64_t)count : 0;
 }
 
+/* Writes until the kernel takes no more for so many looks; returns the position. */
+static uint64_t
+write_all(struct harness *harness, uint32_t slot, uint64_t from)
+{
+	for (unsigned quiet = 0; quiet < 10; quiet++) {
+		uint64_t count = write_some(harness->session[slot].peer[SHM_CLIENT], from, BULK);
+
+		from += count;
+		if (count > 0)
+			quiet = 0;
+		else
+			harness_listen(harness, HARNESS_LOOK_MS);
+	}
+	return from;
+}
+
+static void
+adopt_by(struct harness *harness, unsigned from, unsigned to)
+{
+	harness_kill(harness, from, SIGKILL);
+	chunk_sweep(&harness->shm, PROCESS_OWNER(from, harness->serial));
+	harness_start(harness, to);
+	harness_adopt_all(harness, to, 0);
+}
+
+/* A session stands still while the host is alone.  When a pair begins all that the kernel has accepted is
+ * stored, and what it accepts after that, though the server takes nothing; whoever adopts it reads no byte
+ * twice. */
+static void
+test_a_full_leg_is_stored(void **state)
+{
+	struct harness *harness = *state;
+	uint64_t sent, got = 0;
+	unsigned looks = 0;
+
+	harness_acknowledge_always(harness, 0);
+	release_keep(shm_release(&harness->shm), true);
+	harness_release(harness, RELEASE_ALONE);
+	harness->bounds_input = true;
+	harness_session_open(harness, 0, 19, SLOT_RAW, true);
+	sent = write_all(harness, 19, 0);
+	/* The client has more than is accepted. */
+	assert_true(accepted(harness, 19) < sent);
+	assert_false(has_all(harness, 19));
+	harness_release(harness, RELEASE_PAIRED);
+	wait_for_all(harness, 19);
+	sent = write_all(harness, 19, sent);
+	wait_for_all(harness, 19);
+	adopt_by(harness, 0, 1);
+	wait_for_all(harness, 19);
+	while (got < sent / 2 || !has_all(harness, 19)) {
+		got += read_some(harness->session[19].peer[SHM_SERVER], got);
+		assert_true(harness_look(harness, &looks));
+	}
+	while (got < sent) {
+		uint64_t count = read_some(harness->session[19].peer[SHM_SERVER], got);
+
+		got += count;
+		assert_true(count > 0 || harness_look(harness, &looks));
+	}
+	harness_expect_silence(harness, 19, SHM_SERVER, SILENCE_MS);
+	wait_for_all(harness, 19);
+	assert_int_equal(counter_total(&harness->shm, COUNTER_sessions_invalid), 0);
+}
+
+/* Likewise the client's FIN behind input that does not move. */
+static void
+test_a_fin_behind_it_is_stored(void **state)
+{
+	struct harness *harness = *state;
+	uint64_t sent, got = 0, more;
+	unsigned looks = 0;
+
+	harness_acknowledge_always(harness, 0);
+	release_keep(shm_release(&harness->shm), true);
+	harness_release(harness, RELEASE_ALONE);
+	harness->bounds_input = true;
+	harness_session_open(harness, 0, 20, SLOT_RAW, true);
+	/* Less than the client's kernel would keep for itself. */
+	sent = write_all(harness, 20, 0);
+	harness_release(harness, RELEASE_PAIRED);
+	wait_for_all(harness, 20);
+	while (accepted(harness, 20) < sent) {
+		got += read_some(harness->session[20].peer[SHM_SERVER], got);
+		assert_true(harness_look(harness, &looks));
+	}
+	shutdown(harness->session[20].peer[SHM_CLIENT], SHUT_WR);
+	while (accepted(harness, 20) == sent)
+		assert_true(harness_look(harness, &looks));
+	wait_for_all(harness, 20);
+	assert_int_equal(record_of(harness, 20).end_stored[SHM_CLIENT], 1);
+	assert_int_equal(record_of(harness, 20).end_seen[SHM_CLIENT], ENDING_NONE);
+	adopt_by(harness, 0, 1);
+	while (got < sent) {
+		more = read_some(harness->session[20].peer[SHM_SERVER], got);
+		got += more;
+		assert_true(more > 0 || harness_look(harness, &looks));
+	}
+	assert_int_equal(harness_expect_end(harness, 20, SHM_SERVER), 0);
+	close(harness->session[20].peer[SHM_SERVER]);
+	harness->session[20].peer[SHM_SERVER] = -1;
+	assert_int_equal(harness_expect_end(harness, 20, SHM_CLIENT), 0);
+	harness_wait_finished(harness, 20);
+	assert_int_equal(harness->session[20].resets, 0);
+}
+
 /* A large message passes, and the mode changes under it. */
 static void
 test_bulk_through_modes(void **state)
@@ -619,6 +757,8 @@ main(int argc, char **argv)
 	    TEST(test_alone_lets_go),
 	    TEST(test_a_pair_begins_with_all_stored),
 	    TEST(test_a_stop_waits),
+	    TEST(test_a_full_leg_is_stored),
+	    TEST(test_a_fin_behind_it_is_stored),
 	    TEST(test_bulk_through_modes),
 	};
 
