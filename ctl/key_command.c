@@ -6,12 +6,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-bool
-key_command_is_meant(int words, char *const *word)
-{
-	return words >= 2 && strcmp(word[0], "failover") == 0 && strcmp(word[1], "key") == 0;
-}
-
 int
 key_command_run(int words, char *const *word)
 {

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 #include "ctl/command.h"
-#include "ctl/key_command.h"
+#include "ctl/local_command.h"
 #include "ctl/output.h"
 #include "ctl/shell.h"
 
@@ -41,6 +41,7 @@ static const char usage[] =
     "  -V, --version          the version\n"
     "\n"
     "Without a command: interactive; ? helps, TAB completes.\n"
+    "No running gateway is needed by: failover key generate FILE, failover setup FOLDER.\n"
     "Answers can be filtered: 'show conn | include 192.0.2', | exclude RE, | begin RE, | count.\n";
 
 static int
@@ -181,8 +182,10 @@ main(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
-	if (key_command_is_meant(argc - optind, argv + optind))
-		return key_command_run(argc - optind, argv + optind);
+	if (local_command_run(argc - optind, argv + optind, &status))
+		return status;
+	if (options.complete != NULL)
+		local_command_complete(options.complete);
 	context.json = options.json;
 	status = client_open(options.socket, &context.client);
 	if (status != EX_OK)

@@ -25,7 +25,8 @@ RULES = {
                      "proto/", "config.h"),
                     ("openssl/",)),
     "daemon": (("daemon/", "shm/"), ()),
-    "ctl": (("ctl/", "proto/", "daemon/policy/", "daemon/sync/key.h", "worker/inspect/", "config.h"),
+    "ctl": (("ctl/", "proto/", "daemon/policy/", "daemon/manager/settings_load.h", "daemon/manager/settings_value.h",
+             "daemon/manager/text.h", "daemon/sync/key.h", "worker/inspect/", "config.h"),
             ("histedit.h", "editline/", "jansson.h")),
 }
 LIBRARIES = ("liburing", "libconfig.h", "jansson.h", "systemd/", "openssl/", "seccomp.h", "protobuf-c/", "histedit.h",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -83,6 +84,17 @@ class Keepalived:
         with open(self.conf, "w") as file:
             file.writelines("$%s=%s\n" % pair for pair in words.items())
             file.write("include %s\n" % BODY)
+
+    def take_conf(self, text, **changed):
+        """A whole file as it is installed, with what lies elsewhere here."""
+        changed["CTL"] = self.host.program("smtpguardctl")
+        for name, value in changed.items():
+            text, places = re.subn(r"(?m)^\$%s=.*$" % name, "$%s=%s" % (name, value), text)
+            check(places == 1, "there is no $%s in: %s" % (name, text))
+        text, places = re.subn(r"(?m)^include .*/share/smtpguard/keepalived/pair.conf$", "include " + BODY, text)
+        check(places == 1, "pair.conf is not included in: " + text)
+        with open(self.conf, "w") as file:
+            file.write(text)
 
     def words(self, *more):
         return self.host.prefix + ["keepalived", "-f", self.conf, *more]

@@ -1,12 +1,14 @@
 """The shipped configuration of keepalived, run by the real one: who gets the address, and who serves then."""
 
 import os
+import re
 import subprocess
 
-from floating import FLOATING, floating_pair
+from floating import FLOATING, LAN, floating_pair
 from harness import ROOT, check, wait_until
 from registry import scenario
 from sync_pair import agree, paired
+from two_hosts import HOSTS
 
 EXAMPLE = os.path.join(ROOT, "packaging/keepalived/keepalived.conf")
 TAKES_OVER = "109062: Failover: restoring in epoch 3 - the epoch is raised"
@@ -27,18 +29,41 @@ def keepalived_accepts(world):
     first.write_conf(1, MORE_ADDRESSES="")
     accepted(first, "a pair with IPv6 only")
     with open(EXAMPLE) as file:
-        example = file.read()
-    for was, here in (("include /usr/share/smtpguard/keepalived", "include " + os.path.dirname(EXAMPLE)),
-                      ("$CTL=/usr/bin/smtpguardctl", "$CTL=" + first.host.program("smtpguardctl")),
-                      ("$INTERFACE=eth0", "$INTERFACE=lan")):
-        check(was in example, "the example has no %r" % was)
-        example = example.replace(was, here)
-    with open(first.conf, "w") as file:
-        file.write(example)
+        first.take_conf(file.read(), INTERFACE="lan")
     accepted(first, "the example")
     first.write_conf(PRIORITY="0")
     done = subprocess.run(first.words("-t"), capture_output=True, text=True, timeout=20)
     check(done.returncode != 0, "a priority that is none is accepted")
+
+
+@scenario
+def failover_setup(world):
+    """What `failover setup` writes is taken by smtpguardd and by keepalived, on both hosts; nothing is written over."""
+    _, *both = floating_pair(world)
+    made = os.path.join(world.folder, "made")
+    words = [both[0].host.program("smtpguardctl"), "failover", "setup", made, "nodes", *HOSTS,
+             "sync", *(HOSTS[name][0] for name in HOSTS), "lan", *(LAN[name][0] for name in HOSTS),
+             "interface", "lan", "addresses", "192.0.2.10/24", "2001:db8::10/64"]
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    check(done.returncode == 0 and made + "/mx2" in done.stdout, done.stdout + done.stderr)
+    for keepalived in both:
+        folder = os.path.join(made, keepalived.name)
+        with open(os.path.join(folder, "keepalived.conf")) as file:
+            keepalived.take_conf(file.read())
+        accepted(keepalived, "what was written for " + keepalived.name)
+        with open(os.path.join(folder, "smtpguard.conf")) as file:
+            text = file.read()
+        text, places = re.subn('key_file = ".*/failover.key"', 'key_file = "%s/failover.key"' % folder, text)
+        check(places == 1, "no key file is named: " + text)
+        with open(keepalived.host.conf, "w") as file:
+            file.write('user = "nobody";\n' + text)
+        tested = subprocess.run([keepalived.host.program("smtpguardd"), "-c", keepalived.host.conf, "-t"],
+                                capture_output=True, text=True)
+        check(tested.returncode == 0, "smtpguardd -t: " + tested.stdout + tested.stderr)
+    again = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    check(again.returncode == 73 and "is there already" in again.stderr, "it was written over: " + again.stderr)
+    few = subprocess.run(words[:-3], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    check(few.returncode == 64 and "addresses is missing" in few.stderr, "it goes on: " + few.stderr)
 
 
 class Told:

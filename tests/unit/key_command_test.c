@@ -1,4 +1,4 @@
-/* `failover key generate FILE`: what is meant, what is refused, and that a key is not replaced. */
+/* `failover key generate FILE`: what is refused, and that a key is not replaced. */
 #include "ctl/key_command.h"
 
 #include <setjmp.h>
@@ -12,19 +12,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static void
-test_only_these_words_are_meant(void **state)
-{
-	char failover[] = "failover", key[] = "key", force[] = "force";
-	char *meant[] = {failover, key}, *other[] = {failover, force};
-
-	(void)state;
-	assert_true(key_command_is_meant(2, meant));
-	assert_false(key_command_is_meant(1, meant));
-	assert_false(key_command_is_meant(2, other));
-	assert_false(key_command_is_meant(0, NULL));
-}
 
 static void
 test_a_key_is_made_once(void **state)
@@ -55,7 +42,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_only_these_words_are_meant),
 	    cmocka_unit_test(test_a_key_is_made_once),
 	};
 
