@@ -302,6 +302,22 @@ check_text(const struct sync_text *text)
 	return memchr(text->part.data, '\0', text->part.length) ? SYNC_BAD_TEXT : SYNC_GOOD;
 }
 
+static enum sync_reason
+check_embryo(const struct sync_embryo *embryo)
+{
+	if (!is_address(&embryo->local) || !is_address(&embryo->peer) ||
+	    embryo->local.bytes.length == 0 ||
+	    embryo->local.bytes.length != embryo->peer.bytes.length || embryo->local.port == 0 ||
+	    embryo->peer.port == 0)
+		return SYNC_BAD_ADDRESS;
+	if (embryo->number == 0 || embryo->segment_size > UINT16_MAX ||
+	    embryo->window > UINT16_MAX || embryo->options > SYNC_EMBRYO_OPTIONS)
+		return SYNC_BAD_EMBRYO;
+	return embryo->window_scale <= SCALE_MAX || embryo->window_scale == SYNC_NO_SCALE
+		   ? SYNC_GOOD
+		   : SYNC_BAD_EMBRYO;
+}
+
 enum sync_reason
 sync_check_entry(const struct sync_entry *entry)
 {
@@ -321,6 +337,8 @@ sync_check_entry(const struct sync_entry *entry)
 		return check_text(&entry->text);
 	case SYNC_ENTRY_SNAPSHOT_END:
 		return entry->snapshot_end.sessions <= SYNC_SLOTS_MAX ? SYNC_GOOD : SYNC_BAD_SLOT;
+	case SYNC_ENTRY_EMBRYO:
+		return check_embryo(&entry->embryo);
 	}
 	return SYNC_BAD_ENTRY_KIND;
 }

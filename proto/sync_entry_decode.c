@@ -188,6 +188,25 @@ take_text(const Smtpguard__Sync__Text *message, struct sync_text *text)
 	};
 }
 
+static void
+take_embryo(const Smtpguard__Sync__Embryo *message, struct sync_embryo *embryo)
+{
+	*embryo = (struct sync_embryo){
+	    .number = message->number,
+	    .local = take_address(message->local, message->local_port),
+	    .peer = take_address(message->peer, message->peer_port),
+	    .send_next = message->send_next,
+	    .receive_next = message->receive_next,
+	    .timestamp = message->timestamp,
+	    .peer_timestamp = message->peer_timestamp,
+	    .segment_size = message->segment_size,
+	    .window = message->window,
+	    .window_scale = message->window_scale,
+	    .options = message->options,
+	    .seen_ms = message->seen_ms,
+	};
+}
+
 /* Exactly one of its parts is there, or no kind of entry comes out. */
 static enum sync_entry_kind
 kind_of(const Smtpguard__Sync__Entry *message)
@@ -200,6 +219,7 @@ kind_of(const Smtpguard__Sync__Entry *message)
 	    [SYNC_ENTRY_MARK] = message->mark,
 	    [SYNC_ENTRY_TEXT] = message->text,
 	    [SYNC_ENTRY_SNAPSHOT_END] = message->snapshot_end,
+	    [SYNC_ENTRY_EMBRYO] = message->embryo,
 	};
 	unsigned found = 0, kind = 0;
 
@@ -239,6 +259,9 @@ take_entry(struct sync_entry_decoder *decoder, const Smtpguard__Sync__Entry *mes
 		return SYNC_GOOD;
 	case SYNC_ENTRY_SNAPSHOT_END:
 		entry->snapshot_end = (struct sync_snapshot_end){message->snapshot_end->sessions};
+		return SYNC_GOOD;
+	case SYNC_ENTRY_EMBRYO:
+		take_embryo(message->embryo, &entry->embryo);
 		return SYNC_GOOD;
 	}
 	return SYNC_BAD_ENTRY_KIND;

@@ -35,6 +35,7 @@ struct packed_entry {
 		Smtpguard__Sync__Mark mark;
 		Smtpguard__Sync__Text text;
 		Smtpguard__Sync__SnapshotEnd snapshot_end;
+		Smtpguard__Sync__Embryo embryo;
 	};
 };
 
@@ -204,6 +205,27 @@ put_text(const struct sync_text *text, Smtpguard__Sync__Text *message)
 	return message;
 }
 
+static Smtpguard__Sync__Embryo *
+put_embryo(const struct sync_embryo *embryo, Smtpguard__Sync__Embryo *message)
+{
+	smtpguard__sync__embryo__init(message);
+	message->number = embryo->number;
+	message->local = put_bytes(embryo->local.bytes);
+	message->local_port = embryo->local.port;
+	message->peer = put_bytes(embryo->peer.bytes);
+	message->peer_port = embryo->peer.port;
+	message->send_next = embryo->send_next;
+	message->receive_next = embryo->receive_next;
+	message->timestamp = embryo->timestamp;
+	message->peer_timestamp = embryo->peer_timestamp;
+	message->segment_size = embryo->segment_size;
+	message->window = embryo->window;
+	message->window_scale = embryo->window_scale;
+	message->options = embryo->options;
+	message->seen_ms = embryo->seen_ms;
+	return message;
+}
+
 static void
 put_entry(const struct sync_entry *entry, struct packed_entry *packed)
 {
@@ -236,6 +258,9 @@ put_entry(const struct sync_entry *entry, struct packed_entry *packed)
 		smtpguard__sync__snapshot_end__init(&packed->snapshot_end);
 		packed->snapshot_end.sessions = entry->snapshot_end.sessions;
 		message->snapshot_end = &packed->snapshot_end;
+		break;
+	case SYNC_ENTRY_EMBRYO:
+		message->embryo = put_embryo(&entry->embryo, &packed->embryo);
 		break;
 	}
 }

@@ -34,6 +34,8 @@
 #define SYNC_GENERATION_SIZE 32u
 #define SYNC_COMPILED_MAX    8u
 #define SYNC_MARKS_MAX	     255u
+#define SYNC_NO_SCALE	     255u /* of an embryo: it has none */
+#define SYNC_EMBRYO_OPTIONS  3u	  /* all that there are */
 #define SYNC_STATE_MAX	     31u
 
 #define SYNC_ENTRY_MAX	       262144u /* bytes of one encoded entry */
@@ -261,6 +263,17 @@ struct sync_snapshot_end {
 	uint32_t sessions;
 };
 
+struct sync_embryo {
+	uint64_t number;
+	struct sync_address local, peer;
+	uint32_t send_next, receive_next;
+	uint32_t timestamp, peer_timestamp;
+	uint32_t segment_size;
+	uint32_t window, window_scale;
+	uint32_t options;
+	uint64_t seen_ms;
+};
+
 enum sync_entry_kind {
 	SYNC_ENTRY_SESSION = 1,
 	SYNC_ENTRY_ENDED,
@@ -269,6 +282,7 @@ enum sync_entry_kind {
 	SYNC_ENTRY_MARK,
 	SYNC_ENTRY_TEXT,
 	SYNC_ENTRY_SNAPSHOT_END,
+	SYNC_ENTRY_EMBRYO,
 };
 
 struct sync_entry {
@@ -281,6 +295,7 @@ struct sync_entry {
 		struct sync_mark mark;
 		struct sync_text text;
 		struct sync_snapshot_end snapshot_end;
+		struct sync_embryo embryo;
 	};
 };
 

@@ -8,6 +8,12 @@ static const char *const state_words[DOOR_STATE_COUNT] = {
 #undef X
 };
 
+static const char *const gate_words[GATE_VIEW_COUNT] = {
+#define X(name, word) [GATE_VIEW_##name] = word,
+    GATE_VIEWS(X)
+#undef X
+};
+
 void
 door_view_publish(struct door_view *view, const struct door_status *status)
 {
@@ -20,6 +26,7 @@ door_view_read(const struct door_view *view, struct door_status *ret_status)
 	if (!whole_read(&view->sequence, &view->status, ret_status, sizeof(*ret_status)))
 		return false;
 	ret_status->fault[DOOR_FAULT_MAX - 1] = '\0';
+	ret_status->gate_fault[DOOR_GATE_FAULT_MAX - 1] = '\0';
 	return true;
 }
 
@@ -38,4 +45,10 @@ door_family_word(unsigned family)
 	};
 
 	return family < DOOR_FAMILIES ? words[family] : "";
+}
+
+const char *
+gate_view_word(unsigned view)
+{
+	return view < GATE_VIEW_COUNT ? gate_words[view] : "";
 }

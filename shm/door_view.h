@@ -1,5 +1,5 @@
 /*
- * door_view -- how the door of the floating addresses stands
+ * door_view -- how the door of the floating addresses stands, and whether the gate does
  *
  * One in control; only the supervisor writes it, from what the kernel says (daemon/supervisor/door.h).
  * Without a failover group in smtpguard.conf it stays zero.  libc only.
@@ -29,14 +29,32 @@ enum door_state {
 	    DOOR_STATE_COUNT
 };
 
+/* X(name, word) */
+#define GATE_VIEWS(X)                                                                              \
+	X(NONE, "none")	    /* no pair */                                                          \
+	X(STANDS, "stands") /* nothing passes it that is to wait */                                \
+	X(ABSENT, "absent") /* it could not be made: this host serves alone */                     \
+	X(GONE, "gone")	    /* somebody has taken it away, and it could not be put back */
+
+enum gate_view {
+#define X(name, word) GATE_VIEW_##name,
+	GATE_VIEWS(X)
+#undef X
+	    GATE_VIEW_COUNT
+};
+
+#define DOOR_GATE_FAULT_MAX 92u /* with its NUL */
+
 /* Well: `fault` is "" and each family that is not ABSENT is as `wanted` says. */
 struct door_status {
-	uint32_t wanted;	       /* DOOR_CLOSED or DOOR_OPEN */
-	uint32_t state[DOOR_FAMILIES]; /* enum door_state, as found last */
-	uint32_t moved_ns;	       /* how long the last opening or closing took */
-	uint64_t moved_us;	       /* CLOCK_REALTIME of that; 0: not since the start */
-	char fault[DOOR_FAULT_MAX];    /* the first thing that is amiss, "" nothing */
-	uint8_t reserved[128];
+	uint32_t wanted;		      /* DOOR_CLOSED or DOOR_OPEN */
+	uint32_t state[DOOR_FAMILIES];	      /* enum door_state, as found last */
+	uint32_t moved_ns;		      /* how long the last opening or closing took */
+	uint64_t moved_us;		      /* CLOCK_REALTIME of that; 0: not since the start */
+	char fault[DOOR_FAULT_MAX];	      /* the first thing that is amiss, "" nothing */
+	uint32_t gate;			      /* enum gate_view */
+	char gate_fault[DOOR_GATE_FAULT_MAX]; /* why it is ABSENT or GONE */
+	uint8_t reserved[32];
 };
 
 struct door_view {
@@ -52,5 +70,6 @@ bool door_view_read(const struct door_view *view, struct door_status *ret_status
 /* "" for what is out of range. */
 const char *door_state_word(unsigned state);
 const char *door_family_word(unsigned family); /* "IPv4" */
+const char *gate_view_word(unsigned view);
 
 #endif

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC     0x44524755475f4753ull /* "SG_GUGRD", little endian */
-#define SHM_ABI_MAJOR 2
+#define SHM_ABI_MAJOR 3
 #define SHM_ABI_MINOR 0
 
 #define SHM_CACHE_LINE	      64

@@ -4,6 +4,7 @@
 #include "shm/closed.h"
 #include "shm/counters.h"
 #include "shm/door_view.h"
+#include "shm/embryos.h"
 #include "shm/event_ring.h"
 #include "shm/failpoint.h"
 #include "shm/journal.h"
@@ -122,6 +123,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	at->pair_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_view));
 	at->pair_answer = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_answer));
 	at->door_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct door_view));
+	at->embryos = place(&end, SHM_CACHE_LINE, 1, sizeof(struct embryos));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
 	layout->size[SHM_CONTROL] = end;
@@ -455,6 +457,12 @@ struct pair_answer *
 shm_pair_answer(const struct shm *shm)
 {
 	return item(shm, SHM_CONTROL, shm->at.pair_answer, 0, 0);
+}
+
+struct embryos *
+shm_embryos(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.embryos, 0, 0);
 }
 
 struct door_view *

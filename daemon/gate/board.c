@@ -61,13 +61,7 @@ gate_wake(const struct gate_board *board, int eventfd)
 }
 
 static const char *const names[] = {
-#define X(name, help) #name,
-    GATE_COUNTERS(X)
-#undef X
-};
-
-static const char *const helps[] = {
-#define X(name, help) help,
+#define X(name) #name,
     GATE_COUNTERS(X)
 #undef X
 };
@@ -76,10 +70,4 @@ const char *
 gate_counter_name(unsigned counter)
 {
 	return counter < GATE_COUNTER_COUNT ? names[counter] : "";
-}
-
-const char *
-gate_counter_help(unsigned counter)
-{
-	return counter < GATE_COUNTER_COUNT ? helps[counter] : "";
 }

@@ -14,23 +14,23 @@
 
 #include <stdbool.h>
 
-/* GATE_COUNTER(name, help): packets, since the board was made */
+/* X(name): packets, since the board was made; what each means is told in shm/counters.def, as gate_NAME */
 #define GATE_COUNTERS(X)                                                                           \
-	X(held, "waited for the standby")                                                          \
-	X(released, "of these let go")                                                             \
-	X(superseded, "of these dropped, because a later one says the same")                       \
-	X(given_up, "of these dropped, because nobody has answered for long")                      \
-	X(late, "came when the standby had already answered")                                      \
-	X(ends, "FIN and RST that nobody has committed, dropped")                                  \
-	X(unplaced, "dropped, because their connection has no place yet")                          \
-	X(full, "dropped, because too many wait")                                                  \
-	X(unreadable, "dropped, because they cannot be read")                                      \
-	X(embryos_held, "SYN-ACKs that waited for the standby")                                    \
-	X(embryos_released, "of these let go")                                                     \
-	X(embryos_refused, "SYN-ACKs dropped, because too many wait")
+	X(held)                                                                                    \
+	X(released)                                                                                \
+	X(superseded)                                                                              \
+	X(given_up)                                                                                \
+	X(late)                                                                                    \
+	X(ends)                                                                                    \
+	X(unplaced)                                                                                \
+	X(full)                                                                                    \
+	X(unreadable)                                                                              \
+	X(embryos_held)                                                                            \
+	X(embryos_released)                                                                        \
+	X(embryos_refused)
 
 enum gate_counter {
-#define X(name, help) GATE_COUNTER_##name,
+#define X(name) GATE_COUNTER_##name,
 	GATE_COUNTERS(X)
 #undef X
 	    GATE_COUNTER_COUNT
@@ -63,6 +63,5 @@ gate_count(struct gate_board *board, enum gate_counter counter)
 
 /* "" for what is out of range. */
 const char *gate_counter_name(unsigned counter);
-const char *gate_counter_help(unsigned counter);
 
 #endif

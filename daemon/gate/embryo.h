@@ -13,31 +13,10 @@
 #ifndef GATE_EMBRYO_H
 #define GATE_EMBRYO_H
 
-#include "shm/layout.h"
+#include "shm/embryos.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#define EMBRYO_MOST 4096u /* power of two */
-
-#define EMBRYO_NO_SCALE 0xffu
-
-enum embryo_option { EMBRYO_SACK = 1 << 0, EMBRYO_TIMESTAMPS = 1 << 1 };
-
-struct embryo {
-	uint64_t number;
-	struct shm_endpoint local, peer; /* 20 octets each */
-	uint32_t send_next;		 /* the sequence number behind our SYN */
-	uint32_t receive_next;		 /* behind the client's */
-	uint32_t timestamp;		 /* ours, with EMBRYO_TIMESTAMPS */
-	uint32_t peer_timestamp;	 /* likewise, the client's */
-	uint16_t segment_size;		 /* ours; 0: not said */
-	uint16_t window;		 /* ours, not scaled */
-	uint8_t window_scale;		 /* ours, or EMBRYO_NO_SCALE: neither has one */
-	uint8_t options;		 /* enum embryo_option */
-	uint8_t reserved[2];
-};
-_Static_assert(sizeof(struct embryo) == 72, "as sync reads it");
 
 struct embryo_ring {
 	_Atomic uint64_t written; /* the last number */

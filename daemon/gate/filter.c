@@ -80,24 +80,81 @@ gate_filter_close(struct gate_filter *filter)
 	*filter = (struct gate_filter){-1, -1, -1};
 }
 
-int
-gate_filter_guard(
-    const struct gate_filter *filter, const struct shm_endpoint *address, unsigned bits)
+static bool
+is_map(int fd, uint32_t type, uint32_t key, uint32_t value, uint32_t entries)
 {
-	struct filter_guard guard = {.bits = bits};
-	uint32_t port = address->port;
+	struct bpf_map_info info = {0};
+	uint32_t length = sizeof(info);
 
+	return bpf_obj_get_info_by_fd(fd, &info, &length) == 0 && info.type == type &&
+	       info.key_size == key && info.value_size == value && info.max_entries == entries;
+}
+
+static bool
+is_program(int fd)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) == 0 &&
+	       info.type == BPF_PROG_TYPE_SOCKET_FILTER;
+}
+
+int
+gate_filter_fits(const struct gate_filter *filter, uint32_t slots, const char **ret_step)
+{
+	*ret_step = "table of positions";
+	if (!is_map(filter->positions, BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
+		sizeof(struct gate_place), gate_positions_count(slots)))
+		return -EPROTO;
+	*ret_step = "guarded addresses";
+	if (!is_map(filter->guards, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct filter_guard),
+		sizeof(uint32_t), FILTER_GUARDS_MAX))
+		return -EPROTO;
+	*ret_step = "eBPF filter";
+	return is_program(filter->program) ? 0 : -EPROTO;
+}
+
+static int
+guard_of(const struct shm_endpoint *address, unsigned bits, struct filter_guard *ret_guard)
+{
+	*ret_guard = (struct filter_guard){.bits = bits};
 	if ((address->family != 4 && address->family != 6) ||
 	    bits > (address->family == 4 ? 32u : 128u))
 		return -EINVAL;
 	if (address->family == 6) {
-		memcpy(guard.address, address->address, 16);
+		memcpy(ret_guard->address, address->address, 16);
 	} else {
-		guard.bits += 96;
-		guard.address[10] = guard.address[11] = 0xff;
-		memcpy(guard.address + 12, address->address, 4);
+		ret_guard->bits += 96;
+		ret_guard->address[10] = ret_guard->address[11] = 0xff;
+		memcpy(ret_guard->address + 12, address->address, 4);
 	}
+	return 0;
+}
+
+int
+gate_filter_guard(
+    const struct gate_filter *filter, const struct shm_endpoint *address, unsigned bits)
+{
+	struct filter_guard guard;
+	uint32_t port = address->port;
+	int error = guard_of(address, bits, &guard);
+
+	if (error < 0)
+		return error;
 	return bpf_map_update_elem(filter->guards, &guard, &port, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int
+gate_filter_unguard(
+    const struct gate_filter *filter, const struct shm_endpoint *address, unsigned bits)
+{
+	struct filter_guard guard;
+	int error = guard_of(address, bits, &guard);
+
+	if (error < 0)
+		return error;
+	return bpf_map_delete_elem(filter->guards, &guard) < 0 ? -errno : 0;
 }
 
 int

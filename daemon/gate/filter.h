@@ -57,12 +57,17 @@ struct gate_filter {
 };
 
 int gate_filter_load(struct gate_filter *filter, uint32_t slots, const char **ret_step);
+/* The descriptors, which another process has held, are those of such a filter with so many slots; -EPROTO. */
+int gate_filter_fits(const struct gate_filter *filter, uint32_t slots, const char **ret_step);
 /* The rule stands without the descriptors. */
 void gate_filter_close(struct gate_filter *filter);
 
 /* No RST without a mark leaves from these addresses: the first `bits` of `address`, and if its port is not
  * 0 only to or from that.  At most FILTER_GUARDS_MAX. */
 int gate_filter_guard(
+    const struct gate_filter *filter, const struct shm_endpoint *address, unsigned bits);
+/* The same address is not guarded any more; -ENOENT: it was not. */
+int gate_filter_unguard(
     const struct gate_filter *filter, const struct shm_endpoint *address, unsigned bits);
 
 /* `queue` and the number behind it are those of smtpguard-gate. */

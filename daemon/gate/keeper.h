@@ -14,18 +14,11 @@
 #define GATE_KEEPER_H
 
 #include "daemon/gate/board.h"
+#include "daemon/gate/keeper_fd.h"
 #include "daemon/gate/parked.h"
 #include "daemon/gate/queue.h"
 
 #define KEEPER_PARKED_MOST 32768u
-
-enum keeper_fd {
-	KEEPER_FD_POSITIONS = 3,
-	KEEPER_FD_BOARD,
-	KEEPER_FD_WAKE,	   /* eventfd: sync has moved positions */
-	KEEPER_FD_EMBRYOS, /* eventfd: there are embryos that sync has not seen */
-	KEEPER_FD_END,
-};
 
 struct keeper {
 	struct queue queue;

@@ -186,8 +186,14 @@ add_door(const struct view *view, struct text *out)
 		text_add_escaped(out, door->fault, strlen(door->fault), DOOR_FAULT_MAX);
 		text_add_string(out, "\n");
 	}
-	text_printf(
-	    out, "Gate: %s, %s\n", release_word_of(view->release), release_text(view->release));
+	text_printf(out, "Gate: %s; %s: %s\n", gate_view_word(door->gate),
+	    release_word_of(view->release), release_text(view->release));
+	if (door->gate_fault[0] != '\0') {
+		text_add_string(out, "\tFault: ");
+		text_add_escaped(
+		    out, door->gate_fault, strlen(door->gate_fault), DOOR_GATE_FAULT_MAX);
+		text_add_string(out, "\n");
+	}
 }
 
 static void
@@ -332,6 +338,14 @@ door_json(const struct view *view)
 }
 
 static json_t *
+gate_json(const struct view *view)
+{
+	return json_pack("{s:s, s:o, s:s}", "state", gate_view_word(view->door.gate), "fault",
+	    escaped(view->door.gate_fault, DOOR_GATE_FAULT_MAX), "release",
+	    release_word_of(view->release));
+}
+
+static json_t *
 addresses_json(const struct settings_failover *failover)
 {
 	json_t *list = json_array();
@@ -350,12 +364,12 @@ pair_json(const struct view *view)
 {
 	const struct settings_failover *failover = view->failover;
 
-	return json_pack("{s:b, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "failover", 1,
+	return json_pack("{s:b, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "failover", 1,
 	    "sync_runs", view->runs, "commit", commit_word(failover->commit), "degrade_after_ms",
 	    (json_int_t)failover->degrade_after_ms, "addresses", addresses_json(failover),
 	    "this_host", host_json(view), "other_host", peer_json(view), "channel",
 	    channel_json(view), "log", log_json(view), "door", door_json(view), "gate",
-	    release_word_of(view->release));
+	    gate_json(view));
 }
 
 void

@@ -18,8 +18,9 @@ static const char no_room[] = "421 4.3.2 Too many connections, try again later\r
 
 /* One write; whoever does not take it at once gets the close alone. */
 static void
-refuse(int fd, const char *reply)
+refuse(const struct supervisor *supervisor, int fd, const char *reply)
 {
+	gate_child_mark(supervisor, fd, MARK_FREE);
 	send(fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	leg_discard_input(fd);
@@ -31,7 +32,7 @@ refuse_for(struct supervisor *supervisor, const struct arrival *arrival, enum sh
 {
 	shortage_refused(supervisor, what, &arrival->client,
 	    &supervisor->listeners.listener[arrival->listener].entry.server);
-	refuse(arrival->fd, no_room);
+	refuse(supervisor, arrival->fd, no_room);
 }
 
 /* 0 or an errno. */
@@ -107,7 +108,7 @@ admit(struct supervisor *supervisor, struct arrival *arrival)
 	admission = admission_ask(
 	    supervisor, arrival->listener, arrival->decision.limits_class, &arrival->client);
 	if (admission != ADMISSION_GRANTED) {
-		refuse(arrival->fd, admission_reply(admission));
+		refuse(supervisor, arrival->fd, admission_reply(admission));
 		return;
 	}
 	if (!pool_is_full(&supervisor->pool, &supervisor->shm))

@@ -27,6 +27,7 @@ children_init(struct supervisor *supervisor)
 	process_init(&supervisor->manager);
 	supervisor->manager_socket = -1;
 	sync_child_init(supervisor);
+	gate_child_init(supervisor);
 	wakes_init(supervisor);
 }
 
@@ -55,6 +56,7 @@ children_tick(struct supervisor *supervisor)
 			launch_worker(supervisor, i);
 	if (!process_is_running(&supervisor->manager) && supervisor->manager.start_at_ms <= now)
 		launch_manager(supervisor);
+	gate_child_tick(supervisor);
 	sync_child_tick(supervisor);
 }
 
@@ -223,6 +225,7 @@ children_signal(struct supervisor *supervisor, int number)
 		process_signal(&supervisor->worker[i].process, number);
 	process_signal(&supervisor->manager, number);
 	process_signal(&supervisor->sync, number);
+	process_signal(&supervisor->gate.process, number);
 }
 
 bool
@@ -231,5 +234,7 @@ children_are_gone(const struct supervisor *supervisor)
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		if (process_is_running(&supervisor->worker[i].process))
 			return false;
-	return !process_is_running(&supervisor->manager) && !process_is_running(&supervisor->sync);
+	return !process_is_running(&supervisor->manager) &&
+	       !process_is_running(&supervisor->sync) &&
+	       !process_is_running(&supervisor->gate.process);
 }

@@ -37,6 +37,8 @@ place_of(struct supervisor *supervisor, const struct workers_file_entry *entry)
 		return &supervisor->manager;
 	case WORKERS_FILE_SYNC:
 		return &supervisor->sync;
+	case WORKERS_FILE_GATE:
+		return &supervisor->gate.process;
 	default:
 		return &supervisor->worker[entry->index].process;
 	}

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define SESSION_COUNTER_BITS 40
@@ -42,6 +43,7 @@ custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_m
 
 	*custody = (struct custody){.shm = shm, .slots = slots};
 	slot_list_init(&custody->free);
+	slot_list_init(&custody->cooling);
 	slot_list_init(&custody->connecting);
 	slot_list_init(&custody->ending);
 	r = draw_id_prefix(&custody->id_prefix);
@@ -61,6 +63,12 @@ custody_init(struct custody *custody, const struct shm *shm, uint32_t sessions_m
 	return 0;
 }
 
+static bool
+rests(const struct custody *custody, uint32_t slot)
+{
+	return custody->places != NULL && !gate_positions_is_clear(custody->places, slot);
+}
+
 void
 custody_restore(struct custody *custody)
 {
@@ -74,10 +82,13 @@ custody_restore(struct custody *custody)
 		/* Nobody but the dead one knew of it. */
 		if (state == SLOT_TAKEN)
 			custody_set_state(custody, slot, SLOT_FREE);
-		if (!slot_is_session(state))
-			continue;
-		slot_list_remove(custody->queue_link, &custody->free, slot);
-		custody->in_use++;
+		if (slot_is_session(state)) {
+			slot_list_remove(custody->queue_link, &custody->free, slot);
+			custody->in_use++;
+		} else if (rests(custody, slot)) {
+			slot_list_remove(custody->queue_link, &custody->free, slot);
+			slot_list_append(custody->queue_link, &custody->cooling, slot);
+		}
 	}
 	if (id == 0)
 		return;
@@ -138,10 +149,20 @@ is_ours_now(struct custody *custody, uint32_t slot)
 	    &expected, SLOT_TAKEN, memory_order_acquire, memory_order_relaxed);
 }
 
+/* They are cleared in about the order in which they became free. */
+static void
+take_cooled(struct custody *custody)
+{
+	while (custody->cooling.count > 0 && !rests(custody, custody->cooling.first))
+		slot_list_push(custody->queue_link, &custody->free,
+		    slot_list_take(custody->queue_link, &custody->cooling));
+}
+
 /* Where a replica lies the slot stays in the list, but behind the others. */
 static uint32_t
 take_free(struct custody *custody)
 {
+	take_cooled(custody);
 	for (uint32_t tries = 0; tries < TAKE_TRIES; tries++) {
 		uint32_t slot = slot_list_take(custody->queue_link, &custody->free);
 
@@ -175,6 +196,13 @@ custody_take(struct custody *custody)
 	return slot;
 }
 
+bool
+custody_is_full(struct custody *custody)
+{
+	take_cooled(custody);
+	return custody->free.count == 0;
+}
+
 void
 custody_set_state(struct custody *custody, uint32_t slot, enum slot_state state)
 {
@@ -189,12 +217,22 @@ custody_set_leg(struct custody *custody, uint32_t slot, enum shm_leg leg, int fd
 }
 
 void
+custody_unmark(const struct custody *custody, uint32_t slot, enum shm_leg leg)
+{
+	const uint32_t mark = MARK_FREE;
+
+	if (custody->places != NULL && custody->slot[slot].fd[leg] >= 0)
+		setsockopt(custody->slot[slot].fd[leg], SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
+void
 custody_close_leg(struct custody *custody, uint32_t slot, enum shm_leg leg)
 {
 	int *fd = &custody->slot[slot].fd[leg];
 
 	if (*fd < 0)
 		return;
+	custody_unmark(custody, slot, leg);
 	close(*fd);
 	*fd = -1;
 	custody->descriptors--;
@@ -218,7 +256,10 @@ custody_free(struct custody *custody, uint32_t slot)
 	custody_close_leg(custody, slot, SHM_SERVER);
 	custody_set_state(custody, slot, SLOT_FREE);
 	/* Last in, first out: the pages of this slot are still warm. */
-	slot_list_push(custody->queue_link, &custody->free, slot);
+	if (custody->places != NULL)
+		slot_list_append(custody->queue_link, &custody->cooling, slot);
+	else
+		slot_list_push(custody->queue_link, &custody->free, slot);
 	custody->in_use--;
 }
 

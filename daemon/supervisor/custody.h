@@ -3,7 +3,8 @@
  *
  * The public half of a slot (struct slot_custody) lies in control and is what the others read;
  * the private half (struct custody_slot) holds the descriptors.  Taking a slot raises its
- * generation; freeing it closes what it holds.  The owner word is stored before anything of the
+ * generation; freeing it closes what it holds.  Where there is a gate, a slot rests until sync has
+ * cleared its place (daemon/sync/guard.h).  The owner word is stored before anything of the
  * session is handed to that worker.
  *
  * A descriptor of a session is a blocking one: io_uring waits for a blocking descriptor by
@@ -14,6 +15,7 @@
 #ifndef SUPERVISOR_CUSTODY_H
 #define SUPERVISOR_CUSTODY_H
 
+#include "daemon/gate/positions.h"
 #include "daemon/supervisor/slot_list.h"
 #include "shm/region.h"
 #include "shm/slot.h"
@@ -50,8 +52,11 @@ struct custody {
 	struct slot_link *queue_link; /* free, or waiting for a worker */
 	struct slot_link *timer_link; /* connecting, or ending */
 	struct slot_list free;
+	struct slot_list
+	    cooling; /* free, but the gate still knows the last session; the oldest first */
 	struct slot_list connecting;
 	struct slot_list ending;
+	const struct gate_positions *places; /* NULL: there is no gate */
 };
 
 /* sessions_max: at most that many slots are used. */
@@ -62,10 +67,15 @@ void custody_fini(struct custody *custody);
 void custody_restore(struct custody *custody);
 
 /* A free slot, now SLOT_TAKEN, with a new generation and session id, all else cleared.
- * SHM_NO_SLOT: every slot is in use, or a replica (shm/slot.h), or replicas are all that was found. */
+ * SHM_NO_SLOT: every slot is in use or rests, or a replica (shm/slot.h), or replicas are all that was found. */
 uint32_t custody_take(struct custody *custody);
+/* custody_take() would give none. */
+bool custody_is_full(struct custody *custody);
 void custody_set_state(struct custody *custody, uint32_t slot, enum slot_state state);
 void custody_set_leg(struct custody *custody, uint32_t slot, enum shm_leg leg, int fd);
+/* What this leg still sends is no session's any more, and needs no standby (daemon/gate/mark.h). */
+void custody_unmark(const struct custody *custody, uint32_t slot, enum shm_leg leg);
+/* Unmarks it too. */
 void custody_close_leg(struct custody *custody, uint32_t slot, enum shm_leg leg);
 /* Closes its descriptors. It must stand in no queue any more. */
 void custody_free(struct custody *custody, uint32_t slot);

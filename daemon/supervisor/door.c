@@ -208,6 +208,16 @@ door_tick(struct supervisor *supervisor)
 }
 
 void
+door_set_gate(struct supervisor *supervisor, enum gate_view view, const char *fault)
+{
+	struct door_status status = supervisor->door.status;
+
+	status.gate = view;
+	snprintf(status.gate_fault, sizeof(status.gate_fault), "%s", fault);
+	publish(supervisor, &status);
+}
+
+void
 door_leave(struct supervisor *supervisor)
 {
 	if (is_configured(supervisor) && supervisor->door.status.wanted == DOOR_OPEN)

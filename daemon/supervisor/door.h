@@ -37,6 +37,8 @@ void door_start(struct supervisor *supervisor, bool found);
  * missing. */
 int door_move(struct supervisor *supervisor, enum door_state wanted);
 void door_tick(struct supervisor *supervisor);
+/* What struct door_view says of the gate. `view`: enum gate_view. */
+void door_set_gate(struct supervisor *supervisor, enum gate_view view, const char *fault);
 /* A clean stop: it is closed, so that nothing of this host speaks for sessions that another may have. */
 void door_leave(struct supervisor *supervisor);
 

@@ -88,6 +88,9 @@ ending_begin(struct supervisor *supervisor, uint32_t slot, const struct record *
 {
 	struct custody *custody = &supervisor->custody;
 
+	/* The end is committed: nothing of it has to wait any more. */
+	for (int leg = 0; leg < SHM_LEGS; leg++)
+		custody_unmark(custody, slot, (enum shm_leg)leg);
 	leg_begin(supervisor, slot, SHM_CLIENT, record);
 	leg_begin(supervisor, slot, SHM_SERVER, record);
 	custody_stop_timer(custody, slot);

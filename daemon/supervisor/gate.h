@@ -1,14 +1,15 @@
 /*
- * gate -- the supervisor's part of the gate of a synced pair: what it makes, and smtpguard-gate
+ * gate -- what the gate of a synced pair is made of, and how smtpguard-gate is started
  *
- * gate_open() makes the table of positions, the board and the two eventfds, loads the filter, puts the
- * rule in place and starts smtpguard-gate: from then on the host is closed to all connections with a
- * mark, until sync says otherwise (positions.h).  The descriptors are handed on: `filter.positions`
- * (to write), `board`, `wake` and `embryos` to sync, all of them to smtpguard-gate.
+ * gate_make() makes the table of positions, the board and the two eventfds, loads the filter and puts the
+ * rule in place: from then on the host is closed to all connections with a mark, until sync says
+ * otherwise (positions.h).  The descriptors are handed on: `filter.positions` (to write), `board`, `wake`
+ * and `embryos` to sync, all of them to smtpguard-gate.
  *
- * smtpguard-gate may die: what waited is dropped, nothing leaves that has to wait, and gate_start()
- * starts another.  The supervisor may die: its successor finds the four descriptors in smtpguard-gate,
- * under the numbers of enum keeper_fd.  All may die: the rule stays, closed; gate_open() replaces it.
+ * smtpguard-gate may die: what waited is dropped, nothing leaves that has to wait, and another is started
+ * with the same descriptors.  The supervisor may die: its successor takes them from smtpguard-gate
+ * (gate_take()), under the numbers of enum keeper_fd.  All may die: the rule stays, closed; gate_make()
+ * replaces it.
  *
  * Without a pair none of this is called, and it costs nothing.
  *
@@ -30,16 +31,22 @@ struct gate {
 	int wake;    /* eventfd: positions have moved */
 	int embryos; /* eventfd: there are embryos to tell the standby of */
 	uint32_t slots;
-	pid_t pid; /* of smtpguard-gate */
-	int pidfd;
 };
 
-int gate_open(struct gate *gate, uint32_t slots, const char *program,
-    const struct spawn_account *account, const char **ret_step);
-/* Once more, after its end was seen by pidfd and it was reaped. */
-int gate_start(struct gate *gate, const char *program, const struct spawn_account *account,
-    const char **ret_step);
-/* The rule goes, and with it the gate; smtpguard-gate is told to end and has still to be reaped. */
-int gate_close(struct gate *gate, const char **ret_step);
+/* By what smtpguard-gate is started; it points into itself. */
+struct gate_start {
+	char slots[16], queue[16];
+	char *arguments[4];
+	struct spawn spawn;
+};
+
+void gate_init(struct gate *gate);
+int gate_make(struct gate *gate, uint32_t slots, const char **ret_step);
+/* From a smtpguard-gate that an earlier supervisor has started.  Nothing that it holds is believed. */
+int gate_take(struct gate *gate, uint32_t slots, int pidfd, const char **ret_step);
+void gate_start_init(struct gate_start *start, const struct gate *gate, const char *program,
+    const struct spawn_account *account);
+/* The rule stands without the descriptors. */
+void gate_close(struct gate *gate);
 
 #endif

@@ -152,6 +152,7 @@ launch_note(struct supervisor *supervisor)
 		add_entry(&file, &supervisor->worker[i].process, WORKERS_FILE_WORKER, i);
 	add_entry(&file, &supervisor->manager, WORKERS_FILE_MANAGER, 0);
 	add_entry(&file, &supervisor->sync, WORKERS_FILE_SYNC, 0);
+	add_entry(&file, &supervisor->gate.process, WORKERS_FILE_GATE, 0);
 	r = workers_file_write(supervisor->runtime.directory, &file);
 	if (r < 0)
 		fprintf(stderr,

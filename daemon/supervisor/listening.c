@@ -98,6 +98,7 @@ listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_det
 	tally_rebuild(&supervisor->tally, supervisor->custody.most_used);
 	/* Those that were found are not listened to yet. */
 	listening_watch(supervisor);
+	gate_child_listeners(supervisor);
 	note_table(supervisor, index, table.sequence);
 	shelve_all(supervisor);
 	return 0;

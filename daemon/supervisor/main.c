@@ -136,6 +136,7 @@ find_in_build_tree(struct supervisor *supervisor)
 	self[length - tail] = '\0';
 	return join(supervisor->worker_path, self, "worker/smtpguard-worker") &&
 	       join(supervisor->sync_path, self, "daemon/sync/smtpguard-sync") &&
+	       join(supervisor->gate_path, self, "daemon/gate/smtpguard-gate") &&
 	       join(supervisor->manager_path, self, "daemon/manager/smtpguard-manager") &&
 	       access(supervisor->manager_path, X_OK) == 0;
 }
@@ -151,6 +152,7 @@ find_programs(struct supervisor *supervisor, const char *directory)
 		directory = SMTPGUARD_LIBEXECDIR;
 	return join(supervisor->worker_path, directory, "smtpguard-worker") &&
 	       join(supervisor->sync_path, directory, "smtpguard-sync") &&
+	       join(supervisor->gate_path, directory, "smtpguard-gate") &&
 	       join(supervisor->manager_path, directory, "smtpguard-manager");
 }
 

@@ -141,6 +141,7 @@ server_begin(struct supervisor *supervisor, uint32_t slot, int fd)
 
 	if (fd >= 0) {
 		custody_set_leg(custody, slot, SHM_SERVER, fd);
+		gate_child_mark(supervisor, fd, mark_of_leg(slot, SHM_SERVER));
 		r = server_connect(
 		    fd, shm_custody(&supervisor->shm, slot), supervisor->listeners.bounds_input);
 	}
@@ -214,7 +215,7 @@ opening_begin(struct supervisor *supervisor, const struct arrival *arrival)
 	uint32_t slot;
 	int server;
 
-	if (supervisor->custody.free.count == 0)
+	if (custody_is_full(&supervisor->custody))
 		return SHORTAGE_SLOTS;
 	/* Before the slot: a session that has begun without it could only be told 421 4.4.1. */
 	server = server_socket(&entry->server);
@@ -227,6 +228,7 @@ opening_begin(struct supervisor *supervisor, const struct arrival *arrival)
 		return SHORTAGE_SLOTS;
 	}
 	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, arrival->fd);
+	gate_child_mark(supervisor, arrival->fd, mark_of_leg(slot, SHM_CLIENT));
 	FAILPOINT(slot_taken);
 	publish_identity(supervisor, slot, arrival);
 	FAILPOINT(slot_published);

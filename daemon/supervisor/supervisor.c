@@ -246,6 +246,8 @@ supervisor_open(
 		status = make_loop(supervisor);
 	if (status == 0)
 		status = make_wakes(supervisor);
+	if (status == 0)
+		gate_child_open(supervisor);
 	if (status == 0 && found)
 		collect_rest(supervisor);
 	else if (status == 0)
@@ -312,6 +314,7 @@ tick(struct supervisor *supervisor)
 		children_worker_ended(supervisor, i);
 	children_manager_ended(supervisor);
 	sync_child_ended(supervisor);
+	gate_child_ended(supervisor);
 	children_watch(supervisor);
 	collect_tick(supervisor);
 	upgrade_tick(supervisor);
@@ -361,6 +364,9 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 	case WATCH_SYNC_END:
 		sync_child_ended(supervisor);
 		break;
+	case WATCH_GATE_END:
+		gate_child_ended(supervisor);
+		break;
 	case WATCH_UPGRADE_CHECK:
 		upgrade_check_ended(supervisor);
 		break;
@@ -405,6 +411,7 @@ supervisor_run(struct supervisor *supervisor)
 		upgrade_flushed(supervisor);
 	}
 	door_leave(supervisor);
+	gate_child_leave(supervisor);
 	/* Nobody is left to be taken over. */
 	workers_file_remove(supervisor->runtime.directory);
 	settings_kept_remove(supervisor->runtime.directory);
@@ -423,6 +430,7 @@ void
 supervisor_close(struct supervisor *supervisor)
 {
 	wakes_close(supervisor);
+	gate_child_close(supervisor);
 	custody_fini(&supervisor->custody);
 	tally_fini(&supervisor->tally);
 	for (int i = 0; i < SHM_REGIONS; i++)

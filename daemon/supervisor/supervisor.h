@@ -20,6 +20,7 @@
  *   stopping	       the clean stop
  *   upgrade	       other programs in place of these
  *   door	       whether packets pass, on a host of a pair
+ *   gate_child	       what leaves only when the standby has it, likewise
  *
  * All of them run in this process only and take this struct.
  */
@@ -30,6 +31,7 @@
 #include "daemon/supervisor/admission.h"
 #include "daemon/supervisor/custody.h"
 #include "daemon/supervisor/door.h"
+#include "daemon/supervisor/gate_child.h"
 #include "daemon/supervisor/kept.h"
 #include "daemon/supervisor/listener.h"
 #include "daemon/supervisor/notify.h"
@@ -102,6 +104,7 @@ struct supervisor {
 	char worker_path[SUPERVISOR_PATH_MAX];
 	char manager_path[SUPERVISOR_PATH_MAX];
 	char sync_path[SUPERVISOR_PATH_MAX];
+	char gate_path[SUPERVISOR_PATH_MAX];
 	struct runtime runtime;
 	struct shm shm;
 	/* Descriptors of regions for readers, which cannot be mapped writable. */
@@ -141,6 +144,7 @@ struct supervisor {
 	struct process sync;
 	struct watchdog sync_watchdog;
 	int sync_socket;
+	struct gate_child gate;
 
 	bool listeners_applied;
 	bool worker_was_ready;

@@ -149,6 +149,7 @@ start(struct supervisor *supervisor, struct spawn *spawn, const char **ret_what)
 		spawn->fd[spawn->count++] = opened[FIFO];
 		spawn->fd[spawn->count++] = opened[FOLDER];
 		wakes_sync(supervisor, spawn);
+		gate_child_give(supervisor, spawn);
 		*ret_what = "process";
 		r = launch_held(supervisor, spawn, &supervisor->sync);
 	}
@@ -170,7 +171,8 @@ heartbeat(const struct supervisor *supervisor)
 static void
 launch(struct supervisor *supervisor)
 {
-	char *arguments[] = {(char *)"smtpguard-sync", (char *)"--run", NULL};
+	char *gate = gate_child_is_there(supervisor) ? (char *)"--gate" : NULL;
+	char *arguments[] = {(char *)"smtpguard-sync", (char *)"--run", gate, NULL};
 	struct spawn spawn = {
 	    .path = supervisor->sync_path,
 	    .arguments = arguments,

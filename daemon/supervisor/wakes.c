@@ -9,7 +9,7 @@
 
 #define EVENTFD_NAME "anon_inode:[eventfd]"
 
-_Static_assert(SHM_REGIONS + 3 + SHM_WORKERS_MAX <= SPAWN_FDS_MAX, "sync is given all of them");
+_Static_assert(SHM_REGIONS + 11 + SHM_WORKERS_MAX <= SPAWN_FDS_MAX, "sync is given all of them");
 
 void
 wakes_init(struct supervisor *supervisor)
@@ -36,8 +36,8 @@ wakes_close(struct supervisor *supervisor)
 }
 
 /* Whatever a worker has put in its place would be written to. */
-static bool
-is_eventfd(int fd)
+bool
+wakes_is_eventfd(int fd)
 {
 	char path[32], name[sizeof(EVENTFD_NAME)];
 	ssize_t length;
@@ -54,7 +54,7 @@ find_one(const struct process *process, enum inherited number)
 {
 	int fd = pidfd_getfd(process->pidfd, (int)number, 0);
 
-	if (fd >= 0 && !is_eventfd(fd))
+	if (fd >= 0 && !wakes_is_eventfd(fd))
 		close_one(&fd);
 	return fd;
 }

@@ -25,4 +25,7 @@ void wakes_worker(const struct supervisor *supervisor, uint32_t index, struct sp
 /* The next descriptors of sync: that of the journals, then those of the workers, in their order. */
 void wakes_sync(const struct supervisor *supervisor, struct spawn *spawn);
 
+/* Of what another process has held. */
+bool wakes_is_eventfd(int fd);
+
 #endif

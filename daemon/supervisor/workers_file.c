@@ -14,7 +14,7 @@
 /* "manager 4294967295 2147483647 18446744073709551615\n" */
 _Static_assert(sizeof(HEADLINE) + WORKERS_FILE_ENTRIES * 51 < WORKERS_FILE_BYTES, "it fits");
 
-static const char *const kinds[WORKERS_FILE_KINDS] = {"worker ", "manager ", "sync "};
+static const char *const kinds[WORKERS_FILE_KINDS] = {"worker ", "manager ", "sync ", "gate "};
 
 size_t
 workers_file_format(const struct workers_file *file, char *text, size_t size)

@@ -5,6 +5,7 @@
  *	worker INDEX PID STARTED
  *	manager 0 PID STARTED
  *	sync 0 PID STARTED
+ *	gate 0 PID STARTED
  *
  * PID and start time (daemon/supervisor/process_stat.h) name a process for good, so a line of one
  * that has died does no harm.  The file is replaced before a process begins to do anything.
@@ -21,13 +22,14 @@
 #include <sys/types.h>
 
 #define WORKERS_FILE_NAME    "workers"
-#define WORKERS_FILE_ENTRIES (SHM_WORKERS_MAX + 2)
+#define WORKERS_FILE_ENTRIES (SHM_WORKERS_MAX + 3)
 #define WORKERS_FILE_BYTES   4096
 
 enum workers_file_kind {
 	WORKERS_FILE_WORKER,
 	WORKERS_FILE_MANAGER,
 	WORKERS_FILE_SYNC,
+	WORKERS_FILE_GATE,
 	WORKERS_FILE_KINDS
 };
 

@@ -4,8 +4,8 @@
 
 _Static_assert(SYNC_CLASS_NAME_MAX + 1 == CLASS_NAME_SIZE, "a class name fits in both");
 
-static struct sync_address
-to_address(const struct shm_endpoint *endpoint)
+struct sync_address
+custody_wire_address(const struct shm_endpoint *endpoint)
 {
 	switch (endpoint->family) {
 	case 4:
@@ -17,8 +17,8 @@ to_address(const struct shm_endpoint *endpoint)
 	}
 }
 
-static struct shm_endpoint
-to_endpoint(const struct sync_address *address)
+struct shm_endpoint
+custody_wire_endpoint(const struct sync_address *address)
 {
 	struct shm_endpoint endpoint = {.port = (uint16_t)address->port};
 
@@ -75,8 +75,8 @@ to_leg(const struct slot_leg *leg, uint32_t which)
 	    .leg = which,
 	    .state = atomic_load_explicit(&leg->state, memory_order_relaxed),
 	    .error = (uint32_t)leg->error,
-	    .local = to_address(&leg->local),
-	    .peer = to_address(&leg->peer),
+	    .local = custody_wire_address(&leg->local),
+	    .peer = custody_wire_address(&leg->peer),
 	    .base_received = leg->base_received,
 	    .base_written = leg->base_written,
 	    .dumped = leg->tcp.dumped != 0,
@@ -99,7 +99,7 @@ custody_wire_read(const struct slot_custody *custody, struct custody_wire *ret_w
 	    .policy = custody->policy_hash,
 	    .mode = custody->mode,
 	    .class_name = wire->class_name,
-	    .source = to_address(&wire->source),
+	    .source = custody_wire_address(&wire->source),
 	};
 	memcpy(wire->copy, custody->leg, sizeof(wire->copy));
 	for (uint32_t leg = 0; leg < SHM_LEGS; leg++)
@@ -117,7 +117,7 @@ custody_wire_put_identity(struct slot_custody *custody, const struct sync_identi
 	custody->mode = (uint8_t)identity->mode;
 	memset(custody->class_name, 0, sizeof(custody->class_name));
 	memcpy(custody->class_name, identity->class_name, strlen(identity->class_name));
-	custody->source = to_endpoint(&identity->source);
+	custody->source = custody_wire_endpoint(&identity->source);
 }
 
 void
@@ -128,8 +128,8 @@ custody_wire_put_leg(struct slot_custody *custody, const struct sync_leg *leg)
 	to->error = (int32_t)leg->error;
 	to->base_received = leg->base_received;
 	to->base_written = leg->base_written;
-	to->local = to_endpoint(&leg->local);
-	to->peer = to_endpoint(&leg->peer);
+	to->local = custody_wire_endpoint(&leg->local);
+	to->peer = custody_wire_endpoint(&leg->peer);
 	to->tcp = leg->dumped ? from_tcp(&leg->tcp) : (struct leg_tcp){0};
 	atomic_store_explicit(&to->state, leg->state, memory_order_release);
 }

@@ -26,4 +26,8 @@ void custody_wire_read(const struct slot_custody *custody, struct custody_wire *
 void custody_wire_put_identity(struct slot_custody *custody, const struct sync_identity *identity);
 void custody_wire_put_leg(struct slot_custody *custody, const struct sync_leg *leg);
 
+/* Points into the endpoint. */
+struct sync_address custody_wire_address(const struct shm_endpoint *endpoint);
+struct shm_endpoint custody_wire_endpoint(const struct sync_address *address);
+
 #endif

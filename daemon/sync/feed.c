@@ -101,7 +101,7 @@ text_came(void *owner, const struct sync_text *text)
 
 int
 feed_open(struct feed *feed, const struct shm *shm, struct channel *channel, uint32_t log_entries,
-    struct gate_positions *table, feed_wake *wake, void *owner)
+    struct gate_positions *table, const struct embryo_ring *embryos, feed_wake *wake, void *owner)
 {
 	struct follower_settings follower = {
 	    .shm = shm,
@@ -117,14 +117,15 @@ feed_open(struct feed *feed, const struct shm *shm, struct channel *channel, uin
 
 	feed->shm = shm;
 	feed->channel = channel;
-	feed->guard = (struct guard){.shm = shm, .table = table};
+	embryo_telling_init(&feed->embryos, embryos, table);
 	feed->wake = wake;
 	feed->owner = owner;
 	feed->release = ROLE_HELD;
 	release_keep(shm_release(shm), true);
 	feed->follower = follower_create(&follower);
 	feed->replica = replica_create(&replica);
-	if (feed->follower == NULL || feed->replica == NULL) {
+	if (guard_open(&feed->guard, shm, table) < 0 || feed->follower == NULL ||
+	    feed->replica == NULL) {
 		feed_close(feed);
 		return -ENOMEM;
 	}
@@ -136,6 +137,7 @@ feed_close(struct feed *feed)
 {
 	follower_destroy(feed->follower);
 	replica_destroy(feed->replica);
+	guard_close(&feed->guard);
 	feed->follower = NULL;
 	feed->replica = NULL;
 }
@@ -171,6 +173,7 @@ feed_take(struct feed *feed, const struct channel_event *event)
 		break;
 	case CHANNEL_ACKNOWLEDGED:
 		follower_acknowledge(feed->follower, event->value);
+		embryo_telling_acknowledge(&feed->embryos, event->value);
 		wake_released(feed);
 		break;
 	default:
@@ -259,6 +262,7 @@ begin_snapshot(struct feed *feed, uint64_t now_us)
 		return;
 	feed->wants_snapshot = false;
 	follower_begin(feed->follower);
+	embryo_telling_begin(&feed->embryos);
 }
 
 static void
@@ -288,9 +292,20 @@ tell_counters(struct feed *feed, uint64_t now_us)
 }
 
 static void
-sweep(struct feed *feed)
+tell_embryos(struct feed *feed, uint64_t now_us)
 {
-	guard_sweep(&feed->guard, feed->swept, SWEEP_MOST);
+	uint64_t seen_ms = atomic_load_explicit(shm_clock_floor(feed->shm), memory_order_relaxed);
+
+	if (!feed->is_sending || !outgoing_is_open(channel_outgoing(feed->channel)))
+		return;
+	if (embryo_telling_step(&feed->embryos, feed->channel, now_us, seen_ms) != OUTGOING_TAKEN)
+		log_is_over(feed, now_us);
+}
+
+static void
+sweep(struct feed *feed, uint64_t now_us)
+{
+	guard_sweep(&feed->guard, now_us, feed->swept, SWEEP_MOST);
 	feed->swept += SWEEP_MOST;
 	if (feed->swept >= shm_slots_used(feed->shm))
 		feed->swept = 0;
@@ -314,8 +329,9 @@ feed_tick(struct feed *feed, uint64_t now_us)
 		break;
 	}
 	wake_released(feed);
+	tell_embryos(feed, now_us);
 	tell_counters(feed, now_us);
-	sweep(feed);
+	sweep(feed, now_us);
 }
 
 uint32_t

@@ -17,6 +17,7 @@
 #define DAEMON_SYNC_FEED_H
 
 #include "daemon/sync/channel.h"
+#include "daemon/sync/embryo_telling.h"
 #include "daemon/sync/follower.h"
 #include "daemon/sync/guard.h"
 #include "daemon/sync/replica.h"
@@ -31,6 +32,7 @@ struct feed {
 	struct follower *follower;
 	struct replica *replica;
 	struct guard guard;
+	struct embryo_telling embryos;
 	feed_wake *wake;
 	void *owner;
 	enum role_release release; /* as the role machine says */
@@ -44,9 +46,11 @@ struct feed {
 	uint32_t protected_sessions; /* active: when counters were told last */
 };
 
-/* log_entries as the channel has it (outgoing_settings.hold_entries).  `table` may be NULL. 0 or -ENOMEM. */
+/* log_entries as the channel has it (outgoing_settings.hold_entries).  `table` and `embryos` may be NULL:
+ * there is no gate. 0 or -ENOMEM. */
 int feed_open(struct feed *feed, const struct shm *shm, struct channel *channel,
-    uint32_t log_entries, struct gate_positions *table, feed_wake *wake, void *owner);
+    uint32_t log_entries, struct gate_positions *table, const struct embryo_ring *embryos,
+    feed_wake *wake, void *owner);
 void feed_close(struct feed *feed);
 
 /* Of the role machine. */

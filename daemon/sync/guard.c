@@ -3,6 +3,26 @@
 #include "shm/record.h"
 #include "shm/slot.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
+int
+guard_open(struct guard *guard, const struct shm *shm, struct gate_positions *table)
+{
+	*guard = (struct guard){.shm = shm, .table = table};
+	if (table == NULL)
+		return 0;
+	guard->free_us = calloc(shm->slots, sizeof(*guard->free_us));
+	return guard->free_us == NULL ? -ENOMEM : 0;
+}
+
+void
+guard_close(struct guard *guard)
+{
+	free(guard->free_us);
+	*guard = (struct guard){0};
+}
+
 void
 guard_hold(const struct guard *guard)
 {
@@ -31,10 +51,8 @@ guard_paired(const struct guard *guard)
 	if (guard->table == NULL || !gate_positions_is_alone(guard->table))
 		return;
 	for (uint32_t slot = 0; slot < shm_slots_used(guard->shm); slot++) {
-		if (!is_served(shm_custody(guard->shm, slot))) {
-			gate_positions_clear(guard->table, slot);
+		if (!is_served(shm_custody(guard->shm, slot)))
 			continue;
-		}
 		for (unsigned leg = 0; leg < SHM_LEGS; leg++)
 			gate_positions_pass(guard->table, slot, leg);
 	}
@@ -86,14 +104,34 @@ guard_released(const struct guard *guard, const struct follower_release *release
 		leg_released(guard, &custody->leg[index], index, release);
 }
 
+static void
+sweep_one(struct guard *guard, uint64_t now_us, uint32_t slot)
+{
+	uint64_t *free_us = &guard->free_us[slot];
+	uint64_t rest_us =
+	    guard->resting > guard->shm->slots / 2 ? GUARD_SHORT_REST_US : GUARD_REST_US;
+	bool rests = !is_served(shm_custody(guard->shm, slot)) &&
+		     !gate_positions_is_clear(guard->table, slot);
+
+	if (rests && *free_us == 0) {
+		*free_us = now_us;
+		guard->resting++;
+	} else if (rests && now_us - *free_us >= rest_us) {
+		gate_positions_clear(guard->table, slot);
+		rests = false;
+	}
+	if (!rests && *free_us != 0) {
+		*free_us = 0;
+		guard->resting--;
+	}
+}
+
 void
-guard_sweep(const struct guard *guard, uint32_t first, uint32_t count)
+guard_sweep(struct guard *guard, uint64_t now_us, uint32_t first, uint32_t count)
 {
 	if (guard->table == NULL)
 		return;
 	for (uint32_t slot = first; slot < shm_slots_used(guard->shm) && slot - first < count;
 	     slot++)
-		if (!is_served(shm_custody(guard->shm, slot)) &&
-		    !gate_positions_is_clear(guard->table, slot))
-			gate_positions_clear(guard->table, slot);
+		sweep_one(guard, now_us, slot);
 }

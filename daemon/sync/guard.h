@@ -11,8 +11,11 @@
  * packets need no standby.
  *
  * Order: a host begins closed (guard_hold()).  From alone to paired what is open goes on unguarded until
- * the standby has it; from held to paired it waits for that.  A slot is cleared when its session is over
- * and the standby knows, and may be given away again from then on.
+ * the standby has it; from held to paired it waits for that.
+ *
+ * A slot is cleared some time after its session was over (GUARD_REST_US, less while many rest), and may be
+ * given away again from then on.  Until then its place says what was committed at last: connections in
+ * TIME_WAIT still bear the session's mark, and answer a FIN that is sent again.
  *
  * Without a gate (`table` NULL) nothing is done.  Called by sync only.
  */
@@ -23,10 +26,19 @@
 #include "daemon/sync/follower.h"
 #include "shm/region.h"
 
+#define GUARD_REST_US	    5000000u
+#define GUARD_SHORT_REST_US 200000u /* while more than half of the slots rest */
+
 struct guard {
 	const struct shm *shm;	      /* both stay the owner's */
 	struct gate_positions *table; /* NULL: there is no gate */
+	uint64_t *free_us;	      /* [slots] when it was first seen free; 0: it does not rest */
+	uint32_t resting;
 };
+
+/* 0 or -ENOMEM. */
+int guard_open(struct guard *guard, const struct shm *shm, struct gate_positions *table);
+void guard_close(struct guard *guard);
 
 /* What is held by the gate waits until it is let go. */
 void guard_hold(const struct guard *guard);
@@ -36,6 +48,6 @@ void guard_paired(const struct guard *guard);
 /* The standby has this. A slot of another generation by now is passed over. */
 void guard_released(const struct guard *guard, const struct follower_release *release);
 /* Slots that are free, and places of which were left. Bounded: `count` slots from `first` on. */
-void guard_sweep(const struct guard *guard, uint32_t first, uint32_t count);
+void guard_sweep(struct guard *guard, uint64_t now_us, uint32_t first, uint32_t count);
 
 #endif

@@ -1,8 +1,10 @@
 #include "daemon/sync/replica.h"
 
+#include "daemon/sync/custody_wire.h"
 #include "daemon/sync/peer_counters.h"
 #include "daemon/sync/replica_session.h"
 #include "daemon/sync/text_parts.h"
+#include "shm/embryos.h"
 #include "shm/slot.h"
 #include "shm/succession.h"
 
@@ -45,6 +47,7 @@ replica_create(const struct replica_settings *settings)
 	replica->settings = *settings;
 	replica_session_cache(shm, &replica->cache);
 	drop_found(replica);
+	embryos_clear(shm_embryos(shm));
 	return replica;
 }
 
@@ -81,6 +84,7 @@ replica_serve_all(struct replica *replica)
 	for (uint32_t slot = 0; slot < replica->most; slot++)
 		replica->slot[slot] = (struct replica_slot){0};
 	replica->sessions = replica->most = 0;
+	embryos_clear(shm_embryos(replica->settings.shm));
 	peer_counters_clear(&replica->counters);
 }
 
@@ -89,7 +93,18 @@ replica_forget_all(struct replica *replica)
 {
 	for (uint32_t slot = 0; slot < replica->most; slot++)
 		drop(replica, slot);
+	embryos_clear(shm_embryos(replica->settings.shm));
 	peer_counters_clear(&replica->counters);
+}
+
+/* It has become a session. */
+static void
+drop_embryo(struct replica *replica, uint32_t slot)
+{
+	const struct shm *shm = replica->settings.shm;
+	const struct slot_leg *client = &shm_custody(shm, slot)->leg[SHM_CLIENT];
+
+	embryos_remove(shm_embryos(shm), &client->local, &client->peer);
 }
 
 static enum sync_reason
@@ -114,7 +129,10 @@ store_session(struct replica *replica, const struct sync_session *session)
 			replica->most = session->slot + 1;
 	}
 	chunk_cache_look_again(&replica->cache);
-	return replica_session_put(shm, &replica->cache, slot, session, &record);
+	reason = replica_session_put(shm, &replica->cache, slot, session, &record);
+	if (reason == SYNC_GOOD && session->whole)
+		drop_embryo(replica, session->slot);
+	return reason;
 }
 
 static bool
@@ -144,6 +162,28 @@ store_mark(struct replica *replica, const struct sync_mark *mark)
 	custody->mark_direction = mark->direction;
 	custody->mark_position = mark->position;
 	atomic_store_explicit(&custody->marks, mark->marks, memory_order_release);
+	return SYNC_GOOD;
+}
+
+static enum sync_reason
+store_embryo(struct replica *replica, const struct sync_embryo *told)
+{
+	const struct embryo embryo = {
+	    .number = told->number,
+	    .seen_ms = told->seen_ms,
+	    .local = custody_wire_endpoint(&told->local),
+	    .peer = custody_wire_endpoint(&told->peer),
+	    .send_next = told->send_next,
+	    .receive_next = told->receive_next,
+	    .timestamp = told->timestamp,
+	    .peer_timestamp = told->peer_timestamp,
+	    .segment_size = (uint16_t)told->segment_size,
+	    .window = (uint16_t)told->window,
+	    .window_scale = (uint8_t)told->window_scale,
+	    .options = (uint8_t)told->options,
+	};
+
+	embryos_add(shm_embryos(replica->settings.shm), &embryo);
 	return SYNC_GOOD;
 }
 
@@ -201,6 +241,8 @@ replica_store(void *owner, uint64_t lsn, const struct sync_entry *entry)
 		return store_text(replica, &entry->text);
 	case SYNC_ENTRY_SNAPSHOT_END:
 		return end_snapshot(replica);
+	case SYNC_ENTRY_EMBRYO:
+		return store_embryo(replica, &entry->embryo);
 	case SYNC_ENTRY_LIMIT:
 		/* Nothing has an allowance that the sessions themselves do not show. */
 		return SYNC_GOOD;

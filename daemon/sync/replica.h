@@ -5,7 +5,8 @@
  * generation, in the shape in which its worker had it: custody, record in the double buffer, windows
  * with chunks of this host's pool, second part of the inspection state.  The slot is SLOT_REPLICA, so
  * that this host's supervisor and workers leave it alone.  What the record does not need any more is
- * given back at once.  Beside the sessions: poison marks in their slots, the active's counters and texts.
+ * given back at once.  Beside the sessions: poison marks in their slots, the active's embryos
+ * (shm/embryos.h), counters and texts.
  *
  * An entry is checked before it is applied (replica_check.h): one that does not hold has a reason and
  * changes nothing.  When chunks run out (SYNC_BAD_CHUNKS) the session keeps the record that it had,

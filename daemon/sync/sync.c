@@ -62,8 +62,9 @@ saved_ready(struct loop_source *source, uint32_t events)
 		standing_saved(sync, &saved);
 }
 
+/* That there is something is said; what, the turn finds. */
 static void
-journal_ready(struct loop_source *source, uint32_t events)
+count_ready(struct loop_source *source, uint32_t events)
 {
 	eventfd_t count;
 
@@ -122,6 +123,12 @@ read_settings(struct settings *settings)
 }
 
 static int
+gate_fd(const struct sync *sync, enum sync_gate number)
+{
+	return SYNC_FD_RELEASE + (int)sync->shm.workers + (int)number;
+}
+
+static int
 open_loop(struct sync *sync)
 {
 	int result = loop_open(&sync->loop);
@@ -131,9 +138,13 @@ open_loop(struct sync *sync)
 		result = loop_add_signals(&sync->loop, &sync->signals);
 	if (result == 0)
 		result = requests_open(&sync->requests, &sync->loop, SYNC_FD_REQUESTS, answered);
-	sync->journal = (struct loop_source){SYNC_FD_JOURNAL, journal_ready};
+	sync->journal = (struct loop_source){SYNC_FD_JOURNAL, count_ready};
 	if (result == 0)
 		result = loop_add(&sync->loop, &sync->journal, EPOLLIN);
+	if (result == 0 && sync->positions != NULL) {
+		sync->embryos = (struct loop_source){gate_fd(sync, SYNC_GATE_EMBRYOS), count_ready};
+		result = loop_add(&sync->loop, &sync->embryos, EPOLLIN);
+	}
 	if (result == 0 && sync->settings.failover.fifo[0] != '\0')
 		result = notify_fifo_open(&sync->fifo, &sync->loop, SYNC_FD_FIFO, &fifo_calls);
 	return result;
@@ -164,9 +175,22 @@ take_key(struct sync *sync)
 	return complain(sync->settings.failover.key_file, why, EX_CONFIG);
 }
 
+static int
+open_gate(struct sync *sync)
+{
+	int result = gate_positions_map(
+	    &sync->places, gate_fd(sync, SYNC_GATE_POSITIONS), sync->shm.slots, true);
+
+	if (result == 0)
+		result = gate_board_map(&sync->board, gate_fd(sync, SYNC_GATE_BOARD), false);
+	if (result == 0)
+		sync->positions = &sync->places;
+	return result;
+}
+
 /* Everything, in the order in which each part needs the ones before. EX_OK or a complaint. */
 static int
-open_parts(struct sync *sync)
+open_parts(struct sync *sync, bool has_gate)
 {
 	static const int regions[SHM_REGIONS] = {3, 4, 5, 6, 7};
 	int result = read_settings(&sync->settings);
@@ -179,6 +203,9 @@ open_parts(struct sync *sync)
 	int status = take_key(sync);
 	if (status != EX_OK)
 		return status;
+	result = has_gate ? open_gate(sync) : 0;
+	if (result < 0)
+		return complain("gate", strerror(-result), EX_OSERR);
 	result = open_loop(sync);
 	if (result == 0)
 		result = open_saver(sync);
@@ -194,6 +221,9 @@ close_parts(struct sync *sync)
 	witness_close(&sync->witness);
 	epoch_saver_destroy(sync->saver);
 	loop_close(&sync->loop);
+	if (sync->board != NULL)
+		gate_board_unmap(sync->board);
+	gate_positions_unmap(&sync->places);
 	shm_detach(&sync->shm);
 }
 
@@ -228,6 +258,8 @@ serve(struct sync *sync)
 		standing_tick(sync);
 		witness_tick(&sync->witness, sync->now_us);
 		talk_tick(sync);
+		if (sync->board != NULL)
+			gate_wake(sync->board, gate_fd(sync, SYNC_GATE_WAKE));
 		status_publish(sync);
 	}
 	return EX_OK;
@@ -237,12 +269,13 @@ serve(struct sync *sync)
 static void
 close_on_exec(void)
 {
-	for (int fd = SYNC_FD_REGIONS; fd < SYNC_FD_RELEASE + (int)SHM_WORKERS_MAX; fd++)
+	for (int fd = SYNC_FD_REGIONS; fd < SYNC_FD_RELEASE + (int)SHM_WORKERS_MAX + SYNC_GATE_END;
+	     fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 int
-sync_run(void)
+sync_run(bool has_gate)
 {
 	struct sync *sync;
 
@@ -256,7 +289,7 @@ sync_run(void)
 	sync->hold_bytes = HOLD_BYTES;
 	sync->hold_entries = HOLD_ENTRIES;
 	look_at_clock(sync);
-	int status = open_parts(sync);
+	int status = open_parts(sync, has_gate);
 	if (status == EX_OK) {
 		witness_init(&sync->witness, &sync->loop, &sync->settings.failover.listen,
 		    &sync->settings.failover.witness, witness_answers);

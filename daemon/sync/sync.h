@@ -20,6 +20,7 @@
 #ifndef DAEMON_SYNC_SYNC_H
 #define DAEMON_SYNC_SYNC_H
 
+#include "daemon/gate/board.h"
 #include "daemon/loop.h"
 #include "daemon/settings.h"
 #include "daemon/sync/channel.h"
@@ -46,7 +47,16 @@ enum sync_inherited {
 	SYNC_FD_FIFO,	 /* /dev/null: there is no keepalived */
 	SYNC_FD_TRACK,	 /* folder */
 	SYNC_FD_JOURNAL, /* eventfd */
-	SYNC_FD_RELEASE, /* eventfds of the workers, in their order */
+	SYNC_FD_RELEASE, /* eventfds of the workers, in their order; behind them enum sync_gate */
+};
+
+/* What there is with --gate, behind the last worker's. */
+enum sync_gate {
+	SYNC_GATE_POSITIONS, /* to write */
+	SYNC_GATE_BOARD,
+	SYNC_GATE_WAKE,	   /* eventfd: positions have moved */
+	SYNC_GATE_EMBRYOS, /* eventfd: there are embryos that were not told */
+	SYNC_GATE_END,
 };
 
 #define SYNC_NEWS_MAX 32u
@@ -58,6 +68,7 @@ struct sync {
 	struct loop_source signals;
 	struct loop_source saved;   /* of `saver` */
 	struct loop_source journal; /* a worker has committed */
+	struct loop_source embryos; /* the gate has some */
 	struct requests requests;
 	struct notify_fifo fifo;
 	struct epoch_saver *saver;
@@ -69,7 +80,9 @@ struct sync {
 	struct peer_link *link;
 	struct channel *channel;
 	struct feed feed;
-	struct gate_positions *positions; /* NULL: no gate */
+	struct gate_positions *positions; /* NULL: no gate, and so never a pair that is whole */
+	struct gate_positions places;	  /* what it points to */
+	struct gate_board *board;	  /* likewise */
 	uint32_t hold_entries;		  /* of the log, not acknowledged */
 	size_t hold_bytes;
 	unsigned news;
@@ -100,6 +113,6 @@ struct sync {
 };
 
 /* Takes the inherited descriptors and runs until SIGTERM or the supervisor's end. Exit status. */
-int sync_run(void);
+int sync_run(bool has_gate);
 
 #endif

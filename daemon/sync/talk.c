@@ -155,11 +155,13 @@ look_at_cpu(struct sync *sync)
 							    : SYNC_CPU_FREE);
 }
 
-/* The standby may have everything before it has said that it follows. */
+/* The standby may have everything before it has said that it follows.  Without a gate it never has all that
+ * the peers were told. */
 static void
 tell_whole(struct sync *sync)
 {
-	if (sync->whole_due && sync->is_measured && feed_is_whole(&sync->feed) &&
+	if (sync->whole_due && sync->is_measured && sync->positions != NULL &&
+	    feed_is_whole(&sync->feed) &&
 	    standing_simple(sync, ROLE_IN_SNAPSHOT, sync->role.start.epoch.number) == ROLE_NO_NONE)
 		sync->whole_due = false;
 }
@@ -274,7 +276,7 @@ talk_open(struct sync *sync)
 	if (sync->channel == NULL || sync->link == NULL)
 		return -ENOMEM;
 	return feed_open(&sync->feed, &sync->shm, sync->channel, sync->hold_entries,
-	    sync->positions, wake, sync);
+	    sync->positions, sync->board != NULL ? &sync->board->embryos : NULL, wake, sync);
 }
 
 void

@@ -18,8 +18,8 @@ WANTED = {
     "WatchdogSec": ("60s", "a supervisor that hangs is replaced"),
     "Restart": ("always", "the workers wait for the next supervisor"),
 }
-CAPABILITIES = ("CAP_SYS_PTRACE", "CAP_NET_BIND_SERVICE", "CAP_SETUID", "CAP_SETGID", "CAP_KILL")
-CALLS = ("pidfd_getfd", "seccomp", "landlock_restrict_self")
+CAPABILITIES = ("CAP_SYS_PTRACE", "CAP_BPF", "CAP_NET_BIND_SERVICE", "CAP_SETUID", "CAP_SETGID", "CAP_KILL")
+CALLS = ("pidfd_getfd", "bpf", "seccomp", "landlock_restrict_self")
 
 DOOR_WANTED = {
     "Type": ("oneshot", "what comes after it begins when the door is there"),

@@ -20,6 +20,7 @@
 
 #include <err.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ static struct gate_positions table;
 static struct gate_board *board;
 static struct spawn_account account;
 static const char *program;
+static pid_t keeper; /* smtpguard-gate */
 
 static int
 refuse(const char *step, int error)
@@ -46,7 +48,7 @@ refuse(const char *step, int error)
 static void
 say(bool is_done)
 {
-	printf("{\"ok\": %s, \"gate\": %d}\n", is_done ? "true" : "false", (int)gate.pid);
+	printf("{\"ok\": %s, \"gate\": %d}\n", is_done ? "true" : "false", (int)keeper);
 }
 
 static void
@@ -94,13 +96,24 @@ guard(const char *words)
 	return gate_filter_guard(&gate.filter, &address, bits) == 0;
 }
 
+static int
+start_keeper(void)
+{
+	struct gate_start start;
+	int pidfd, error;
+
+	gate_start_init(&start, &gate, program, &account);
+	error = spawn_start(&start.spawn, &keeper, &pidfd);
+	if (error == 0)
+		close(pidfd);
+	return error;
+}
+
 static bool
 start_again(void)
 {
-	const char *step;
-
-	waitpid(gate.pid, NULL, 0);
-	return gate_start(&gate, program, &account, &step) == 0;
+	waitpid(keeper, NULL, 0);
+	return start_keeper() == 0;
 }
 
 static bool
@@ -190,7 +203,11 @@ main(int argc, char **argv)
 	slots = (uint32_t)strtoul(argv[3], NULL, 10);
 	if (spawn_find_account(argv[4], &account) < 0)
 		errx(EX_USAGE, "no such user");
-	error = gate_open(&gate, slots, program, &account, &step);
+	error = gate_make(&gate, slots, &step);
+	if (error == 0) {
+		step = "smtpguard-gate";
+		error = start_keeper();
+	}
 	if (error < 0)
 		return refuse(step, error);
 	if (gate_positions_map(&table, gate.filter.positions, slots, true) < 0 ||
@@ -201,7 +218,9 @@ main(int argc, char **argv)
 	while (getline(&line, &room, stdin) > 0)
 		obey(line);
 	free(line);
-	error = gate_close(&gate, &step);
-	waitpid(gate.pid, NULL, 0);
+	error = gate_filter_remove(&step);
+	kill(keeper, SIGTERM);
+	waitpid(keeper, NULL, 0);
+	gate_close(&gate);
 	return error < 0 ? EX_OSERR : 0;
 }

@@ -168,6 +168,15 @@ def compare_ledgers(build, sources, sink):
     return done.stdout.splitlines()[-1]
 
 
+def gate_program(build):
+    return os.path.join(build, "daemon/gate/smtpguard-gate")
+
+
+def has_gate(build):
+    """It was built with one."""
+    return os.path.exists(gate_program(build))
+
+
 def programs_copy(build, folder, worker="smtpguard-worker"):
     """The programs that run as nobody, where nobody may reach them: a clone may lie in /root."""
     os.makedirs(folder, exist_ok=True)
@@ -175,6 +184,8 @@ def programs_copy(build, folder, worker="smtpguard-worker"):
     shutil.copy(os.path.join(build, "worker", worker), os.path.join(folder, "smtpguard-worker"))
     shutil.copy(os.path.join(build, "daemon/manager/smtpguard-manager"), folder)
     shutil.copy(os.path.join(build, "daemon/sync/smtpguard-sync"), folder)
+    if has_gate(build):
+        shutil.copy(gate_program(build), folder)
     return folder
 
 

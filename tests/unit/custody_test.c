@@ -216,6 +216,43 @@ test_lists_keep_their_order(void **state)
 	assert_false(link[2].linked);
 }
 
+/* A slot rests while the gate knows its last session, also for the supervisor that comes after. */
+static void
+test_a_slot_rests_until_its_place_is_clear(void **state)
+{
+	static struct gate_place place[2 + 2 * (SLOTS + 2)];
+	struct gate_positions places = {.place = place, .slots = SLOTS + 2};
+	struct scene *scene = *state;
+	struct custody *custody = &scene->custody, next;
+	uint32_t slot[SLOTS];
+
+	custody->places = &places;
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		slot[i] = custody_take(custody);
+		gate_positions_protect(&places, slot[i], SHM_CLIENT, 1);
+	}
+	assert_true(custody_is_full(custody));
+	custody_free(custody, slot[1]);
+	custody_free(custody, slot[0]);
+	assert_true(custody_is_full(custody));
+	assert_int_equal(custody_take(custody), SHM_NO_SLOT);
+	/* The oldest goes first. */
+	gate_positions_clear(&places, slot[1]);
+	assert_false(custody_is_full(custody));
+	assert_int_equal(custody_take(custody), slot[1]);
+
+	assert_int_equal(custody_init(&next, &scene->shm, SLOTS), 0);
+	next.places = &places;
+	for (uint32_t i = 1; i < SLOTS; i++)
+		custody_set_state(custody, slot[i], SLOT_OPEN);
+	custody_restore(&next);
+	assert_int_equal(next.free.count, 0);
+	assert_int_equal(custody_take(&next), SHM_NO_SLOT);
+	gate_positions_clear(&places, slot[0]);
+	assert_int_equal(custody_take(&next), slot[0]);
+	custody_fini(&next);
+}
+
 int
 main(void)
 {
@@ -228,6 +265,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_replicas_are_never_handed_out, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		test_the_next_supervisor_finds_sessions_behind_replicas, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_a_slot_rests_until_its_place_is_clear, set_up, tear_down),
 	    cmocka_unit_test(test_lists_keep_their_order),
 	};
 

@@ -40,7 +40,7 @@ struct scene {
 	struct follower_release release; /* the last one */
 	uint64_t acknowledged_then;	 /* of the worker, when it was released */
 	/* What was said since take_log(). */
-	unsigned kinds[SYNC_ENTRY_SNAPSHOT_END + 1];
+	unsigned kinds[SYNC_ENTRY_EMBRYO + 1];
 	unsigned wholes, records, pieces;
 	uint64_t lsn;
 	struct sync_counter counter;

@@ -17,7 +17,7 @@
 static struct shm shm;
 static struct gate_place places[2 + 2 * SLOTS];
 static struct gate_positions table = {.place = places, .slots = SLOTS};
-static const struct guard guard = {.shm = &shm, .table = &table};
+static struct guard guard;
 static const struct guard no_gate = {.shm = &shm};
 
 static void
@@ -47,13 +47,14 @@ setup(void **state)
 	if (shm_create(&shm, &plan) < 0)
 		return -1;
 	shm_succession(&shm)->touched = SLOTS;
-	return 0;
+	return guard_open(&guard, &shm, &table);
 }
 
 static int
 teardown(void **state)
 {
 	(void)state;
+	guard_close(&guard);
 	shm_detach(&shm);
 	return 0;
 }
@@ -132,13 +133,11 @@ test_from_alone_to_paired(void **state)
 
 	(void)state;
 	serve(1, true);
-	gate_positions_protect(&table, 3, 0, 7); /* of a session that is over */
 	guard_alone(&guard);
 	assert_true(gate_positions_is_alone(&table));
 	guard_paired(&guard);
 	assert_false(gate_positions_is_alone(&table));
 	assert_true(place(1, 0).ack == GATE_ACK_ALONE);
-	assert_true(gate_positions_is_clear(&table, 3));
 	guard_released(&guard, &release);
 	assert_true((place(1, 0).ack & GATE_ACK_PROTECTED) != 0);
 	/* Again without having been alone: what is guarded stays so. */
@@ -159,11 +158,33 @@ test_free_slots_are_swept(void **state)
 	release = release_of(2);
 	guard_released(&guard, &release);
 	shm_custody(&shm, 1)->state = SLOT_FREE;
-	guard_sweep(&guard, 2, 100);
+	guard_sweep(&guard, 1, 2, 100);
+	guard_sweep(&guard, GUARD_REST_US + 1, 0, 2);
 	assert_false(gate_positions_is_clear(&table, 1));
-	guard_sweep(&guard, 0, 2);
+	assert_int_equal(guard.resting, 1);
+	guard_sweep(&guard, 2 * GUARD_REST_US, 0, 2);
+	assert_false(gate_positions_is_clear(&table, 1));
+	guard_sweep(&guard, 2 * GUARD_REST_US + 1, 0, 100);
 	assert_true(gate_positions_is_clear(&table, 1));
 	assert_false(gate_positions_is_clear(&table, 2));
+	assert_int_equal(guard.resting, 0);
+}
+
+/* When most of the slots rest they are needed. */
+static void
+test_many_rest_shortly(void **state)
+{
+	(void)state;
+	for (uint32_t slot = 0; slot < 3; slot++)
+		gate_positions_protect(&table, slot, 0, 7);
+	guard_sweep(&guard, 1, 0, 100);
+	assert_int_equal(guard.resting, 3);
+	guard_sweep(&guard, GUARD_SHORT_REST_US, 0, 100);
+	assert_int_equal(guard.resting, 3);
+	guard_sweep(&guard, GUARD_SHORT_REST_US + 1, 0, 100);
+	assert_true(gate_positions_is_clear(&table, 0));
+	/* Those that are left rest as long as ever. */
+	assert_int_equal(guard.resting, 2);
 }
 
 int
@@ -176,6 +197,7 @@ main(void)
 		test_a_leg_that_cannot_move_needs_no_standby, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_from_alone_to_paired, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_free_slots_are_swept, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_many_rest_shortly, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

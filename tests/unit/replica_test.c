@@ -3,6 +3,7 @@
 
 #include "daemon/sync/peer_counters.h"
 #include "shm/chunk.h"
+#include "shm/embryos.h"
 #include "shm/policy_area.h"
 #include "shm/session_digest.h"
 #include "shm/slot.h"
@@ -438,6 +439,39 @@ test_chunks_run_out(void **state)
 	assert_int_equal(chunks_used(scene), CHUNKS - 3);
 }
 
+/* A SYN-ACK to that port of the peer of make(), from port 0 as the session's leg says. */
+static enum sync_reason
+store_embryo(struct scene *scene, uint32_t port)
+{
+	struct sync_entry entry = {
+	    .kind = SYNC_ENTRY_EMBRYO,
+	    .embryo = {.number = 1, .peer = {{(const uint8_t *)"\x0a\0\0\x01", 4}, port}},
+	};
+
+	return replica_store(scene->replica, ++scene->lsn, &entry);
+}
+
+static void
+test_embryos_wait_for_their_session(void **state)
+{
+	struct scene *scene = *state;
+	const struct embryos *embryos = shm_embryos(&scene->shm);
+
+	replica_begin(scene->replica);
+	assert_int_equal(store_embryo(scene, 25), SYNC_GOOD);
+	assert_int_equal(store_embryo(scene, 26), SYNC_GOOD);
+	assert_int_equal(embryos->count, 2);
+	make(scene, 1);
+	assert_int_equal(store(scene), SYNC_GOOD);
+	assert_int_equal(embryos->count, 1);
+	assert_int_equal(embryos->entry[0].peer.port, 26);
+	/* Another snapshot does not take back what is known. */
+	replica_begin(scene->replica);
+	assert_int_equal(embryos->count, 1);
+	replica_forget_all(scene->replica);
+	assert_int_equal(embryos->count, 0);
+}
+
 static enum sync_reason
 end_snapshot(struct scene *scene)
 {
@@ -633,6 +667,7 @@ main(void)
 	    TEST(test_bytes_that_may_be_credentials_are_wiped),
 	    TEST(test_what_a_dead_sync_left_is_dropped),
 	    TEST(test_marks_counters_and_policies),
+	    TEST(test_embryos_wait_for_their_session),
 	    TEST(test_texts_come_in_their_order),
 	};
 

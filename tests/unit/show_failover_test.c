@@ -176,7 +176,8 @@ publish(const struct pair_status *status)
 static void
 test_active(void **state)
 {
-	const struct door_status door = {.wanted = DOOR_OPEN, .state = {DOOR_OPEN, DOOR_OPEN}};
+	const struct door_status door = {
+	    .wanted = DOOR_OPEN, .state = {DOOR_OPEN, DOOR_OPEN}, .gate = GATE_VIEW_STANDS};
 	struct pair_status status = active();
 	json_t *value;
 
@@ -190,7 +191,7 @@ test_active(void **state)
 	       "\t\tFor 0:01:15: the standby has everything\n");
 	expect("\tOther host: mx2 - Standby Ready (standby-synced), epoch 11\n\t\tHeard 0.");
 	expect("Door: should be open\n\tIPv4: open\n\tIPv6: open\n"
-	       "Gate: paired, what the standby has acknowledged leaves\n");
+	       "Gate: stands; paired: what the standby has acknowledged leaves\n");
 	expect("\tNewest entry       1007\n\tAcknowledged       1004\n"
 	       "\tWaiting            3 entries, 900 bytes, 450 us\n\tSessions protected 21\n"
 	       "\tConnections        4, refused 1\n");
@@ -208,7 +209,8 @@ test_active(void **state)
 	assert_int_equal(number_of(value, "log", "acknowledged"), 1004);
 	assert_int_equal(number_of(value, "log", "protected_sessions"), 21);
 	assert_string_equal(string_of(value, "door", "wanted"), "open");
-	assert_string_equal(json_string_value(json_object_get(value, "gate")), "paired");
+	assert_string_equal(string_of(value, "gate", "state"), "stands");
+	assert_string_equal(string_of(value, "gate", "release"), "paired");
 	json_decref(value);
 }
 

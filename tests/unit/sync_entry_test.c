@@ -114,8 +114,18 @@ test_other_kinds_round_trip(void **state)
 	    .kind = SYNC_ENTRY_LIMIT, .limit = {"a class", {stream, 16}, 5, 6}};
 	struct sync_entry mark = {.kind = SYNC_ENTRY_MARK, .mark = {1, 2, 1, 3, 2}};
 	struct sync_entry end = {.kind = SYNC_ENTRY_SNAPSHOT_END, .snapshot_end = {12}};
+	struct sync_entry embryo = {
+	    .kind = SYNC_ENTRY_EMBRYO,
+	    .embryo = {1, {{stream, 16}, 25}, {{stream + 16, 16}, 65535}, UINT32_MAX, 3, 4, 5,
+		65535, 65535, 14, 3, 6},
+	};
 
 	(void)state;
+	assert_int_equal(carry(&embryo).embryo.send_next, UINT32_MAX);
+	assert_int_equal(carry(&embryo).embryo.peer.port, 65535);
+	assert_int_equal(carry(&embryo).embryo.local.bytes.length, 16);
+	assert_int_equal(carry(&embryo).embryo.window_scale, 14);
+	assert_int_equal(carry(&embryo).embryo.seen_ms, 6);
 	assert_int_equal(carry(&ended).ended.generation, 5);
 	assert_int_equal(carry(&counters).counters.counter[1].value, UINT64_MAX);
 	assert_string_equal(carry(&counters).counters.counter[0].name, "messages");
@@ -161,6 +171,7 @@ struct sample {
 	Smtpguard__Sync__Mark mark;
 	Smtpguard__Sync__Text text;
 	Smtpguard__Sync__SnapshotEnd end;
+	Smtpguard__Sync__Embryo embryo;
 	Smtpguard__Sync__Leg *legs[3];
 	Smtpguard__Sync__Piece *pieces[SYNC_PIECES_MAX + 1];
 	Smtpguard__Sync__Trim *trims[SYNC_TRIMS_MAX + 1];
@@ -210,6 +221,7 @@ sample_init(struct sample *s)
 	smtpguard__sync__counter__init(&s->counter);
 	smtpguard__sync__limit__init(&s->limit);
 	smtpguard__sync__mark__init(&s->mark);
+	smtpguard__sync__embryo__init(&s->embryo);
 	smtpguard__sync__text__init(&s->text);
 	smtpguard__sync__snapshot_end__init(&s->end);
 	sample_session(s);
@@ -220,6 +232,9 @@ sample_init(struct sample *s)
 	s->counters.n_counter = 1;
 	s->counters.counter = s->list;
 	s->limit.name = (char *)(uintptr_t) "a";
+	s->embryo.number = 1;
+	s->embryo.local = s->embryo.peer = (ProtobufCBinaryData){4, (uint8_t *)(uintptr_t) "abcd"};
+	s->embryo.local_port = s->embryo.peer_port = 25;
 	s->mark.generation = 1;
 	s->mark.marks = 1;
 	s->text.kind = 1;
@@ -268,6 +283,7 @@ test_the_samples_are_good(void **state)
 	AFTER(use(&s, &s.counters, &s.entry.counters), SYNC_GOOD);
 	AFTER(use(&s, &s.limit, &s.entry.limit), SYNC_GOOD);
 	AFTER(use(&s, &s.mark, &s.entry.mark), SYNC_GOOD);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo), SYNC_GOOD);
 	AFTER(use(&s, &s.text, &s.entry.text), SYNC_GOOD);
 	AFTER(use(&s, &s.end, &s.entry.snapshot_end), SYNC_GOOD);
 }
@@ -346,6 +362,16 @@ test_other_kinds_out_of_range(void **state)
 	AFTER(use(&s, &s.mark, &s.entry.mark); s.mark.marks = 0, SYNC_BAD_MARK);
 	AFTER(use(&s, &s.mark, &s.entry.mark); s.mark.marks = 256, SYNC_BAD_MARK);
 	AFTER(use(&s, &s.mark, &s.entry.mark); s.mark.slot = UINT32_MAX, SYNC_BAD_SLOT);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.number = 0, SYNC_BAD_EMBRYO);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.window = 65536, SYNC_BAD_EMBRYO);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.window_scale = 15, SYNC_BAD_EMBRYO);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.window_scale = 256, SYNC_BAD_EMBRYO);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.options = 4, SYNC_BAD_EMBRYO);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.segment_size = 65536, SYNC_BAD_EMBRYO);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.peer.len = 16;
+	      s.embryo.peer.data = stream, SYNC_BAD_ADDRESS);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.peer.len = 0, SYNC_BAD_ADDRESS);
+	AFTER(use(&s, &s.embryo, &s.entry.embryo); s.embryo.local_port = 65536, SYNC_BAD_ADDRESS);
 	AFTER(use(&s, &s.end, &s.entry.snapshot_end);
 	      s.end.sessions = SYNC_SLOTS_MAX + 1, SYNC_BAD_SLOT);
 }

@@ -59,9 +59,9 @@ test_what_is_written_is_read(void **state)
 	(void)state;
 	for (unsigned i = 0; i < WORKERS_FILE_ENTRIES; i++)
 		file.entry[i] = (struct workers_file_entry){
-		    .kind = i < SHM_WORKERS_MAX	   ? WORKERS_FILE_WORKER
-			    : i == SHM_WORKERS_MAX ? WORKERS_FILE_MANAGER
-						   : WORKERS_FILE_SYNC,
+		    .kind = i < SHM_WORKERS_MAX ? WORKERS_FILE_WORKER
+						: (enum workers_file_kind)(
+						      WORKERS_FILE_MANAGER + i - SHM_WORKERS_MAX),
 		    .index = i % SHM_WORKERS_MAX,
 		    .pid = INT32_MAX - (pid_t)i,
 		    .started = UINT64_MAX - i,
