@@ -6,9 +6,10 @@ void
 embryo_telling_init(
     struct embryo_telling *telling, const struct embryo_ring *ring, struct gate_positions *table)
 {
-	*telling = (struct embryo_telling){.ring = table != NULL ? ring : NULL, .table = table};
-	if (telling->ring != NULL)
-		telling->known = telling->told = gate_positions_known_embryos(table);
+	telling->ring = table != NULL ? ring : NULL;
+	telling->table = table;
+	telling->known = telling->ring != NULL ? gate_positions_known_embryos(table) : 0;
+	telling->told = telling->known;
 }
 
 void

@@ -13,6 +13,7 @@
 #define AGAIN_US      500000u /* after a log that was over */
 #define WALK_PAUSE_US 5000u   /* while there is more to do and nothing else happens */
 #define SWEEP_MOST    256u
+#define SWEEP_US      5000u /* how often so many */
 
 /* ---- what may leave ---- */
 
@@ -305,6 +306,9 @@ tell_embryos(struct feed *feed, uint64_t now_us)
 static void
 sweep(struct feed *feed, uint64_t now_us)
 {
+	if (now_us - feed->swept_us < SWEEP_US)
+		return;
+	feed->swept_us = now_us;
 	guard_sweep(&feed->guard, now_us, feed->swept, SWEEP_MOST);
 	feed->swept += SWEEP_MOST;
 	if (feed->swept >= shm_slots_used(feed->shm))
@@ -351,5 +355,5 @@ feed_deadline(const struct feed *feed, uint64_t now_us)
 {
 	if (feed->has_more || feed->wants_snapshot)
 		return now_us + WALK_PAUSE_US;
-	return feed->is_sending ? now_us + COUNTERS_US : NEVER;
+	return feed->is_sending || feed->guard.resting > 0 ? now_us + COUNTERS_US : NEVER;
 }

@@ -43,6 +43,7 @@ struct feed {
 	uint64_t again_us;	     /* a log that was over begins anew then */
 	uint64_t counters_us;	     /* were told last */
 	uint32_t swept;		     /* slots, of this round */
+	uint64_t swept_us;	     /* the last ones */
 	uint32_t protected_sessions; /* active: when counters were told last */
 };
 

@@ -129,9 +129,12 @@ sweep_one(struct guard *guard, uint64_t now_us, uint32_t slot)
 void
 guard_sweep(struct guard *guard, uint64_t now_us, uint32_t first, uint32_t count)
 {
+	uint32_t end = shm_slots_used(guard->shm);
+
 	if (guard->table == NULL)
 		return;
-	for (uint32_t slot = first; slot < shm_slots_used(guard->shm) && slot - first < count;
-	     slot++)
+	if (first < end && end - first > count)
+		end = first + count;
+	for (uint32_t slot = first; slot < end; slot++)
 		sweep_one(guard, now_us, slot);
 }
