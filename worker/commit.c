@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* One that is greater is damage: so often nobody commits. */
+#define SEQUENCE_MOST (UINT64_C(1) << 48)
+
 /* Output that can never leave: its words go, the positions stay true. */
 static void
 outlet_give_up(struct outlet *outlet, uint64_t sent)
@@ -165,10 +168,30 @@ window_forget(struct window *window)
 	atomic_store(&window->origin, 0);
 }
 
+/* Sequences rise within a generation, whatever became of its records: the standby has one of them, and an
+ * older number would count as acknowledged. */
+static uint64_t
+sequence_used(const struct worker *worker, const struct session *session)
+{
+	const struct slot_session *shared = session->shared;
+	uint64_t used = release_slot_acknowledged(
+	    &session_custody(worker, session)->sync, session->generation);
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct record *record = &shared->record[i];
+
+		if (record->generation == session->generation && record->sequence > used &&
+		    record->sequence < SEQUENCE_MOST)
+			used = record->sequence;
+	}
+	return used;
+}
+
 void
 commit_discard(struct worker *worker, struct session *session, enum close_reason reason)
 {
 	struct slot_session *shared = session->shared;
+	uint64_t used = sequence_used(worker, session);
 	struct record *draft;
 
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
@@ -179,6 +202,7 @@ commit_discard(struct worker *worker, struct session *session, enum close_reason
 	chunk_sweep_slot(&worker->shm, session->slot, NULL);
 	atomic_store(&shared->published, 0);
 	draft = record_begin(shared, session->generation);
+	draft->sequence = used + 1;
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		draft->position[leg] = session->leg[leg].received;
 		draft->outlet[!leg].input = session->leg[leg].received;

@@ -53,7 +53,7 @@ is_taken_back(const struct shm *shm, const struct parting_entry *entry)
 	const struct slot_custody *custody = shm_custody(shm, entry->slot);
 	uint32_t state = atomic_load_explicit(&custody->state, memory_order_acquire);
 
-	return state == SLOT_ENDING || state == SLOT_FREE ||
+	return !slot_is_session(state) || state == SLOT_ENDING ||
 	       atomic_load_explicit(&custody->generation, memory_order_relaxed) !=
 		   entry->generation;
 }
