@@ -53,7 +53,7 @@ struct pair_status {
 	uint64_t acked_lsn;	/* active: by the standby; standby: by this host */
 	uint64_t waiting;	/* entries that are not acknowledged */
 	uint64_t waiting_bytes; /* likewise */
-	uint64_t lag_us;	/* how long the oldest of them waits */
+	uint64_t lag_us;	/* for how long nothing of that was acknowledged */
 	uint64_t protected_sessions;
 	uint64_t snapshot_done; /* sessions; both 0: no snapshot is under way */
 	uint64_t snapshot_whole;

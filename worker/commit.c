@@ -174,8 +174,8 @@ static uint64_t
 sequence_used(const struct worker *worker, const struct session *session)
 {
 	const struct slot_session *shared = session->shared;
-	uint64_t used = release_slot_acknowledged(
-	    &session_custody(worker, session)->sync, session->generation);
+	uint64_t used =
+	    release_slot_acknowledged(&session_custody(worker, session)->sync, session->generation);
 
 	for (unsigned i = 0; i < 2; i++) {
 		const struct record *record = &shared->record[i];

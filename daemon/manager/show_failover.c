@@ -224,7 +224,8 @@ add_link(const struct view *view, struct text *out)
 	text_printf(out, "\tNewest entry       %" PRIu64 "\n\tAcknowledged       %" PRIu64 "\n",
 	    pair->newest_lsn, pair->acked_lsn);
 	text_printf(out,
-	    "\tWaiting            %" PRIu64 " entries, %" PRIu64 " bytes, %" PRIu64 " us\n",
+	    "\tWaiting            %" PRIu64 " entries, %" PRIu64
+	    " bytes, nothing acknowledged for %" PRIu64 " us\n",
 	    pair->waiting, pair->waiting_bytes, pair->lag_us);
 	text_printf(out, "\tSessions protected %" PRIu64 "\n", pair->protected_sessions);
 	if (pair->snapshot_whole != 0)

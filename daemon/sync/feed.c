@@ -158,7 +158,7 @@ void
 feed_over(struct feed *feed)
 {
 	feed->is_sending = feed->wants_snapshot = false;
-	feed->protected_sessions = 0;
+	feed->protected_sessions = feed->served_sessions = 0;
 	apply(feed);
 }
 
@@ -272,12 +272,15 @@ count_protected(struct feed *feed)
 	const struct outgoing *log = channel_outgoing(feed->channel);
 	uint32_t used = shm_slots_used(feed->shm);
 
-	feed->protected_sessions = 0;
+	feed->protected_sessions = feed->served_sessions = 0;
 	for (uint32_t slot = 0; slot < used; slot++) {
-		uint32_t generation = atomic_load_explicit(
-		    &shm_custody(feed->shm, slot)->generation, memory_order_relaxed);
+		const struct slot_custody *custody = shm_custody(feed->shm, slot);
+		uint32_t generation =
+		    atomic_load_explicit(&custody->generation, memory_order_relaxed);
 
 		feed->protected_sessions += outgoing_is_protected(log, slot, generation);
+		feed->served_sessions +=
+		    slot_is_session(atomic_load_explicit(&custody->state, memory_order_relaxed));
 	}
 }
 

@@ -45,6 +45,7 @@ struct feed {
 	uint32_t swept;		     /* slots, of this round */
 	uint64_t swept_us;	     /* the last ones */
 	uint32_t protected_sessions; /* active: when counters were told last */
+	uint32_t served_sessions;    /* likewise; all */
 };
 
 /* log_entries as the channel has it (outgoing_settings.hold_entries).  `table` and `embryos` may be NULL:

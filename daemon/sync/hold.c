@@ -15,6 +15,7 @@ struct hold {
 	size_t tail; /* where the newest ends */
 	uint32_t entries;
 	uint64_t first, next;
+	size_t bytes;	      /* of all that is held */
 	struct place place[]; /* of lsn at lsn % entries */
 };
 
@@ -58,6 +59,12 @@ hold_next(const struct hold *hold)
 	return hold->next;
 }
 
+size_t
+hold_bytes(const struct hold *hold)
+{
+	return hold->bytes;
+}
+
 static struct place *
 place_of(struct hold *hold, uint64_t lsn)
 {
@@ -95,6 +102,7 @@ hold_append(struct hold *hold, const uint8_t *bytes, size_t length, bool is_secr
 	memcpy(hold->memory + offset, bytes, length);
 	*place_of(hold, hold->next) = (struct place){offset, length, is_secret};
 	hold->tail = offset + length;
+	hold->bytes += length;
 	hold->next++;
 	return true;
 }
@@ -116,5 +124,6 @@ hold_release(struct hold *hold, uint64_t lsn)
 		const struct place *place = place_of(hold, hold->first);
 
 		explicit_bzero(hold->memory + place->offset, place->length);
+		hold->bytes -= place->length;
 	}
 }

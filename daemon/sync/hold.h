@@ -24,6 +24,8 @@ void hold_destroy(struct hold *hold);
 uint64_t hold_first(const struct hold *hold); /* lsn of the oldest; hold_next() when empty */
 uint64_t hold_next(const struct hold *hold);  /* lsn of the next to come; 1 at first */
 
+size_t hold_bytes(const struct hold *hold); /* of all that is held */
+
 /* false: full. */
 bool hold_append(struct hold *hold, const uint8_t *bytes, size_t length, bool is_secret);
 /* false: not held. */

@@ -184,6 +184,12 @@ outgoing_acknowledged(const struct outgoing *outgoing)
 	return outgoing->acknowledged;
 }
 
+size_t
+outgoing_held_bytes(const struct outgoing *outgoing)
+{
+	return hold_bytes(outgoing->hold);
+}
+
 bool
 outgoing_has_unsent(const struct outgoing *outgoing)
 {

@@ -59,6 +59,7 @@ bool outgoing_is_synced(const struct outgoing *outgoing); /* the snapshot's end 
 uint64_t outgoing_history(const struct outgoing *outgoing);
 uint64_t outgoing_newest(const struct outgoing *outgoing);
 uint64_t outgoing_acknowledged(const struct outgoing *outgoing);
+size_t outgoing_held_bytes(const struct outgoing *outgoing); /* not acknowledged */
 bool outgoing_has_unsent(const struct outgoing *outgoing);
 /* Whether the standby could carry that session on as it was at its latest acknowledged entry. */
 bool outgoing_is_protected(const struct outgoing *outgoing, uint32_t slot, uint32_t generation);

@@ -39,11 +39,23 @@ fill_log(const struct sync *sync, struct pair_status *status)
 		status->newest_lsn = outgoing_newest(out);
 		status->acked_lsn = outgoing_acknowledged(out);
 		status->waiting = status->newest_lsn - status->acked_lsn;
+		status->waiting_bytes = outgoing_held_bytes(out);
+		status->lag_us = status->waiting > 0 ? sync->stall.ack_quiet_us : 0;
 		return;
 	}
 	status->newest_lsn = channel_heartbeat(sync->channel)->lsn;
 	status->acked_lsn = incoming_lsn(channel_incoming(sync->channel));
-	status->waiting = 0;
+	status->waiting = status->waiting_bytes = status->lag_us = 0;
+}
+
+static void
+fill_snapshot(const struct sync *sync, struct pair_status *status)
+{
+	bool is_told = status->channel == PAIR_CHANNEL_SNAPSHOT &&
+		       channel_agreement(sync->channel)->part == AGREED_SEND;
+
+	status->snapshot_done = is_told ? sync->feed.protected_sessions : 0;
+	status->snapshot_whole = is_told ? sync->feed.served_sessions : 0;
 }
 
 void
@@ -59,6 +71,7 @@ status_publish(struct sync *sync)
 	status->peer_epoch = channel_peer_epoch(sync->channel);
 	status->peer_state = said->state;
 	fill_log(sync, status);
+	fill_snapshot(sync, status);
 	status->protected_sessions = feed_sessions(&sync->feed);
 	snprintf(status->node, sizeof(status->node), "%s", sync->role.start.node);
 	snprintf(status->peer, sizeof(status->peer), "%s", sync->role.peer);

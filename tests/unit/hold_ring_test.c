@@ -30,7 +30,9 @@ test_entries_are_numbered(void **state)
 	assert_int_equal(held.bytes.length, 5);
 	assert_false(held.is_secret);
 	assert_false(hold_get(hold, 3, &held));
+	assert_int_equal(hold_bytes(hold), 8);
 	hold_release(hold, 1);
+	assert_int_equal(hold_bytes(hold), 5);
 	assert_int_equal(hold_first(hold), 2);
 	assert_false(hold_get(hold, 1, &held));
 	hold_release(hold, 99);

@@ -193,7 +193,8 @@ test_active(void **state)
 	expect("Door: should be open\n\tIPv4: open\n\tIPv6: open\n"
 	       "Gate: stands; paired: what the standby has acknowledged leaves\n");
 	expect("\tNewest entry       1007\n\tAcknowledged       1004\n"
-	       "\tWaiting            3 entries, 900 bytes, 450 us\n\tSessions protected 21\n"
+	       "\tWaiting            3 entries, 900 bytes, nothing acknowledged for 450 "
+	       "us\n\tSessions protected 21\n"
 	       "\tConnections        4, refused 1\n");
 	expect("UTC: wrong key\\x1b[2J\n");
 	value = show_json();
