@@ -7,14 +7,14 @@ debian_build="gcc libc6-dev meson ninja-build pkg-config liburing-dev libconfig-
 	libprotobuf-c-dev protobuf-c-compiler libzstd-dev libssl-dev libjansson-dev libedit-dev libsystemd-dev
 	libbpf-dev libmnl-dev clang bpftool libcmocka-dev scdoc swaks"
 debian_test="python3 libnet-ssleay-perl clang-format llvm libclang-rt-14-dev openssl dpkg apt binutils
-	nftables iproute2 keepalived"
+	nftables iproute2 keepalived resource-agents libxml2-utils"
 
 # Fedora: not yet tried.
 fedora_build="gcc glibc-devel meson ninja-build pkgconf-pkg-config liburing-devel libconfig-devel
 	libseccomp-devel protobuf-c-devel protobuf-c-compiler libzstd-devel openssl-devel jansson-devel
 	libedit-devel systemd-devel libbpf-devel libmnl-devel clang bpftool libcmocka-devel scdoc swaks"
 fedora_test="python3 perl-Net-SSLeay clang-tools-extra compiler-rt openssl binutils libasan libubsan
-	nftables iproute keepalived"
+	nftables iproute keepalived resource-agents libxml2"
 
 # Arch Linux: not yet tried.
 arch_build="gcc meson ninja pkgconf liburing libconfig libseccomp protobuf-c zstd openssl jansson libedit

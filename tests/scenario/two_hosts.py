@@ -49,12 +49,15 @@ class Host(Gateway):
         super().write_conf()
 
     def launch(self):
-        """Behind the door, which is made by its unit before the daemon."""
+        self.make_door()
+        super().launch()
+
+    def make_door(self):
+        """As its unit does before the daemon."""
         self.write_conf()
         done = subprocess.run(self.prefix + [self.program("smtpguardd"), "-c", self.conf, "--door", "install"],
                               capture_output=True, text=True)
         check(done.returncode == 0, "the door cannot be made: " + done.stdout + done.stderr)
-        super().launch()
 
     def keepalived(self, word):
         """As keepalived does, which holds its end open."""
