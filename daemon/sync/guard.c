@@ -72,14 +72,26 @@ permit_end(const struct guard *guard, const struct slot_leg *leg, unsigned index
 		gate_positions_permit_end(guard->table, release->slot, index, GATE_END_BY_RST, 0);
 }
 
+/* Its parameters are written before its state. */
+static bool
+is_connected(const struct slot_leg *leg)
+{
+	uint32_t state = atomic_load_explicit(&leg->state, memory_order_acquire);
+
+	return state != LEG_NONE && state != LEG_CONNECTING;
+}
+
 static void
 leg_released(const struct guard *guard, const struct slot_leg *leg, unsigned index,
     const struct follower_release *release)
 {
-	uint32_t ack = leg->tcp.receive_sequence +
-		       (uint32_t)(release->stored[index] - leg->base_received) +
-		       (release->end_seen[index] == ENDING_FIN);
+	uint32_t ack;
 
+	/* What its peer says first waits for the release that knows of it. */
+	if (!is_connected(leg))
+		return;
+	ack = leg->tcp.receive_sequence + (uint32_t)(release->stored[index] - leg->base_received) +
+	      (release->end_seen[index] == ENDING_FIN);
 	if (!leg->tcp.dumped) {
 		gate_positions_pass(guard->table, release->slot, index);
 		return;

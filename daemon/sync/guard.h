@@ -8,7 +8,7 @@
  *	end by FIN	 send_sequence + (output_end - base_written), and one for the FIN itself
  *
  * A leg that was never dumped cannot move to another host: its session is protected by nothing, and its
- * packets need no standby.
+ * packets need no standby.  One that is not connected yet stays closed: only its SYN leaves.
  *
  * Order: a host begins closed (guard_hold()).  From alone to paired what is open goes on unguarded until
  * the standby has it; from held to paired it waits for that.

@@ -28,6 +28,7 @@ serve(uint32_t slot, bool dumped)
 	custody->generation = 5;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		custody->leg[leg] = (struct slot_leg){
+		    .state = LEG_OPEN,
 		    .base_received = 100,
 		    .base_written = 50,
 		    .tcp = {.receive_sequence = 0xfffffff0u,
@@ -127,6 +128,27 @@ test_a_leg_that_cannot_move_needs_no_standby(void **state)
 }
 
 static void
+test_a_leg_that_is_not_connected_stays_closed(void **state)
+{
+	struct follower_release release = release_of(1);
+	struct slot_leg *server = &shm_custody(&shm, 1)->leg[SHM_SERVER];
+
+	(void)state;
+	serve(1, true);
+	server->tcp.dumped = 0;
+	for (uint32_t before = LEG_NONE; before <= LEG_CONNECTING; before++) {
+		server->state = before;
+		guard_released(&guard, &release);
+		assert_true(place(1, 0).ack == (GATE_ACK_PROTECTED | 0x18));
+		assert_true(place(1, 1).ack == 0);
+	}
+	server->tcp.dumped = 1;
+	server->state = LEG_OPEN;
+	guard_released(&guard, &release);
+	assert_true(place(1, 1).ack == (GATE_ACK_PROTECTED | 0x04));
+}
+
+static void
 test_from_alone_to_paired(void **state)
 {
 	struct follower_release release = release_of(1);
@@ -195,6 +217,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_who_is_not_that_session, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_leg_that_cannot_move_needs_no_standby, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_leg_that_is_not_connected_stays_closed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_from_alone_to_paired, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_free_slots_are_swept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_rest_shortly, setup, teardown),
