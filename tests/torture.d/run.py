@@ -36,9 +36,7 @@ class Run:
         for _ in range(CALM):
             self.traffic.fill()
             self.traffic.held.command("mark")
-            self.traffic.held.command("go own %d" % phases.MOTION)
-            self.traffic.release(self.rng)
-            self.traffic.sink.command("reset")
+            self.traffic.go_on(self.rng)
             self.traffic.fill()
             rounds.append(self.traffic.held.command("figures")["silence_us"]["p99"])
         self.calm_ms = sorted(rounds)[CALM // 2] / 1000

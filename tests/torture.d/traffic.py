@@ -1,40 +1,32 @@
 """Sessions in every phase through the gateway, and an ordinary load beside them."""
 
-import time
 from collections import namedtuple
 
 import phases
 import policy
 from deaf import Deaf
-from harness import Failure, Gateway, Sink, Source, check, compare_ledgers, free_port
+from harness import Gateway, free_port
 from keeper import Keeper
 from leaks import Leaks
-
-# An ordinary load: so many sessions at once, of 3 messages each, so many messages a second.
-LOAD = ("--messages", "-1", "--connections", 10, "--per-connection", 3, "--rate", 150)
-LOAD_CHUNKED = 30   # of 100 messages
-FULL_SECONDS = 60.0
-RELEASE_PAUSE = 0.050
-
+from sessions import LOAD, Sessions
 
 # What both sources, the sink, the counters, the ledgers and the search for leaks have said at the
 # end, and what the tools have complained of.
 End = namedtuple("End", "held load sink counters ledger leaks memory complaints")
 
 
-class Traffic:
-    """Owns gateway, its keeper, sink, a deaf server and both sources; a context manager."""
+class Traffic(Sessions):
+    """Owns gateway, its keeper and a deaf server too."""
 
     def __init__(self, build, folder, seed, load=LOAD, per_phase=phases.PER_PHASE, more=()):
         """more: arguments of both sources."""
-        self.build, self.folder = build, folder
         ports = [free_port() for _ in range(5)]
         listen, listen_banner, server, server_banner, self.listen_deaf = (
             "127.0.0.1:%d" % p for p in ports)
-        self.sink = Sink(build, folder, [server, server_banner + ",banner=hold"])
+        super().__init__(build, folder, server, server_banner)
         self.gateway = Gateway(build, folder)
         self.deaf = Deaf()
-        self.parts = [self.sink, self.deaf]
+        self.parts.append(self.deaf)
         self.keeper = None
         try:
             self.gateway.start()
@@ -43,114 +35,23 @@ class Traffic:
                                    self.gateway.static(listen_banner, server_banner),
                                    self.gateway.static(self.listen_deaf, self.deaf.address))
             self.leaks = Leaks(self.gateway)
-            self.held = self.start("--sizes", "1k-8k", "--seed", seed,
-                                   "--body-sizes", "1k-16k:700,16k-1m:299,50m:1",
-                                   *self.wanted(listen_banner, per_phase),
-                                   *policy.source_arguments(), *more, listen)
-            self.load = self.start(*load, "--bdat", LOAD_CHUNKED, "--sizes", "1k-16k",
-                                   "--seed", seed + 1, *more, listen)
+            self.begin(listen, listen_banner, seed, load, per_phase, more)
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def close(self):
-        for part in self.parts[::-1]:
-            part.__exit__()
+        super().close()
         if self.keeper:
             self.keeper.end()
         self.gateway.kill()
 
-    def start(self, *arguments):
-        source = Source(self.build, self.folder, list(arguments))
-        self.parts.append(source)
-        return source
-
-    @staticmethod
-    def wanted(listen_banner, per_phase):
-        given = []
-        for name in phases.NAMES:
-            target = "@" + listen_banner if name == "banner" else ""
-            given += ["--phase", "%s:%d%s" % (name, per_phase, target)]
-        return given
-
-    def held_counts(self):
-        """Sessions by phase; where the sink must hold them, what it says counts too."""
-        return phases.confirmed(self.held.command("status")["phases"], self.sink.command("status"))
-
-    def fill(self):
-        """Waits until every phase is full again."""
-        end = time.monotonic() + FULL_SECONDS
-        while True:
-            counts = self.held_counts()
-            if all(counts[name] == phases.PER_PHASE for name in phases.NAMES):
-                return
-            if time.monotonic() > end:
-                few = phases.few(counts)
-                check(not few, "phases do not fill up: %s" % ", ".join(few))
-                return
-            time.sleep(0.02)
-
-    def loading(self):
-        """The load has messages left."""
-        return self.load.process.poll() is None
-
-    def command_all(self, text):
-        """To both sources; their answers."""
-        answers = [self.held.command(text)]
-        try:
-            answers.append(self.load.command(text))
-        except Failure:
-            if self.loading():
-                raise  # else its closing figures will tell
-        return answers
-
-    def sum(self, what):
-        return sum(answer.get(what, 0) for answer in self.command_all("status"))
-
-    def complaints(self):
-        return [text for text in (self.held.errors(), self.load.errors(), self.sink.errors())
-                if text]
-
-    def release(self, rng=None, again=False):
-        """All that is held goes on, phase after phase, so that silence is not the crowd's.  again:
-        where the sink holds back, it alone is told; a session that is new may not have come to it,
-        and would wait for something that nobody lets go."""
-        groups = list(phases.RELEASES)
-        if rng:
-            rng.shuffle(groups)
-        for names, hold in groups:
-            told = () if hold and again else names
-            for name in told:
-                self.held.send("go " + name)
-            if hold:
-                self.sink.send("release " + hold)
-                self.sink.read()
-            for name in told:
-                self.held.read()
-            if rng:
-                time.sleep(RELEASE_PAUSE)
-
     def finish(self):
         """Lets all sessions end."""
-        if self.loading():
-            self.load.send("stop")
-        self.held.send("stop")
-        while self.held.process.poll() is None or self.loading():
-            self.sink.command("release")
-            self.sink.command("reset")
-            time.sleep(0.05)
-        held, load = self.held.finish(), self.load.finish()
+        held, load = self.end_all()
         self.deaf.__exit__()
         found = self.leaks.found()
         counters = self.gateway.counters()
-        sink = self.sink.stop()
-        ledger = compare_ledgers(
-            self.build, [self.held.ledger, self.load.ledger], self.sink.ledger)
-        return End(held, load, sink, counters, ledger, found, self.leaks.told(),
+        ledger = self.compare()
+        return End(held, load, self.sink_figures, counters, ledger, found, self.leaks.told(),
                    self.complaints())
