@@ -27,7 +27,7 @@ class Host(Gateway):
 
     def __init__(self, world, wire, name, other, changed):
         super().__init__(world.build, world.folder, "", 1, None, name)
-        self.prefix = ["nsenter", "--net=/run/netns/" + wire.namespace(name)]
+        self.prefix = wire.prefix(name)
         self.fifo = os.path.join(self.folder, "notify")
         self.key = os.path.join(self.folder, "key")
         self.group = {
@@ -131,14 +131,16 @@ class Wire:
         for name in ["wire", *HOSTS]:
             ip("netns", "del", self.namespace(name), fails=True)
 
+    def prefix(self, where="wire"):
+        """What starts a program there."""
+        return ["nsenter", "--net=/run/netns/" + self.namespace(where)]
+
     def run(self, *words, where="wire"):
-        done = subprocess.run(["nsenter", "--net=/run/netns/" + self.namespace(where), *words],
-                              capture_output=True, text=True)
+        done = subprocess.run(self.prefix(where) + list(words), capture_output=True, text=True)
         check(done.returncode == 0, "%s: %s" % (" ".join(words), done.stderr))
 
     def popen(self, *words, where="wire"):
-        return subprocess.Popen(["nsenter", "--net=/run/netns/" + self.namespace(where), *words],
-                                stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(self.prefix(where) + list(words), stdout=subprocess.PIPE, text=True)
 
     @contextlib.contextmanager
     def inside(self, where="wire"):
