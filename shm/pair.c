@@ -46,6 +46,27 @@ pair_view_is_alive(const struct pair_view *view, uint64_t now_ms)
 	return alive_ms != 0 && (now_ms <= alive_ms || now_ms - alive_ms < PAIR_ALIVE_MS);
 }
 
+void
+pair_history_add(struct pair_history *history, const struct pair_change *change)
+{
+	uint64_t count = atomic_load_explicit(&history->count, memory_order_relaxed);
+
+	history->change[count % PAIR_HISTORY] = *change;
+	atomic_store_explicit(&history->count, count + 1, memory_order_release);
+}
+
+unsigned
+pair_history_read(const struct pair_history *history, struct pair_change ret_changes[PAIR_HISTORY])
+{
+	uint64_t count = atomic_load_explicit(&history->count, memory_order_acquire);
+	/* The oldest of a full ring may be written over just now. */
+	unsigned number = count < PAIR_HISTORY ? (unsigned)count : PAIR_HISTORY - 1;
+
+	for (unsigned i = 0; i < number; i++)
+		ret_changes[i] = history->change[(count - number + i) % PAIR_HISTORY];
+	return number;
+}
+
 uint32_t
 pair_ask(struct pair_request *request, enum pair_command command, uint64_t now_ms)
 {

@@ -2,6 +2,7 @@
  * pair -- what this host knows of its pair, and what is asked of it
  *
  *	struct pair_view      control  sync publishes how the pair stands; manager and supervisor read it
+ *	struct pair_history   control  the last changes of state, of this and earlier sync processes
  *	struct pair_answer    control  sync answers what the manager has asked
  *	struct pair_request   policy   the manager asks for a change of roles
  *
@@ -78,6 +79,22 @@ struct pair_view {
 };
 _Static_assert(sizeof(struct pair_view) % SHM_CACHE_LINE == 0, "whole lines");
 
+#define PAIR_HISTORY 64u /* power of two */
+
+struct pair_change {
+	uint64_t at_us; /* CLOCK_REALTIME */
+	uint64_t epoch;
+	uint32_t from, to; /* enum role_state */
+	uint32_t reason;   /* enum role_reason */
+	uint32_t reserved;
+};
+
+struct pair_history {
+	_Atomic uint64_t count; /* of all; the last PAIR_HISTORY are there */
+	uint8_t reserved[56];
+	struct pair_change change[PAIR_HISTORY];
+};
+
 enum pair_command {
 	PAIR_ACTIVE = 1, /* failover active */
 	PAIR_STANDBY,	 /* no failover active */
@@ -108,6 +125,12 @@ void pair_view_alive(struct pair_view *view, int32_t pid, uint64_t now_ms);
 /* False: nothing was published, or its writer died within. */
 bool pair_view_read(const struct pair_view *view, struct pair_status *ret_status);
 bool pair_view_is_alive(const struct pair_view *view, uint64_t now_ms);
+
+/* Sync. */
+void pair_history_add(struct pair_history *history, const struct pair_change *change);
+/* The oldest first; returns how many. */
+unsigned pair_history_read(
+    const struct pair_history *history, struct pair_change ret_changes[PAIR_HISTORY]);
 
 /* Manager: the number to wait for. */
 uint32_t pair_ask(struct pair_request *request, enum pair_command command, uint64_t now_ms);

@@ -123,6 +123,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	at->pair_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_view));
 	at->pair_answer = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_answer));
 	at->door_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct door_view));
+	at->pair_history = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_history));
 	at->embryos = place(&end, SHM_CACHE_LINE, 1, sizeof(struct embryos));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
@@ -457,6 +458,12 @@ struct pair_answer *
 shm_pair_answer(const struct shm *shm)
 {
 	return item(shm, SHM_CONTROL, shm->at.pair_answer, 0, 0);
+}
+
+struct pair_history *
+shm_pair_history(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.pair_history, 0, 0);
 }
 
 struct embryos *

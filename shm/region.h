@@ -28,7 +28,7 @@ struct shm_plan {
 /* Where the arrays begin in their regions, bytes. */
 struct shm_offsets {
 	uint64_t clock_floor, chunk_level, release, succession; /* control */
-	uint64_t failpoint, class_usage, pair_view, pair_answer, door_view, embryos;
+	uint64_t failpoint, class_usage, pair_view, pair_answer, door_view, pair_history, embryos;
 	uint64_t processes, custody;
 	uint64_t policy, pair_request;	     /* policy */
 	uint64_t journals, sessions, spoken; /* sessions */
@@ -64,6 +64,7 @@ struct pair_answer;
 struct pair_request;
 struct door_view;
 struct embryos;
+struct pair_history;
 
 /* Chooses slots and chunks so that all regions together stay below memory_max bytes. -ENOMEM with
  * *ret_plan untouched when not even one chunk for each four slots fits. */
@@ -93,6 +94,7 @@ struct succession *shm_succession(const struct shm *shm);		  /* control */
 struct pair_view *shm_pair_view(const struct shm *shm);			  /* control */
 struct pair_answer *shm_pair_answer(const struct shm *shm);		  /* control */
 struct door_view *shm_door_view(const struct shm *shm);			  /* control */
+struct pair_history *shm_pair_history(const struct shm *shm);		  /* control */
 struct embryos *shm_embryos(const struct shm *shm);			  /* control */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */
 struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker); /* sessions */

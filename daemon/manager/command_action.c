@@ -8,6 +8,7 @@
 #include "daemon/manager/show_counters.h"
 #include "daemon/manager/show_events.h"
 #include "daemon/manager/show_failover.h"
+#include "daemon/manager/show_failover_history.h"
 #include "daemon/manager/show_service_policy.h"
 #include "daemon/manager/show_session.h"
 #include "daemon/manager/show_version.h"
@@ -187,6 +188,16 @@ run_show_failover(struct command_action *action)
 }
 
 static int
+run_show_failover_history(struct command_action *action)
+{
+	const struct manager *manager = action->manager;
+
+	show_failover_history(
+	    &manager->settings.failover, &manager->shm, action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
 change_role(struct command_action *action, enum pair_command command)
 {
 	const struct manager *manager = action->manager;
@@ -315,6 +326,7 @@ static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_SHOW_COUNTERS] = run_show_counters,
     [CLI_ACTION_SHOW_EVENTS] = run_show_events,
     [CLI_ACTION_SHOW_FAILOVER] = run_show_failover,
+    [CLI_ACTION_SHOW_FAILOVER_HISTORY] = run_show_failover_history,
     [CLI_ACTION_SHOW_EVENTS_FOLLOW] = run_show_events_follow,
     [CLI_ACTION_CLEAR_CONN] = run_clear_conn,
     [CLI_ACTION_CLEAR_COUNTERS] = run_clear_counters,

@@ -41,9 +41,8 @@ look(struct view *view, const struct settings_failover *failover, const struct s
 		memset(&view->door, 0, sizeof(view->door));
 }
 
-/* The ASA's word for what a host is. */
-static const char *
-unit_word(uint32_t state)
+const char *
+show_failover_unit_word(uint32_t state)
 {
 	static const char *const words[ROLE_STATES] = {
 	    [ROLE_STANDALONE] = "Disabled",
@@ -145,7 +144,7 @@ add_this_host(const struct view *view, struct text *out)
 	char time[32];
 
 	add_unit(out, "This host", view->failover->node,
-	    view->runs ? unit_word(pair->state) : "Unknown");
+	    view->runs ? show_failover_unit_word(pair->state) : "Unknown");
 	if (!view->runs) {
 		text_add_string(out, "\n");
 		return;
@@ -162,7 +161,7 @@ add_other_host(const struct view *view, struct text *out)
 	uint64_t ago_us = since_us(view, pair->peer_heard_us);
 
 	add_unit(out, "Other host", peer_name(view),
-	    view->heard ? unit_word(pair->peer_state) : "Unknown");
+	    view->heard ? show_failover_unit_word(pair->peer_state) : "Unknown");
 	if (view->heard)
 		text_printf(out,
 		    " (%s), epoch %" PRIu64 "\n\t\tHeard %" PRIu64 ".%03u seconds ago\n",

@@ -14,6 +14,9 @@
 
 #include <stdbool.h>
 
+/* The ASA's word for what a host is. `state`: enum role_state, or whatever was read as one. */
+const char *show_failover_unit_word(uint32_t state);
+
 void show_failover(
     const struct settings_failover *failover, const struct shm *shm, bool json, struct text *out);
 

@@ -132,14 +132,29 @@ keep(struct sync *sync)
 }
 
 static void
+note_change(struct sync *sync)
+{
+	const struct pair_change change = {
+	    .at_us = realtime_now_us(),
+	    .epoch = sync->role.start.epoch.number,
+	    .from = sync->status.state,
+	    .to = sync->role.state,
+	    .reason = sync->role.why,
+	};
+
+	sync->status.since_us = change.at_us;
+	sync->status.state = change.to;
+	pair_history_add(shm_pair_history(&sync->shm), &change);
+}
+
+static void
 carry_out_all(struct sync *sync, const struct role_result *result)
 {
 	keep(sync);
 	for (unsigned i = 0; i < result->count; i++)
 		carry_out(sync, &result->action[i]);
-	sync->status.since_us =
-	    sync->status.state == sync->role.state ? sync->status.since_us : realtime_now_us();
-	sync->status.state = sync->role.state;
+	if (sync->status.state != sync->role.state)
+		note_change(sync);
 }
 
 /* A replica that counts as old must not lie where sessions of this host are to be. */

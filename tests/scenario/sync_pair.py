@@ -66,6 +66,9 @@ def pair_agrees(world):
         shown = host.show("failover")
         check(shown["door"]["ipv4"] == door, "another door is shown: %s" % shown)
         check(shown["this_host"]["epoch"] == shown["other_host"]["epoch"] == 1, "epochs: %s" % shown)
+    changes = mx2.show("failover history")["history"]
+    check([change["to"] for change in changes][-2:] == ["degraded", "active"], "history: %s" % changes)
+    check("Active (active)" in mx2.ctl("show failover history"), mx2.ctl("show failover history"))
     for host in (mx1, mx2):
         with open("/proc/%d/status" % host.sync()) as status:
             text = status.read()

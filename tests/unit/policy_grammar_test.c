@@ -134,6 +134,7 @@ test_actions(void **state)
 	expect_action("write erase", CLI_ACTION_WRITE_ERASE, NULL);
 	expect_action("copy run start", CLI_ACTION_COPY_RUNNING_STARTUP, NULL);
 	expect_action("show failover", CLI_ACTION_SHOW_FAILOVER, NULL);
+	expect_action("show failover history", CLI_ACTION_SHOW_FAILOVER_HISTORY, NULL);
 	expect_action("failover active", CLI_ACTION_FAILOVER_ACTIVE, NULL);
 	expect_action("no failover active", CLI_ACTION_FAILOVER_STANDBY, NULL);
 	expect_action("failover force", CLI_ACTION_FAILOVER_FORCE, NULL);

@@ -1,6 +1,7 @@
 /* show failover and the three commands, with the parts of sync and supervisor played by the test. */
 #include "daemon/manager/failover_command.h"
 #include "daemon/manager/show_failover.h"
+#include "daemon/manager/show_failover_history.h"
 #include "daemon/sync/role.h"
 #include "shm/door_view.h"
 #include "shm/gateway_clock.h"
@@ -347,6 +348,50 @@ test_commands_are_answered(void **state)
 	assert_non_null(strstr(reason, "not known here"));
 }
 
+static void
+show_history(bool json)
+{
+	text_clear(&shown);
+	show_failover_history(&failover, &shm, json, &shown);
+}
+
+static void
+test_history(void **state)
+{
+	struct pair_history *history = shm_pair_history(&shm);
+	struct pair_change change = {.at_us = 1000000, .epoch = 4, .to = ROLE_WAITING};
+	json_t *value, *list;
+
+	(void)state;
+	show_history(false);
+	expect("From State");
+	for (unsigned i = 0; i < PAIR_HISTORY + 6; i++) {
+		change.epoch = i;
+		pair_history_add(history, &change);
+	}
+	change = (struct pair_change){.at_us = 2000000,
+	    .epoch = 500,
+	    .from = ROLE_SYNCED,
+	    .to = ROLE_RAISING,
+	    .reason = UINT32_MAX};
+	pair_history_add(history, &change);
+	show_history(false);
+	expect("Jan 01 1970 00:00:02 UTC, epoch 500\n"
+	       "Standby Ready (standby-synced)       Just Active (raising)");
+	assert_null(strstr(text_string(&shown), "epoch 7\n"));
+	show_history(true);
+	value = json_loads(text_string(&shown), 0, NULL);
+	list = json_object_get(value, "history");
+	assert_int_equal(json_array_size(list), PAIR_HISTORY - 1);
+	assert_string_equal(
+	    json_string_value(json_object_get(json_array_get(list, PAIR_HISTORY - 2), "to")),
+	    "raising");
+	json_decref(value);
+	failover.line = 0;
+	show_history(false);
+	assert_string_equal(text_string(&shown), "Failover Off\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -356,6 +401,7 @@ main(void)
 	    TEST(test_off),
 	    TEST(test_without_sync),
 	    TEST(test_active),
+	    TEST(test_history),
 	    TEST(test_snapshot),
 	    TEST(test_numbers_that_cannot_be),
 	    TEST(test_sync_that_hangs),
