@@ -1,6 +1,6 @@
 # Sourced by packaging/run and tests/run: what has to be installed, and how.
 #
-# install_dependencies build|test  -- installs what is missing and says so; nothing to do: silent.
+# install_dependencies build|test|pair|package  -- installs what is missing and says so; nothing to do: silent.
 # Debian and Ubuntu have been tried (Debian 12); the other tables are marked "not yet tried".
 
 debian_build="gcc libc6-dev meson ninja-build pkg-config liburing-dev libconfig-dev libseccomp-dev
@@ -8,6 +8,8 @@ debian_build="gcc libc6-dev meson ninja-build pkg-config liburing-dev libconfig-
 	libbpf-dev libmnl-dev clang bpftool libcmocka-dev scdoc swaks"
 debian_test="python3 libnet-ssleay-perl clang-format llvm libclang-rt-14-dev openssl dpkg apt binutils
 	nftables iproute2 keepalived resource-agents libxml2-utils"
+debian_pair="iproute2 nftables keepalived"
+debian_package="debhelper dpkg-dev lintian debootstrap"
 
 # Fedora: not yet tried.
 fedora_build="gcc glibc-devel meson ninja-build pkgconf-pkg-config liburing-devel libconfig-devel
@@ -15,11 +17,13 @@ fedora_build="gcc glibc-devel meson ninja-build pkgconf-pkg-config liburing-deve
 	libedit-devel systemd-devel libbpf-devel libmnl-devel clang bpftool libcmocka-devel scdoc swaks"
 fedora_test="python3 perl-Net-SSLeay clang-tools-extra compiler-rt openssl binutils libasan libubsan
 	nftables iproute keepalived resource-agents libxml2"
+fedora_pair="iproute nftables keepalived"
 
 # Arch Linux: not yet tried.
 arch_build="gcc meson ninja pkgconf liburing libconfig libseccomp protobuf-c zstd openssl jansson libedit
 	systemd-libs libbpf libmnl clang bpf cmocka scdoc swaks"
 arch_test="python perl-net-ssleay compiler-rt openssl binutils nftables iproute2 keepalived"
+arch_pair="iproute2 nftables keepalived"
 
 distribution_family() {
 	local ID="" ID_LIKE=""
@@ -72,8 +76,8 @@ install_dependencies() {
 		return 0
 	fi
 	eval "wanted=\$${family}_build"
-	if [ "$purpose" = test ]; then
-		eval "wanted=\"\$wanted \$${family}_test\""
+	if [ "$purpose" != build ]; then
+		eval "wanted=\"\$wanted \${${family}_$purpose-}\""
 	fi
 	missing=$(missing_packages "$family" $wanted)
 	if [ -z "$missing" ]; then
