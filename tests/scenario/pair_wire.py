@@ -10,10 +10,11 @@ import time
 
 import phases
 import policy
-from harness import Tool, check, has_gate, wait_until
+from harness import Tool, check, has_gate, process_lives, wait_until
+from pair_gate import process
 from registry import Skip, scenario
 from sessions import Sessions
-from sync_pair import Mail, agree, held, paired, serve, steady
+from sync_pair import Mail, agree, held, paired, steady
 from two_hosts import HOSTS, pair
 
 FLOATING = "192.0.2.10"
@@ -68,15 +69,16 @@ class Scene:
         shutil.copy(os.path.join(world.build, "tests/tools/smtpguard-sync-traced"),
                     os.path.join(self.mx2.libexec, "smtpguard-sync"))
         agree(self.mx1, self.mx2)
-        serve(self.mx1, self.mx2)
+        self.mx1.keepalived("MASTER")
         paired(self.mx1, self.mx2)
         self.watch = world.keep(Watch(world, self.wire, self.mx1, self.mx2))
         self.rng = random.Random(1)
 
     def begin(self, per_phase=PER_PHASE, load=LOAD):
         """Sessions in every phase and a load beside them."""
-        self.mx1.configure(*policy.lines(), self.mx1.static(LISTEN, SERVER),
-                           self.mx1.static(LISTEN_BANNER, SERVER_BANNER))
+        self.mx1.configure(*policy.lines(), *(
+            self.mx1.static(*addresses) + " tcp 0 0 source " + FLOATING
+            for addresses in ((LISTEN, SERVER), (LISTEN_BANNER, SERVER_BANNER))))
         self.sessions = self.world.keep(Sessions(
             self.world.build, self.world.folder, SERVER, SERVER_BANNER, self.wire.prefix()))
         self.sessions.begin(LISTEN, LISTEN_BANNER, 1, load, per_phase)
@@ -152,3 +154,50 @@ def wire_unguarded(world):
         while time.monotonic() < end:
             scene.unguard()  # again and again: it is put back
     check(scene.watch.figures()["ahead"] > 0, "no ACK was found ahead of a standby that stood still")
+
+
+def moving(scene):
+    """The load goes on, and what is held too; until the sink has so much more."""
+    scene.sessions.fill()  # who sets out earlier than that is held by the sink, and nobody lets him go
+    before = scene.sessions.sink.command("figures")["messages"]
+    scene.sessions.go_on(scene.rng)
+    wait_until(lambda: scene.sessions.sink.command("figures")["messages"] > before + 60,
+               "mail passes", 30)
+
+
+@scenario
+def wire_killed(world):
+    """kill -9 of the active's sync and of smtpguard-gate, alone and together, under load: no session notices,
+    and nothing leaves ahead of the standby meanwhile."""
+    # Otherwise the host goes on alone as soon as the standby begins a new replica.
+    scene = Scene(world, commit="strict")
+    scene.begin()
+    for names in (("sync",), ("gate",), ("sync", "gate")):
+        moving(scene)
+        pids = [process(scene.mx1, name) for name in names]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not {process(scene.mx1, name) for name in names} & {0, *pids},
+                   "others are started")
+        paired(scene.mx1, scene.mx2)
+        scene.watch.clean()
+    moving(scene)
+    scene.end()
+    scene.watch.clean()
+
+
+@scenario
+def wire_all_killed(world):
+    """kill -9 of all processes of the active at once, under load: for five seconds nothing leaves that the
+    standby has not, no FIN and no RST, whatever the peers say."""
+    scene = Scene(world)
+    scene.begin()
+    moving(scene)
+    pids = scene.mx1.processes()
+    scene.sessions.held.command("blow " + ",".join(str(pid) for pid in pids))
+    wait_until(lambda: not any(process_lives(pid) for pid in pids), "all are dead")
+    before = scene.watch.clean()
+    time.sleep(5)
+    figures = scene.watch.clean()
+    check(figures["packets"] > before["packets"], "the peers have said nothing")
+    check(figures["resets"] == before["resets"], "connections were reset")

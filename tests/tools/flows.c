@@ -9,9 +9,8 @@
 
 #define BUCKETS 65536u /* power of two */
 
-struct flow {
-	struct flow *next;
-	struct shm_endpoint gateway, peer;
+/* From one SYN to the next. */
+struct life {
 	uint32_t gateway_first, peer_first; /* sequence numbers of the first octet */
 	bool has_gateway, has_peer;	    /* these are known */
 	/* Of the standby. */
@@ -25,6 +24,12 @@ struct flow {
 	/* Of the wire. */
 	uint32_t acknowledged; /* by the gateway */
 	uint32_t answered;     /* by the peer */
+};
+
+struct flow {
+	struct flow *next;
+	struct shm_endpoint gateway, peer;
+	struct life life, before;
 };
 
 struct flows {
@@ -82,76 +87,74 @@ find(struct flows *flows, const struct shm_endpoint *gateway, const struct shm_e
 void
 flows_store(struct flows *flows, const struct store_trace *trace)
 {
-	struct flow *flow = find(flows, &trace->local, &trace->peer);
+	struct life *life = &find(flows, &trace->local, &trace->peer)->life;
 	bool has_end = trace->end_seen == ENDING_FIN;
 	uint32_t stored = (uint32_t)trace->stored + (has_end || trace->finished);
 
-	flow->is_known = true;
+	life->is_known = true;
 	if (trace->kind != STORE_TRACE_LEG)
 		return;
-	if (flow->moved_ns == 0 || (int32_t)(stored - flow->stored) > 0) {
-		flow->stored = stored;
-		flow->moved_ns = trace->when_ns;
+	if (life->moved_ns == 0 || (int32_t)(stored - life->stored) > 0) {
+		life->stored = stored;
+		life->moved_ns = trace->when_ns;
 	}
-	flow->ending = trace->ending;
-	flow->has_end = has_end;
-	flow->is_over = trace->finished;
-	flow->output_end = (uint32_t)trace->output_end;
+	life->ending = trace->ending;
+	life->has_end = has_end;
+	life->is_over = trace->finished;
+	life->output_end = (uint32_t)trace->output_end;
 }
 
 /* A SYN that is not one sent again. */
 static void
-begin(struct flow *flow, uint32_t *first, bool *has, uint32_t seq)
+begin(struct flow *flow, bool from_gateway, uint32_t first)
 {
-	if (*has && *first == seq + 1)
+	const struct life *life = &flow->life;
+
+	if (from_gateway ? life->has_gateway && life->gateway_first == first
+			 : life->has_peer && life->peer_first == first)
 		return;
-	flow->has_gateway = flow->has_peer = flow->is_known = false;
-	flow->has_end = flow->is_over = false;
-	flow->ending = ENDING_NONE;
-	flow->stored = flow->output_end = flow->acknowledged = flow->answered = 0;
-	flow->moved_ns = 0;
-	*first = seq + 1;
-	*has = true;
+	flow->before = flow->life;
+	flow->life = (struct life){.peer_first = 0};
 }
 
 static void
 note_syn(struct flow *flow, const struct flow_packet *packet)
 {
-	uint32_t *first = packet->from_gateway ? &flow->gateway_first : &flow->peer_first;
-	bool *has = packet->from_gateway ? &flow->has_gateway : &flow->has_peer;
-
-	if ((packet->flags & GATE_ACK) == 0) {
-		begin(flow, first, has, packet->seq);
-		return;
+	if ((packet->flags & GATE_ACK) == 0)
+		begin(flow, packet->from_gateway, packet->seq + 1);
+	if (packet->from_gateway) {
+		flow->life.gateway_first = packet->seq + 1;
+		flow->life.has_gateway = true;
+	} else {
+		flow->life.peer_first = packet->seq + 1;
+		flow->life.has_peer = true;
 	}
-	*first = packet->seq + 1;
-	*has = true;
 }
 
 /* Both ends were said and acknowledged: whoever still repeats himself is answered with RST. */
 static bool
-is_closed(const struct flow *flow)
+is_closed(const struct life *life)
 {
-	return flow->has_end && flow->acknowledged == flow->stored && flow->ending == ENDING_FIN &&
-	       flow->answered == flow->output_end + 1;
+	return life->has_end && life->acknowledged == life->stored && life->ending == ENDING_FIN &&
+	       life->answered == life->output_end + 1;
 }
 
 static enum flow_verdict
-verdict(const struct flow *flow, const struct flow_packet *packet, uint32_t acknowledged)
+verdict(const struct life *life, const struct flow_packet *packet, uint32_t acknowledged)
 {
-	uint32_t end = packet->seq + packet->payload - flow->gateway_first;
+	uint32_t end = packet->seq + packet->payload - life->gateway_first;
 
 	if (packet->flags & GATE_SYN)
-		return (packet->flags & GATE_ACK) != 0 && !flow->is_known ? FLOW_EMBRYO : FLOW_GOOD;
-	if (!flow->has_gateway || !flow->has_peer)
+		return (packet->flags & GATE_ACK) != 0 && !life->is_known ? FLOW_EMBRYO : FLOW_GOOD;
+	if (!life->has_gateway || !life->has_peer)
 		return FLOW_UNKNOWN;
-	if ((packet->flags & GATE_ACK) != 0 && (int32_t)(acknowledged - flow->stored) > 0)
+	if ((packet->flags & GATE_ACK) != 0 && (int32_t)(acknowledged - life->stored) > 0)
 		return FLOW_AHEAD;
-	if ((packet->flags & GATE_RST) != 0 && flow->ending != ENDING_RESET && !flow->is_over &&
-	    !is_closed(flow))
+	if ((packet->flags & GATE_RST) != 0 && life->ending != ENDING_RESET && !life->is_over &&
+	    !is_closed(life))
 		return FLOW_RST;
 	if ((packet->flags & GATE_FIN) != 0 &&
-	    (flow->ending != ENDING_FIN || end != flow->output_end))
+	    (life->ending != ENDING_FIN || end != life->output_end))
 		return FLOW_FIN;
 	return FLOW_GOOD;
 }
@@ -160,23 +163,27 @@ struct flow_judgement
 flows_judge(struct flows *flows, const struct flow_packet *packet)
 {
 	struct flow *flow = find(flows, &packet->gateway, &packet->peer);
+	struct life *life = &flow->life;
 	struct flow_judgement judgement = {.verdict = FLOW_GOOD};
 
 	if (packet->flags & GATE_SYN)
 		note_syn(flow, packet);
+	/* A SYN that came before the connection before had its end is answered by that. */
+	if ((packet->flags & GATE_SYN) == 0 && !life->has_gateway)
+		life = &flow->before;
 	if (!packet->from_gateway) {
-		flow->answered = packet->ack - flow->gateway_first;
+		life->answered = packet->ack - life->gateway_first;
 		return judgement;
 	}
-	judgement.acknowledged = packet->ack - flow->peer_first;
-	judgement.had = flow->stored;
-	judgement.ending = flow->ending;
-	judgement.verdict = verdict(flow, packet, judgement.acknowledged);
+	judgement.acknowledged = packet->ack - life->peer_first;
+	judgement.had = life->stored;
+	judgement.ending = life->ending;
+	judgement.verdict = verdict(life, packet, judgement.acknowledged);
 	if (judgement.verdict == FLOW_GOOD && (packet->flags & GATE_ACK) != 0 &&
-	    (int32_t)(judgement.acknowledged - flow->acknowledged) > 0) {
-		flow->acknowledged = judgement.acknowledged;
-		judgement.is_first = judgement.acknowledged == flow->stored;
-		judgement.lead_ns = packet->when_ns - flow->moved_ns;
+	    (int32_t)(judgement.acknowledged - life->acknowledged) > 0) {
+		life->acknowledged = judgement.acknowledged;
+		judgement.is_first = judgement.acknowledged == life->stored;
+		judgement.lead_ns = packet->when_ns - life->moved_ns;
 	}
 	return judgement;
 }

@@ -133,6 +133,9 @@ test_another_connection_begins_anew(void **state)
 	tell(false, GATE_SYN, THEIRS - 1, 0, 0); /* the same, once more */
 	assert_int_equal(ours(GATE_ACK, 0, 100), FLOW_GOOD);
 	tell(false, GATE_SYN, THEIRS + 999, 0, 0);
+	/* The one before is not over, and answers. */
+	assert_int_equal(ours(GATE_ACK, 0, 100), FLOW_GOOD);
+	assert_int_equal(ours(GATE_ACK, 0, 101), FLOW_AHEAD);
 	assert_int_equal(
 	    tell(true, GATE_SYN | GATE_ACK, OURS + 999, THEIRS + 1000, 0), FLOW_EMBRYO);
 	assert_int_equal(ours(GATE_ACK, 1000, 1100), FLOW_AHEAD);
