@@ -119,7 +119,10 @@ check_ack(const struct sync_ack *ack)
 	for (uint32_t i = 0; i < ack->compiled; i++)
 		if (ack->generation[i].length != SYNC_GENERATION_SIZE)
 			return SYNC_BAD_GENERATION;
-	return SYNC_GOOD;
+	if (ack->refused.length != 0 && ack->refused.length != SYNC_GENERATION_SIZE)
+		return SYNC_BAD_GENERATION;
+	return ack->reason == NULL || is_printable(ack->reason, SYNC_WHY_MAX) ? SYNC_GOOD
+									      : SYNC_BAD_TEXT;
 }
 
 static enum sync_reason

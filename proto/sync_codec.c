@@ -134,7 +134,8 @@ take_ack(struct sync_decoder *decoder, const Smtpguard__Sync__Ack *message, stru
 	if (!take_list(decoder, message->compiled, message->n_compiled, SYNC_COMPILED_MAX))
 		return SYNC_BAD_GENERATION;
 	*ack = (struct sync_ack){message->epoch, message->history, message->lsn,
-	    (uint32_t)message->n_compiled, decoder->list};
+	    (uint32_t)message->n_compiled, decoder->list,
+	    {message->refused.data, message->refused.len}, message->reason};
 	return SYNC_GOOD;
 }
 
@@ -272,6 +273,10 @@ put_ack(const struct sync_ack *ack, struct packed_message *packed)
 	packed->ack.lsn = ack->lsn;
 	packed->ack.n_compiled = ack->compiled;
 	packed->ack.compiled = put_list(packed, ack->generation, ack->compiled);
+	packed->ack.refused =
+	    (ProtobufCBinaryData){ack->refused.length, UNCONST(ack->refused.data)};
+	if (ack->reason != NULL)
+		packed->ack.reason = UNCONST(ack->reason);
 }
 
 static void

@@ -176,6 +176,9 @@ static void
 take_text(const Smtpguard__Sync__Text *message, struct sync_text *text)
 {
 	*text = (struct sync_text){
+	    .epoch = message->epoch,
+	    .is_live = message->is_live,
+	    .is_erased = message->is_erased,
 	    .kind = message->kind,
 	    .generation = take_bytes(message->generation),
 	    .serial = message->serial,

@@ -202,6 +202,9 @@ put_text(const struct sync_text *text, Smtpguard__Sync__Text *message)
 	message->total = text->total;
 	message->offset = text->offset;
 	message->part = put_bytes(text->part);
+	message->epoch = text->epoch;
+	message->is_live = text->is_live;
+	message->is_erased = text->is_erased;
 	return message;
 }
 

@@ -32,6 +32,7 @@
 #define SYNC_TEXT_MAX	     (1u << 20)
 #define SYNC_TEXT_PART_MAX   65536u
 #define SYNC_GENERATION_SIZE 32u
+#define SYNC_WHY_MAX	     127u
 #define SYNC_COMPILED_MAX    8u
 #define SYNC_MARKS_MAX	     255u
 #define SYNC_NO_SCALE	     255u /* of an embryo: it has none */
@@ -109,6 +110,8 @@ struct sync_ack {
 	uint64_t lsn;
 	uint32_t compiled;
 	const struct sync_bytes *generation;
+	struct sync_bytes refused; /* length 0: none */
+	const char *reason;	   /* why; NULL is "" */
 };
 
 struct sync_heartbeat {
@@ -257,6 +260,9 @@ struct sync_text {
 	uint64_t expires_ms;
 	uint32_t total, offset;
 	struct sync_bytes part;
+	uint64_t epoch; /* in which it was saved */
+	bool is_live;	/* running: not only a question */
+	bool is_erased; /* startup */
 };
 
 struct sync_snapshot_end {

@@ -9,6 +9,7 @@
 #include "shm/failpoint.h"
 #include "shm/journal.h"
 #include "shm/pair.h"
+#include "shm/pair_texts.h"
 #include "shm/policy_area.h"
 #include "shm/process.h"
 #include "shm/release.h"
@@ -122,6 +123,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	at->class_usage = place(&end, SHM_CACHE_LINE, CLASSES_MAX, sizeof(struct class_usage));
 	at->pair_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_view));
 	at->pair_answer = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_answer));
+	at->texts_peer = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_texts_view));
 	at->door_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct door_view));
 	at->pair_history = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_history));
 	at->embryos = place(&end, SHM_CACHE_LINE, 1, sizeof(struct embryos));
@@ -132,6 +134,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	end = sizeof(struct shm_header);
 	at->policy = place(&end, SHM_CACHE_LINE, 1, sizeof(struct policy_area));
 	at->pair_request = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_request));
+	at->texts_own = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_texts_view));
 	layout->size[SHM_POLICY] = end;
 
 	end = sizeof(struct shm_header);
@@ -565,6 +568,18 @@ struct policy_area *
 shm_policy(const struct shm *shm)
 {
 	return item(shm, SHM_POLICY, shm->at.policy, 0, 0);
+}
+
+struct pair_texts_view *
+shm_texts_own(const struct shm *shm)
+{
+	return item(shm, SHM_POLICY, shm->at.texts_own, 0, 0);
+}
+
+struct pair_texts_view *
+shm_texts_peer(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.texts_peer, 0, 0);
 }
 
 struct pair_request *

@@ -29,9 +29,9 @@ struct shm_plan {
 struct shm_offsets {
 	uint64_t clock_floor, chunk_level, release, succession; /* control */
 	uint64_t failpoint, class_usage, pair_view, pair_answer, door_view, pair_history, embryos;
-	uint64_t processes, custody;
-	uint64_t policy, pair_request;	     /* policy */
-	uint64_t journals, sessions, spoken; /* sessions */
+	uint64_t texts_peer, processes, custody;
+	uint64_t policy, pair_request, texts_own; /* policy */
+	uint64_t journals, sessions, spoken;	  /* sessions */
 	uint64_t chunk_owners, chunk_data;
 	uint64_t counters;	 /* counters */
 	uint64_t closed, events; /* events */
@@ -62,6 +62,7 @@ struct class_usage;
 struct pair_view;
 struct pair_answer;
 struct pair_request;
+struct pair_texts_view;
 struct door_view;
 struct embryos;
 struct pair_history;
@@ -105,6 +106,8 @@ struct counter_block *shm_counters(const struct shm *shm, uint32_t writer);
 struct event_ring *shm_events(const struct shm *shm, uint32_t writer);
 struct closed_ring *shm_closed(const struct shm *shm);
 struct policy_area *shm_policy(const struct shm *shm);
-struct pair_request *shm_pair_request(const struct shm *shm); /* policy */
+struct pair_request *shm_pair_request(const struct shm *shm);  /* policy */
+struct pair_texts_view *shm_texts_own(const struct shm *shm);  /* policy */
+struct pair_texts_view *shm_texts_peer(const struct shm *shm); /* control */
 
 #endif

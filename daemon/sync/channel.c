@@ -3,6 +3,7 @@
 #include "daemon/sync/channel_body.h"
 #include "daemon/sync/channel_due.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ channel_set_standing(struct channel *channel, enum sync_role role, uint64_t epoc
 	channel->unsent_us = CHANNEL_NEVER;
 	channel->is_synced = false;
 	channel->compiled = 0;
+	channel->refuses = false;
 	if (was_active || is_active)
 		incoming_forget(channel->incoming);
 	channel_refuse(channel, SYNC_BAD_STANDING);
@@ -260,7 +262,10 @@ take_ack(struct channel *channel, const struct sync_ack *ack)
 		note_acknowledged(channel);
 	for (uint32_t i = 0; i < ack->compiled; i++)
 		channel->settings.tell(channel->settings.owner,
-		    &(struct channel_event){CHANNEL_COMPILED, 0, ack->generation[i]});
+		    &(struct channel_event){CHANNEL_COMPILED, 0, ack->generation[i], NULL});
+	if (ack->refused.length != 0)
+		channel->settings.tell(channel->settings.owner,
+		    &(struct channel_event){CHANNEL_NOT_COMPILED, 0, ack->refused, ack->reason});
 	return SYNC_GOOD;
 }
 
@@ -400,6 +405,15 @@ channel_compiled(struct channel *channel, const uint8_t generation[SYNC_GENERATI
 		return false;
 	memcpy(channel->generation[channel->compiled++], generation, SYNC_GENERATION_SIZE);
 	return true;
+}
+
+void
+channel_not_compiled(
+    struct channel *channel, const uint8_t generation[SYNC_GENERATION_SIZE], const char *reason)
+{
+	channel->refuses = true;
+	memcpy(channel->refused, generation, SYNC_GENERATION_SIZE);
+	snprintf(channel->refused_why, sizeof(channel->refused_why), "%s", reason);
 }
 
 const struct outgoing *

@@ -40,6 +40,7 @@ enum channel_news {
 	CHANNEL_SNAPSHOT_WANTED, /* active: channel_begin_snapshot() */
 	CHANNEL_ACKNOWLEDGED,	 /* active; value: lsn */
 	CHANNEL_COMPILED,	 /* active: the standby has compiled `generation` */
+	CHANNEL_NOT_COMPILED,	 /* active: it cannot; `reason` */
 	CHANNEL_SYNCED,		 /* active: the standby has the whole snapshot */
 	CHANNEL_SNAPSHOT_BEGUN,	 /* standby: what is held is old until it is told again */
 	CHANNEL_HEARD,		 /* a heartbeat: channel_heartbeat() */
@@ -51,6 +52,7 @@ struct channel_event {
 	enum channel_news news;
 	uint64_t value;
 	struct sync_bytes generation;
+	const char *reason; /* good as long as the message that it came in */
 };
 
 typedef void channel_tell(void *owner, const struct channel_event *event);
@@ -120,6 +122,9 @@ const struct outgoing *channel_outgoing(const struct channel *channel);
 
 /* Standby: tells the active with the next acknowledgement. false: too many wait. */
 bool channel_compiled(struct channel *channel, const uint8_t generation[SYNC_GENERATION_SIZE]);
+/* Likewise that it cannot be; of two that wait the later one is told. */
+void channel_not_compiled(
+    struct channel *channel, const uint8_t generation[SYNC_GENERATION_SIZE], const char *reason);
 /* What is held is not to be gone on with: there will be a snapshot. */
 void channel_forget(struct channel *channel);
 const struct incoming *channel_incoming(const struct channel *channel);

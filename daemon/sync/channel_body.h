@@ -44,6 +44,9 @@ struct channel {
 	unsigned compiled;
 	uint8_t generation[SYNC_COMPILED_MAX][SYNC_GENERATION_SIZE];
 	struct sync_bytes generation_list[SYNC_COMPILED_MAX];
+	bool refuses; /* to run by `refused`, and that was not told */
+	uint8_t refused[SYNC_GENERATION_SIZE];
+	char refused_why[SYNC_WHY_MAX + 1];
 	struct outgoing_batch batch;
 };
 

@@ -40,8 +40,11 @@ make_ack(struct channel *channel)
 		channel->generation_list[i] =
 		    (struct sync_bytes){channel->generation[i], SYNC_GENERATION_SIZE};
 	message.ack = (struct sync_ack){channel->peer_epoch, incoming_history(channel->incoming),
-	    incoming_lsn(channel->incoming), channel->compiled, channel->generation_list};
+	    incoming_lsn(channel->incoming), channel->compiled, channel->generation_list,
+	    {channel->refused, channel->refuses ? SYNC_GENERATION_SIZE : 0},
+	    channel->refuses ? channel->refused_why : NULL};
 	channel->compiled = 0;
+	channel->refuses = false;
 	channel->ack_due = false;
 	return message;
 }
@@ -118,7 +121,8 @@ next_when_talking(
 	}
 	if (make_word(channel, message))
 		return true;
-	if (channel->ack_due || (channel->compiled > 0 && channel->is_started)) {
+	if (channel->ack_due ||
+	    ((channel->compiled > 0 || channel->refuses) && channel->is_started)) {
 		*message = make_ack(channel);
 		return true;
 	}

@@ -96,8 +96,10 @@ released(void *owner, const struct follower_release *release)
 static void
 text_came(void *owner, const struct sync_text *text)
 {
-	(void)owner;
-	(void)text;
+	const struct feed *feed = owner;
+
+	if (feed->text != NULL)
+		feed->text(feed->owner, text);
 }
 
 int
@@ -264,6 +266,42 @@ begin_snapshot(struct feed *feed, uint64_t now_us)
 	feed->wants_snapshot = false;
 	follower_begin(feed->follower);
 	embryo_telling_begin(&feed->embryos);
+	feed->logs++;
+}
+
+void
+feed_set_text(struct feed *feed, feed_text *text)
+{
+	feed->text = text;
+}
+
+bool
+feed_is_telling(const struct feed *feed)
+{
+	return feed->is_sending && outgoing_is_open(channel_outgoing(feed->channel));
+}
+
+uint64_t
+feed_logs(const struct feed *feed)
+{
+	return feed->logs;
+}
+
+bool
+feed_tell_text(struct feed *feed, uint64_t now_us, const struct sync_text *text)
+{
+	if (!feed_is_telling(feed))
+		return false;
+	if (follower_tell_text(feed->follower, now_us, text) != FOLLOWER_OVER)
+		return true;
+	log_is_over(feed, now_us);
+	return false;
+}
+
+void
+feed_find_policies(const struct feed *feed)
+{
+	replica_find_policies(feed->replica);
 }
 
 static void

@@ -25,6 +25,8 @@
 
 /* One bit for each worker. */
 typedef void feed_wake(void *owner, uint64_t workers);
+/* A whole text has come, as a replica_text (replica.h). */
+typedef void feed_text(void *owner, const struct sync_text *text);
 
 struct feed {
 	const struct shm *shm;
@@ -34,6 +36,7 @@ struct feed {
 	struct guard guard;
 	struct embryo_telling embryos;
 	feed_wake *wake;
+	feed_text *text;
 	void *owner;
 	enum role_release release; /* as the role machine says */
 	bool is_sending;	   /* there is a standby in this conversation */
@@ -42,6 +45,7 @@ struct feed {
 	bool has_more;
 	uint64_t again_us;	     /* a log that was over begins anew then */
 	uint64_t counters_us;	     /* were told last */
+	uint64_t logs;		     /* that were begun */
 	uint32_t swept;		     /* slots, of this round */
 	uint64_t swept_us;	     /* the last ones */
 	uint32_t protected_sessions; /* active: when counters were told last */
@@ -54,6 +58,17 @@ int feed_open(struct feed *feed, const struct shm *shm, struct channel *channel,
     uint32_t log_entries, struct gate_positions *table, const struct embryo_ring *embryos,
     feed_wake *wake, void *owner);
 void feed_close(struct feed *feed);
+
+/* Who takes the texts; before there is a conversation. */
+void feed_set_text(struct feed *feed, feed_text *text);
+/* A log is open, and what is told goes into it. */
+bool feed_is_telling(const struct feed *feed);
+/* Rises with each log: what was told before is told again. */
+uint64_t feed_logs(const struct feed *feed);
+/* False: not now. */
+bool feed_tell_text(struct feed *feed, uint64_t now_us, const struct sync_text *text);
+/* Standby: a policy was loaded. */
+void feed_find_policies(const struct feed *feed);
 
 /* Of the role machine. */
 void feed_set_release(struct feed *feed, enum role_release release);

@@ -175,8 +175,13 @@ act_on(struct sync *sync, const struct channel_event *event, const struct sync_w
 	case CHANNEL_ACKNOWLEDGED:
 		feed_take(&sync->feed, event);
 		break;
-	case CHANNEL_RESUMED:
 	case CHANNEL_COMPILED:
+		texts_decided(&sync->texts, &event->generation, NULL);
+		break;
+	case CHANNEL_NOT_COMPILED:
+		texts_decided(&sync->texts, &event->generation, event->reason);
+		break;
+	case CHANNEL_RESUMED:
 		break;
 	}
 }

@@ -9,6 +9,7 @@
  *   talk      messages between the connection and the channel
  *   news      what they mean for the role machine
  *   feed      the sessions, out or in, and what may leave
+ *   texts     the configuration, likewise
  *   standing  the role machine: inputs go in, what comes out is carried out
  *   report    events
  *   status    `show failover`
@@ -32,6 +33,7 @@
 #include "daemon/sync/requests.h"
 #include "daemon/sync/role.h"
 #include "daemon/sync/stall.h"
+#include "daemon/sync/texts.h"
 #include "daemon/sync/witness.h"
 #include "shm/pair.h"
 #include "shm/process.h"
@@ -80,6 +82,7 @@ struct sync {
 	struct peer_link *link;
 	struct channel *channel;
 	struct feed feed;
+	struct texts texts;
 	struct gate_positions *positions; /* NULL: no gate, and so never a pair that is whole */
 	struct gate_positions places;	  /* what it points to */
 	struct gate_board *board;	  /* likewise */

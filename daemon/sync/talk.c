@@ -172,6 +172,7 @@ talk_tick(struct sync *sync)
 	peer_link_tick(sync->link, sync->now_us);
 	look_at_cpu(sync);
 	feed_tick(&sync->feed, sync->now_us);
+	texts_tick(&sync->texts, &sync->feed, sync->now_us);
 	tell_whole(sync);
 	send_due(sync);
 	if (channel_state(sync->channel) == CHANNEL_CLOSED)
@@ -268,6 +269,14 @@ wake(void *owner, uint64_t workers)
 			eventfd_write(SYNC_FD_RELEASE + (int)i, 1);
 }
 
+static void
+text_came(void *owner, const struct sync_text *text)
+{
+	struct sync *sync = owner;
+
+	texts_came(&sync->texts, text);
+}
+
 int
 talk_open(struct sync *sync)
 {
@@ -275,6 +284,8 @@ talk_open(struct sync *sync)
 	sync->link = make_link(sync);
 	if (sync->channel == NULL || sync->link == NULL)
 		return -ENOMEM;
+	texts_open(&sync->texts, &sync->shm, sync->channel, SYNC_FD_STATE);
+	feed_set_text(&sync->feed, text_came);
 	return feed_open(&sync->feed, &sync->shm, sync->channel, sync->hold_entries,
 	    sync->positions, sync->board != NULL ? &sync->board->embryos : NULL, wake, sync);
 }

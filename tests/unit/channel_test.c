@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct host {
 	struct channel_settings settings;
 	unsigned news; /* told since take_news() */
 	struct channel_event event[NEWS];
+	char reason[SYNC_WHY_MAX + 1]; /* of the last event that had one */
 	unsigned stored;
 	uint64_t stored_lsn;
 	struct sync_ended last; /* the last Ended that was stored */
@@ -54,6 +56,8 @@ told(void *owner, const struct channel_event *event)
 
 	assert_true(host->news < NEWS);
 	host->event[host->news++] = *event;
+	if (event->reason != NULL)
+		snprintf(host->reason, sizeof(host->reason), "%s", event->reason);
 }
 
 static void
@@ -779,6 +783,23 @@ test_compiled_generations(void **state)
 }
 
 static void
+test_a_generation_that_cannot_be_compiled(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t generation[SYNC_GENERATION_SIZE] = {9};
+	uint64_t value;
+
+	sync_hosts(fixture);
+	channel_not_compiled(fixture->b.channel, generation, "for an older reason");
+	channel_not_compiled(fixture->b.channel, generation, "for a reason");
+	pump(fixture);
+	assert_true(was_told(&fixture->a, CHANNEL_NOT_COMPILED, &value));
+	assert_string_equal(fixture->a.reason, "for a reason");
+	pump(fixture);
+	assert_false(was_told(&fixture->a, CHANNEL_NOT_COMPILED, &value));
+}
+
+static void
 test_what_cannot_be_stored_is_not_acknowledged(void **state)
 {
 	struct fixture *fixture = *state;
@@ -1009,6 +1030,7 @@ main(void)
 	    TEST(test_heartbeats_and_silence),
 	    TEST(test_heartbeats_of_another_standing),
 	    TEST(test_compiled_generations),
+	    TEST(test_a_generation_that_cannot_be_compiled),
 	    TEST(test_what_cannot_be_stored_is_not_acknowledged),
 	    TEST(test_a_second_hello_is_out_of_order),
 	    TEST(test_the_snapshot_is_counted),

@@ -117,7 +117,8 @@ test_other_messages_round_trip(void **state)
 	static uint8_t hash[SYNC_GENERATION_SIZE] = {1};
 	struct sync_bytes compiled = {hash, sizeof(hash)};
 	struct sync_message start = {.kind = SYNC_START, .start = {7, 8, 9, true}};
-	struct sync_message ack = {.kind = SYNC_ACK, .ack = {7, 8, 9, 1, &compiled}};
+	struct sync_message ack = {
+	    .kind = SYNC_ACK, .ack = {7, 8, 9, 1, &compiled, compiled, "a reason"}};
 	struct sync_message beat = {
 	    .kind = SYNC_HEARTBEAT, .heartbeat = {7, SYNC_ROLE_ACTIVE, true, 1000, 5, 6, 8, 9}};
 	struct sync_message word = {.kind = SYNC_WORD, .word = {SYNC_SAYING_FROZEN, 7, 9}};
@@ -128,6 +129,8 @@ test_other_messages_round_trip(void **state)
 	assert_int_equal(carry(&start).start.first, 9);
 	assert_int_equal(carry(&ack).ack.lsn, 9);
 	assert_memory_equal(carry(&ack).ack.generation[0].data, hash, sizeof(hash));
+	assert_int_equal(carry(&ack).ack.refused.length, sizeof(hash));
+	assert_string_equal(carry(&ack).ack.reason, "a reason");
 	assert_int_equal(carry(&beat).heartbeat.gateway_ms, 1000);
 	assert_int_equal(carry(&beat).heartbeat.tcp_clock, 5);
 	assert_true(carry(&beat).heartbeat.synced);

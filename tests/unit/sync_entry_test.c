@@ -141,7 +141,7 @@ test_text_round_trip(void **state)
 	struct sync_entry in = {
 	    .kind = SYNC_ENTRY_TEXT,
 	    .text = {SYNC_TEXT_STARTUP, {generation, SYNC_GENERATION_SIZE}, 7, "now", "root", 9, 20,
-		12, {(uint8_t *)"hostname", 8}},
+		12, {(uint8_t *)"hostname", 8}, 11, true, true},
 	};
 	struct sync_text out = carry(&in).text;
 
@@ -153,6 +153,8 @@ test_text_round_trip(void **state)
 	assert_int_equal(out.expires_ms, 9);
 	assert_int_equal(out.offset, 12);
 	assert_memory_equal(out.part.data, "hostname", 8);
+	assert_int_equal(out.epoch, 11);
+	assert_true(out.is_live && out.is_erased);
 }
 
 /* A good one of each, as protobuf-c has it: what follows breaks one field of it. */

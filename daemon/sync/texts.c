@@ -1,0 +1,151 @@
+#include "daemon/sync/texts.h"
+
+#include "daemon/pair_file.h"
+#include "daemon/sync/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(PAIR_DIGEST_SIZE == SYNC_GENERATION_SIZE, "a generation is a digest");
+_Static_assert(PAIR_FILE_MAX <= SYNC_TEXT_MAX, "what is laid out can be told");
+_Static_assert(PAIR_TEXT_MAX == SYNC_WHY_MAX + 1, "a reason passes whole");
+
+static const uint32_t kinds[PAIR_TEXT_KINDS] = {
+    [PAIR_TEXT_RUNNING] = SYNC_TEXT_RUNNING, [PAIR_TEXT_STARTUP] = SYNC_TEXT_STARTUP};
+
+void
+texts_open(struct texts *texts, const struct shm *shm, struct channel *channel, int directory)
+{
+	struct pair_texts own;
+
+	pair_texts_read(shm_texts_own(shm), &own);
+	*texts = (struct texts){
+	    .shm = shm, .channel = channel, .directory = directory, .verdicts = own.verdicts};
+	/* What an earlier sync process has laid out was perhaps not looked at yet. */
+	pair_texts_read(shm_texts_peer(shm), &texts->peer);
+}
+
+static void
+publish(const struct texts *texts)
+{
+	pair_texts_publish(shm_texts_peer(texts->shm), &texts->peer);
+}
+
+static void
+complain(const struct texts *texts, const char *what, int error)
+{
+	report_tell(shm_events(texts->shm, SHM_WRITER_SYNC), 109084, what, strerror(-error), 0);
+}
+
+/* ---- the standby ---- */
+
+static enum pair_text_kind
+kind_of(const struct sync_text *text)
+{
+	return text->kind == SYNC_TEXT_RUNNING ? PAIR_TEXT_RUNNING : PAIR_TEXT_STARTUP;
+}
+
+void
+texts_came(struct texts *texts, const struct sync_text *text)
+{
+	enum pair_text_kind kind = kind_of(text);
+	struct pair_file file = {
+	    .epoch = text->epoch,
+	    .serial = text->serial,
+	    .is_live = text->is_live,
+	    .is_erased = text->is_erased,
+	};
+	int result;
+
+	/* No host has candidates yet. */
+	if (text->kind == SYNC_TEXT_CANDIDATE)
+		return;
+	strncpy(file.saved, text->saved, sizeof(file.saved) - 1);
+	strncpy(file.by, text->by, sizeof(file.by) - 1);
+	result = pair_file_write(
+	    texts->directory, PAIR_FILE_IN, kind, &file, text->part.data, text->part.length);
+	if (result < 0) {
+		complain(texts, "keeping the other host's configuration", result);
+		return;
+	}
+	texts->peer.laid[kind]++;
+	publish(texts);
+}
+
+/* The verdict of this host's manager. */
+static void
+pass_on(struct texts *texts, const struct feed *feed, const struct pair_texts *own)
+{
+	if (own->verdicts == texts->verdicts)
+		return;
+	if (own->verdict == PAIR_VERDICT_REFUSED)
+		channel_not_compiled(texts->channel, own->digest, own->reason);
+	else if (!channel_compiled(texts->channel, own->digest))
+		return;
+	texts->verdicts = own->verdicts;
+	feed_find_policies(feed);
+}
+
+/* ---- the active ---- */
+
+void
+texts_decided(struct texts *texts, const struct sync_bytes *generation, const char *reason)
+{
+	pair_texts_decide(&texts->peer, generation->data,
+	    reason == NULL ? PAIR_VERDICT_TAKEN : PAIR_VERDICT_REFUSED,
+	    reason == NULL ? "" : reason);
+	publish(texts);
+}
+
+static bool
+tell(const struct texts *texts, struct feed *feed, enum pair_text_kind kind, uint64_t now_us)
+{
+	struct pair_file file;
+	uint8_t *bytes;
+	int result = pair_file_read(texts->directory, PAIR_FILE_OUT, kind, &file, &bytes);
+
+	if (result < 0) {
+		complain(texts, "telling the other host the configuration", result);
+		return true;
+	}
+	const struct sync_text text = {
+	    .kind = kinds[kind],
+	    .generation = {file.digest, sizeof(file.digest)},
+	    .serial = file.serial,
+	    .saved = file.saved,
+	    .by = file.by,
+	    .total = file.length,
+	    .part = {bytes, file.length},
+	    .epoch = file.epoch,
+	    .is_live = file.is_live != 0,
+	    .is_erased = file.is_erased != 0,
+	};
+	bool told = feed_tell_text(feed, now_us, &text);
+	free(bytes);
+	return told;
+}
+
+static void
+tell_new(struct texts *texts, struct feed *feed, const struct pair_texts *own, uint64_t now_us)
+{
+	if (texts->log != feed_logs(feed)) {
+		memset(texts->told, 0, sizeof(texts->told));
+		texts->log = feed_logs(feed);
+	}
+	for (unsigned kind = 0; kind < PAIR_TEXT_KINDS; kind++)
+		if (own->laid[kind] != texts->told[kind] &&
+		    tell(texts, feed, (enum pair_text_kind)kind, now_us))
+			texts->told[kind] = own->laid[kind];
+}
+
+void
+texts_tick(struct texts *texts, struct feed *feed, uint64_t now_us)
+{
+	struct pair_texts own;
+
+	pair_texts_read(shm_texts_own(texts->shm), &own);
+	if (feed_is_telling(feed))
+		tell_new(texts, feed, &own, now_us);
+	else
+		pass_on(texts, feed, &own);
+}

@@ -1,0 +1,35 @@
+/*
+ * texts -- the configuration of a pair: sync's part of it
+ *
+ * Sync carries the texts and reads none of them.  What the manager has laid out (daemon/pair_file.h) the
+ * active tells, each when it is new and all of them in a new log; what comes to the standby is laid out for
+ * its manager.  The manager's verdict of the running configuration goes back the same way.
+ *
+ * No clock.  Called by sync only.
+ */
+#ifndef DAEMON_SYNC_TEXTS_H
+#define DAEMON_SYNC_TEXTS_H
+
+#include "daemon/sync/feed.h"
+#include "shm/pair_texts.h"
+
+struct texts {
+	const struct shm *shm;
+	struct channel *channel;
+	int directory;
+	struct pair_texts peer;		/* as it is published */
+	uint64_t told[PAIR_TEXT_KINDS]; /* to the other host, in this log */
+	uint64_t log;			/* that this was: feed_logs() */
+	uint64_t verdicts;		/* of the manager that were passed on */
+};
+
+void texts_open(struct texts *texts, const struct shm *shm, struct channel *channel, int directory);
+
+/* A whole text has come. */
+void texts_came(struct texts *texts, const struct sync_text *text);
+/* The other host's manager runs by that generation; with a reason it cannot. */
+void texts_decided(struct texts *texts, const struct sync_bytes *generation, const char *reason);
+/* Once in each turn, behind feed_tick(). */
+void texts_tick(struct texts *texts, struct feed *feed, uint64_t now_us);
+
+#endif
