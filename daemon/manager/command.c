@@ -4,6 +4,7 @@
 #include "daemon/manager/event_note.h"
 #include "daemon/manager/show_events.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -95,17 +96,29 @@ take_change(struct command *command, const struct cli_place *place, struct confi
 }
 
 static void
+refuse_on_standby(struct command *command, const char *active)
+{
+	char message[sizeof(PAIR_CONFIG_STANDBY_TEXT) + PAIR_NAME_MAX];
+
+	snprintf(message, sizeof(message), PAIR_CONFIG_STANDBY_TEXT, active);
+	refuse(command, EX_UNAVAILABLE, message);
+}
+
+static void
 take_done(struct command *command, const struct cli_place *place, const struct cli_outcome *outcome,
     struct config **next)
 {
 	bool may_change = command->client->peer.may_change;
+	const char *active;
 
 	if (!may_change && (outcome->changed || place->mode != CLI_VIEW)) {
 		refuse(command, EX_NOPERM,
 		    "Permission denied: root and the group " PEER_ADMIN_GROUP " may change");
 		return;
 	}
-	if (outcome->changed)
+	if (outcome->changed && (active = pair_config_active(&command->manager->pair)) != NULL)
+		refuse_on_standby(command, active);
+	else if (outcome->changed)
 		take_change(command, place, next);
 	else
 		command->client->place = *place;

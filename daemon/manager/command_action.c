@@ -227,15 +227,36 @@ run_failover_force(struct command_action *action)
 	return change_role(action, PAIR_FORCE);
 }
 
+/* Of a standby; *ret_status says so. */
+static bool
+is_the_actives(struct command_action *action, int *ret_status)
+{
+	const char *active = pair_config_active(&action->manager->pair);
+
+	if (active != NULL) {
+		text_printf(action->out, "%% " PAIR_CONFIG_STANDBY_TEXT "\n", active);
+		*ret_status = EX_UNAVAILABLE;
+	}
+	return active != NULL;
+}
+
 static int
 run_write_memory(struct command_action *action)
 {
+	int status;
+
+	if (is_the_actives(action, &status))
+		return status;
 	return write_memory(action->manager, action->client->peer.name, action->out);
 }
 
 static int
 run_write_erase(struct command_action *action)
 {
+	int status;
+
+	if (is_the_actives(action, &status))
+		return status;
 	return write_erase(action->manager, action->out);
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/manager/manager.h"
 
 #include "daemon/manager/command.h"
+#include "daemon/manager/pair_follow.h"
 #include "shm/failpoint.h"
 #include "shm/gateway_clock.h"
 
@@ -113,6 +114,9 @@ open_parts(struct manager *manager)
 	    running_open(&manager->running, &manager->shm, &manager->link, MANAGER_FD_DIRECTORY);
 	if (result < 0)
 		return complain("running configuration", result);
+	pair_config_open(&manager->pair, &manager->shm, &manager->settings.failover,
+	    MANAGER_FD_DIRECTORY, manager->running.config);
+	manager->running.pair = &manager->pair;
 	log_target_open(&manager->target, manager->settings.log_target);
 	result = log_drain_open(&manager->drain, &manager->shm, &manager->target, &manager->events,
 	    MANAGER_FD_DIRECTORY, running_instance(&manager->running));
@@ -169,6 +173,8 @@ serve(struct manager *manager)
 		unsigned events = log_drain_pass(&manager->drain, command_follow, manager);
 		if (events > 0)
 			command_follow_flush(manager);
+		pair_config_tick(&manager->pair);
+		pair_follow_tick(&manager->pair, &manager->running);
 		timeout = next_pause(timeout, events);
 		tick(manager);
 	}

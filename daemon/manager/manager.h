@@ -10,6 +10,7 @@
 #include "daemon/manager/activity.h"
 #include "daemon/manager/control_server.h"
 #include "daemon/manager/log_drain.h"
+#include "daemon/manager/pair_config.h"
 #include "daemon/manager/running.h"
 #include "daemon/settings.h"
 
@@ -27,6 +28,7 @@ struct manager {
 	struct loop_source supervisor; /* only its end is waited for */
 	struct supervisor_link link;
 	struct running running;
+	struct pair_config pair;
 	struct control_server control;
 	struct log_target target;
 	struct event_log events;

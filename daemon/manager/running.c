@@ -160,24 +160,49 @@ apply_what_works(struct running *running, bool bear_all, uint32_t *ret_detail)
 	return 0;
 }
 
-bool
-running_change(struct running *running, struct config *next, struct text *why)
+/* What the standby was shown is not what holds. */
+static bool
+stay(const struct running *running)
+{
+	if (running->pair != NULL)
+		pair_config_tell(running->pair, running->config);
+	return false;
+}
+
+static bool
+change(struct running *running, struct config *next, bool bear_all, struct text *why)
 {
 	uint32_t detail = UINT32_MAX;
 
 	if (!compile_and_place(running, next, why))
 		return false;
 	FAILPOINT(change_placed);
-	int result = apply_what_works(running, false, &detail);
+	if (running->pair != NULL && !pair_config_ask(running->pair, next, why))
+		return stay(running);
+	int result = apply_what_works(running, bear_all, &detail);
 	if (result < 0) {
 		explain_listener(running, result, detail, why);
-		return false;
+		return stay(running);
 	}
+	if (running->pair != NULL)
+		pair_config_holds(running->pair, next);
 	config_free(running->config);
 	running->config = next;
 	FAILPOINT(change_taken);
 	keep(running, why);
 	return true;
+}
+
+bool
+running_change(struct running *running, struct config *next, struct text *why)
+{
+	return change(running, next, false, why);
+}
+
+bool
+running_follow(struct running *running, struct config *next, bool is_live, struct text *why)
+{
+	return change(running, next, is_live, why);
 }
 
 void

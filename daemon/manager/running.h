@@ -1,8 +1,9 @@
 /*
  * running -- the running configuration: loaded at start, changed whole or not at all
  *
- * A change is compiled, its images are placed, its listeners are applied by the supervisor; only
- * when all of that has worked does it take the place of the old one.  On failure nothing has
+ * A change is compiled, its images are placed, the standby of a pair is asked (pair_config.h), its
+ * listeners are applied by the supervisor; only when all of that has worked does it take the place of the
+ * old one.  On failure nothing has
  * changed and the operator gets the reason.
  *
  * At a first start the saved configuration is loaded; a static whose address cannot be had does not
@@ -14,6 +15,7 @@
 #ifndef DAEMON_MANAGER_RUNNING_H
 #define DAEMON_MANAGER_RUNNING_H
 
+#include "daemon/manager/pair_config.h"
 #include "daemon/manager/supervisor_link.h"
 #include "daemon/manager/text.h"
 #include "daemon/policy/compile.h"
@@ -24,6 +26,7 @@
 struct running {
 	const struct shm *shm;
 	struct supervisor_link *link;
+	struct pair_config *pair; /* NULL: this host is no one's standby and has none */
 	int directory;
 	struct config *config;
 	struct compiled *compiled; /* scratch of the change under way */
@@ -43,6 +46,9 @@ void running_close(struct running *running);
 /* Takes `next` on success; on failure it stays the caller's and *why says the reason. A warning
  * may stand in *why after success. */
 bool running_change(struct running *running, struct config *next, struct text *why);
+/* The same, on a standby, with what the active host runs by or asks about.  `is_live`: it does run by it, and
+ * a static whose address cannot be had is borne, as at a start. */
+bool running_follow(struct running *running, struct config *next, bool is_live, struct text *why);
 
 /* Tries listeners that could not be opened, when it is time. */
 void running_tick(struct running *running, uint64_t now_ms);

@@ -8,26 +8,36 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
-run_line(const struct shm *shm, struct config *config, struct cli_place *place, const char *line)
+static bool
+run_line(const struct shm *shm, struct config *config, struct cli_place *place, const char *line,
+    struct text *refused)
 {
 	struct cli_outcome outcome = {0};
+	const char *why;
 
 	cli_execute(place, config, line, &outcome);
 	if (outcome.status == CLI_DONE)
-		return;
-	event_note(shm, EVENT_NOTE_SAVED_LINE_REFUSED, 0, line,
-	    outcome.status == CLI_REFUSED ? outcome.message : "not understood", NULL);
+		return true;
+	why = outcome.status == CLI_REFUSED ? outcome.message : "not understood";
+	if (refused == NULL)
+		event_note(shm, EVENT_NOTE_SAVED_LINE_REFUSED, 0, line, why, NULL);
+	else
+		text_printf(refused, "'%s': %s", line, why);
+	return refused == NULL;
 }
 
-static struct config *
-run_lines(const struct shm *shm, const struct lines *lines)
+struct config *
+running_load_lines(const struct shm *shm, const struct lines *lines, struct text *refused)
 {
 	struct cli_place place = {.mode = CLI_CONFIG};
 	struct config *config = config_create();
 
-	for (size_t i = 0; config != NULL && i < lines->count; i++)
-		run_line(shm, config, &place, lines->line[i]);
+	for (size_t i = 0; config != NULL && i < lines->count; i++) {
+		if (run_line(shm, config, &place, lines->line[i], refused))
+			continue;
+		config_free(config);
+		return NULL;
+	}
 	return config;
 }
 
@@ -70,7 +80,7 @@ running_load(const struct shm *shm, int directory, uint64_t instance)
 	if ((instance == 0 || !read_running(shm, directory, instance, &entry)) &&
 	    !read_startup(shm, directory, &entry))
 		return config_create();
-	struct config *config = run_lines(shm, &entry.lines);
+	struct config *config = running_load_lines(shm, &entry.lines, NULL);
 	store_entry_free(&entry);
 	return config;
 }

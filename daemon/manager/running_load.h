@@ -10,10 +10,17 @@
 #ifndef DAEMON_MANAGER_RUNNING_LOAD_H
 #define DAEMON_MANAGER_RUNNING_LOAD_H
 
+#include "daemon/manager/lines.h"
+#include "daemon/manager/text.h"
 #include "daemon/policy/config.h"
 #include "shm/region.h"
 
 #include <stdint.h>
+
+/* From lines alone. `refused` NULL: lines that are not understood are told and passed over; else the first
+ * one is named there, and NULL is returned as well. */
+struct config *running_load_lines(
+    const struct shm *shm, const struct lines *lines, struct text *refused);
 
 struct config *running_load(const struct shm *shm, int directory, uint64_t instance);
 

@@ -127,7 +127,7 @@ show_startup_config(const struct manager *manager, bool json, struct text *out)
 }
 
 int
-write_memory(const struct manager *manager, const char *by, struct text *out)
+write_memory(struct manager *manager, const char *by, struct text *out)
 {
 	struct store_entry entry;
 	struct lines lines;
@@ -137,12 +137,14 @@ write_memory(const struct manager *manager, const char *by, struct text *out)
 
 	lines_init(&lines);
 	if (config_lines(&lines, manager->running.config, NULL, false))
-		result = store_save(manager->running.directory, &lines, by, &entry, &bytes);
+		result = store_save(manager->running.directory, &lines, by,
+		    pair_config_epoch(&manager->pair), &entry, &bytes);
 	lines_free(&lines);
 	if (result < 0)
 		return fail(out, "Cannot save the configuration", strerror(-result), EX_IOERR);
 
 	event_note(&manager->shm, EVENT_NOTE_CONFIG_SAVED, entry.serial, by, NULL, NULL);
+	pair_config_saved(&manager->pair);
 	uint64_t took = monotonic_now_ms() - begun;
 	text_add_string(out, "Building configuration...\n");
 	add_checksum(out, entry.digest);
@@ -152,7 +154,7 @@ write_memory(const struct manager *manager, const char *by, struct text *out)
 }
 
 int
-write_erase(const struct manager *manager, struct text *out)
+write_erase(struct manager *manager, struct text *out)
 {
 	int result = store_erase(manager->running.directory);
 
@@ -161,6 +163,7 @@ write_erase(const struct manager *manager, struct text *out)
 	if (result < 0)
 		return fail(
 		    out, "Cannot erase the saved configuration", strerror(-result), EX_IOERR);
+	pair_config_saved(&manager->pair);
 	text_add_string(out, "Erase of the saved configuration: complete\n[OK]\n");
 	return EX_OK;
 }

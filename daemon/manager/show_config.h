@@ -13,7 +13,7 @@ int show_running_config(
     const struct manager *manager, const char *section, bool all, bool json, struct text *out);
 int show_fixup(const struct manager *manager, bool json, struct text *out);
 int show_startup_config(const struct manager *manager, bool json, struct text *out);
-int write_memory(const struct manager *manager, const char *by, struct text *out);
-int write_erase(const struct manager *manager, struct text *out);
+int write_memory(struct manager *manager, const char *by, struct text *out);
+int write_erase(struct manager *manager, struct text *out);
 
 #endif

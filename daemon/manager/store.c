@@ -194,6 +194,12 @@ push_history(int directory)
 }
 
 static int
+fill_digest(struct store_entry *entry, const struct lines *lines)
+{
+	return lines_digest(lines, entry->digest) ? 0 : -ENOMEM;
+}
+
+static int
 fill_entry(struct store_entry *entry, const struct lines *lines, const char *by)
 {
 	time_t now = time(NULL);
@@ -203,7 +209,7 @@ fill_entry(struct store_entry *entry, const struct lines *lines, const char *by)
 	    strftime(entry->saved, sizeof(entry->saved), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
 		return -EOVERFLOW;
 	snprintf(entry->by, sizeof(entry->by), "%s", by);
-	return lines_digest(lines, entry->digest) ? 0 : -ENOMEM;
+	return fill_digest(entry, lines);
 }
 
 /* The highest serial and epoch of what is there, damaged files aside. */
@@ -227,23 +233,15 @@ find_highest(int directory, struct store_entry *entry)
 	}
 }
 
-int
-store_save(int directory, const struct lines *lines, const char *by, struct store_entry *ret_entry,
-    size_t *ret_bytes)
+/* The entry as startup-config; the one before goes to the history. */
+static int
+put(int directory, const struct store_entry *entry, const struct lines *lines, size_t *ret_bytes)
 {
 	struct text text;
-
-	*ret_entry = (struct store_entry){0};
-	find_highest(directory, ret_entry);
-	if (ret_entry->serial >= INT32_MAX)
-		return -EOVERFLOW;
-	ret_entry->serial++;
-	int result = fill_entry(ret_entry, lines, by);
-	if (result < 0)
-		return result;
+	int result;
 
 	text_init(&text, STORE_FILE_MAX);
-	store_format_write(&text, ret_entry, lines);
+	store_format_write(&text, entry, lines);
 	result = text.overflow
 		     ? -EFBIG
 		     : write_temporary(directory, STORE_STARTUP STORE_TEMPORARY, &text, true);
@@ -263,6 +261,49 @@ store_save(int directory, const struct lines *lines, const char *by, struct stor
 	}
 	FAILPOINT(file_placed);
 	return sync_directory(directory);
+}
+
+int
+store_save(int directory, const struct lines *lines, const char *by, uint64_t epoch,
+    struct store_entry *ret_entry, size_t *ret_bytes)
+{
+	*ret_entry = (struct store_entry){0};
+	find_highest(directory, ret_entry);
+	if (ret_entry->serial >= INT32_MAX || epoch > INT32_MAX)
+		return -EOVERFLOW;
+	ret_entry->serial++;
+	if (epoch > ret_entry->epoch)
+		ret_entry->epoch = (uint32_t)epoch;
+	int result = fill_entry(ret_entry, lines, by);
+
+	return result < 0 ? result : put(directory, ret_entry, lines, ret_bytes);
+}
+
+static bool
+is_newer(const struct store_entry *entry, const struct store_entry *than)
+{
+	return entry->epoch != than->epoch ? entry->epoch > than->epoch
+					   : entry->serial > than->serial;
+}
+
+int
+store_take(int directory, struct store_entry *entry)
+{
+	struct store_entry own;
+	char why[STORE_WHY_MAX];
+	size_t bytes;
+
+	if (entry->serial > INT32_MAX || entry->epoch > INT32_MAX)
+		return -EOVERFLOW;
+	if (store_read(directory, STORE_STARTUP, &own, why) == 0) {
+		bool newer = is_newer(entry, &own);
+
+		store_entry_free(&own);
+		if (!newer)
+			return -EALREADY;
+	}
+	int result = fill_digest(entry, &entry->lines);
+	return result < 0 ? result : put(directory, entry, &entry->lines, &bytes);
 }
 
 int

@@ -52,10 +52,14 @@ int store_read(int directory, const char *name, struct store_entry *ret_entry, c
  */
 int store_load(int directory, struct store_entry *ret_entry, char name[STORE_NAME_MAX], char *why);
 
-/* Saves lines as startup-config with the next serial; ret_entry (without lines) says what was
- * written, *ret_bytes the size of the file. */
-int store_save(int directory, const struct lines *lines, const char *by,
+/* Saves lines as startup-config with the next serial and that epoch of a pair (0: none), or a higher one
+ * that was saved before; ret_entry (without lines) says what was written, *ret_bytes the size of the
+ * file. */
+int store_save(int directory, const struct lines *lines, const char *by, uint64_t epoch,
     struct store_entry *ret_entry, size_t *ret_bytes);
+/* Saves what another host has saved, as it is. -EALREADY: what is here is the same, or has a higher epoch,
+ * or serial in the same one. */
+int store_take(int directory, struct store_entry *entry);
 /* startup-config goes to the history; -ENOENT: there was none. */
 int store_erase(int directory);
 

@@ -167,7 +167,8 @@ int
 gateway_teardown(void **state)
 {
 	static const char *const names[] = {"control.sock", "startup-config", "startup-config.1",
-	    "startup-config.2", "running-config", "log-position"};
+	    "startup-config.2", "running-config", "log-position", "pair-out-running",
+	    "pair-out-startup", "pair-in-running", "pair-in-startup"};
 	struct gateway *gateway = *state;
 
 	gateway_stop_manager(gateway, SIGTERM, 0);

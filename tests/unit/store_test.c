@@ -70,7 +70,7 @@ save(const struct fixture *fixture, const char *line, struct store_entry *entry)
 	lines_init(&lines);
 	lines_add(&lines, "policy-map type inspect esmtp \"odd \\ name\"");
 	lines_add(&lines, line);
-	int result = store_save(fixture->directory, &lines, "root", entry, &bytes);
+	int result = store_save(fixture->directory, &lines, "root", 0, entry, &bytes);
 	lines_free(&lines);
 	return result;
 }

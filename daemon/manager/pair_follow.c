@@ -1,0 +1,150 @@
+#include "daemon/manager/pair_follow.h"
+
+#include "daemon/manager/event_note.h"
+#include "daemon/manager/running_load.h"
+#include "daemon/manager/store.h"
+#include "daemon/pair_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WHY_MAX	      4096u
+#define RUNNING_WORDS "the running configuration"
+
+/* False: lines that no configuration has. */
+static bool
+split(char *text, struct lines *lines)
+{
+	char *line, *rest = text;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if ((rest != NULL || line[0] != '\0') && !lines_add(lines, line))
+			return false;
+	return true;
+}
+
+static bool
+follow(
+    struct pair_config *pair, struct running *running, char *text, bool is_live, struct text *why)
+{
+	struct config *next = NULL;
+	struct lines lines;
+
+	lines_init(&lines);
+	if (!split(text, &lines))
+		text_add_string(why, "it has lines that are too long, or too many");
+	else
+		next = running_load_lines(pair->shm, &lines, is_live ? NULL : why);
+	lines_free(&lines);
+	if (next != NULL && running_follow(running, next, is_live, why))
+		return true;
+	if (next != NULL)
+		config_free(next);
+	return false;
+}
+
+/* For an event and for the other host: one line, or the words for none. */
+static void
+make_reason(const struct text *why, char reason[PAIR_TEXT_MAX])
+{
+	snprintf(
+	    reason, PAIR_TEXT_MAX, "%s", why->length > 0 ? text_string(why) : strerror(ENOMEM));
+	for (char *at = reason; *at != '\0'; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = ' ';
+}
+
+static void
+tell(struct pair_config *pair, const char *what, const char *reason)
+{
+	event_note(pair->shm,
+	    reason == NULL ? EVENT_NOTE_CONFIG_FOLLOWED : EVENT_NOTE_CONFIG_NOT_FOLLOWED, 0,
+	    pair_config_peer(pair), what, reason);
+}
+
+static void
+take_running(struct pair_config *pair, struct running *running)
+{
+	char reason[PAIR_TEXT_MAX] = "";
+	struct pair_file file;
+	struct text why;
+	uint8_t *text;
+	bool taken;
+	int result = pair_file_read(pair->directory, PAIR_FILE_IN, PAIR_TEXT_RUNNING, &file, &text);
+
+	if (result < 0) {
+		tell(pair, RUNNING_WORDS, strerror(-result));
+		return;
+	}
+	text_init(&why, WHY_MAX);
+	bool is_same = memcmp(file.digest, pair->live, sizeof(file.digest)) == 0;
+	taken = is_same || follow(pair, running, (char *)text, file.is_live != 0, &why);
+	if (!taken)
+		make_reason(&why, reason);
+	pair_texts_decide(
+	    &pair->own, file.digest, taken ? PAIR_VERDICT_TAKEN : PAIR_VERDICT_REFUSED, reason);
+	if (!is_same)
+		tell(pair, RUNNING_WORDS, taken ? NULL : reason);
+	text_free(&why);
+	free(text);
+}
+
+static int
+take_saved(const struct pair_config *pair, const struct pair_file *file, char *text)
+{
+	struct store_entry entry = {.serial = file->serial, .epoch = (uint32_t)file->epoch};
+	int result = -EFBIG;
+
+	if (file->is_erased)
+		return store_erase(pair->directory);
+	if (file->epoch > INT32_MAX)
+		return -EOVERFLOW;
+	snprintf(entry.saved, sizeof(entry.saved), "%s", file->saved);
+	snprintf(entry.by, sizeof(entry.by), "%s", file->by);
+	lines_init(&entry.lines);
+	if (split(text, &entry.lines))
+		result = store_take(pair->directory, &entry);
+	store_entry_free(&entry);
+	return result;
+}
+
+static void
+take_startup(struct pair_config *pair)
+{
+	struct pair_file file;
+	uint8_t *text;
+	int result = pair_file_read(pair->directory, PAIR_FILE_IN, PAIR_TEXT_STARTUP, &file, &text);
+
+	if (result == 0) {
+		result = take_saved(pair, &file, (char *)text);
+		free(text);
+	}
+	if (result < 0 && result != -EALREADY && result != -ENOENT)
+		tell(pair, STORE_STARTUP, strerror(-result));
+	/* As this host would tell it. */
+	if (result == 0)
+		pair_config_saved(pair);
+}
+
+void
+pair_follow_tick(struct pair_config *pair, struct running *running)
+{
+	struct pair_texts peer;
+	uint64_t *seen = pair->own.seen;
+
+	if (!pair_config_is_on(pair))
+		return;
+	pair_texts_read(shm_texts_peer(pair->shm), &peer);
+	if (peer.laid[PAIR_TEXT_RUNNING] != seen[PAIR_TEXT_RUNNING]) {
+		take_running(pair, running);
+		seen[PAIR_TEXT_RUNNING] = peer.laid[PAIR_TEXT_RUNNING];
+		pair_config_publish(pair);
+	}
+	if (peer.laid[PAIR_TEXT_STARTUP] != seen[PAIR_TEXT_STARTUP]) {
+		take_startup(pair);
+		seen[PAIR_TEXT_STARTUP] = peer.laid[PAIR_TEXT_STARTUP];
+		pair_config_publish(pair);
+	}
+}
