@@ -13,7 +13,11 @@
  *        -> OPEN (server leg established or failed) -> ENDING (the worker has finished with it)
  *        -> FREE
  *   FREE -> REPLICA (by sync on a standby: it holds a session of the other host) -> FREE
- * Both ways out of FREE are a compare-and-swap: a slot is the supervisor's or sync's, never both's.
+ *   REPLICA -> TAKEN -> OPENING or OPEN (by the supervisor of a host that takes over)
+ *   any session -> REPLICA (by the supervisor of a host that has lost its sessions to the other; sync
+ *                  frees what it holds)
+ * The ways out of FREE and REPLICA are a compare-and-swap, but for sync's own replicas: a slot is the
+ * supervisor's or sync's, never both's.
  * The other steps are stores of whose it is.  The identity is filled before OPENING (release store),
  * and stays until FREE.  TAKEN and REPLICA are no session of this host: slot_is_session().
  */
@@ -53,7 +57,8 @@ enum slot_mode {
 
 enum leg_state { LEG_NONE, LEG_CONNECTING, LEG_OPEN, LEG_FAILED, LEG_ENDED };
 
-/* What TCP_REPAIR needs to make this leg again on another host; dumped once, at open. */
+/* What TCP_REPAIR needs to make this leg again on another host; dumped once, at open, or as it was made
+ * by TCP_REPAIR. */
 struct leg_tcp {
 	uint32_t receive_sequence; /* sequence number of stream position base_received */
 	uint32_t send_sequence;	   /* likewise of base_written */
@@ -65,9 +70,10 @@ struct leg_tcp {
 	uint16_t mss; /* the peer's clamp */
 	uint8_t send_scale;
 	uint8_t receive_scale;
-	uint8_t options; /* TCPI_OPT_* */
-	uint8_t dumped;	 /* 0: without CAP_NET_ADMIN; the leg cannot move to another host */
-	uint8_t reserved[2];
+	uint8_t options;  /* TCPI_OPT_* */
+	uint8_t dumped;	  /* 0: without CAP_NET_ADMIN; the leg cannot move to another host */
+	uint8_t restored; /* made by TCP_REPAIR on this host: no SYN was counted */
+	uint8_t reserved;
 	uint64_t dumped_ms; /* gateway time */
 };
 
@@ -113,7 +119,7 @@ struct slot_custody {
 	char class_name[CLASS_NAME_SIZE]; /* of the class that took it; "": none */
 	struct shm_endpoint
 	    source; /* of the server's leg, as configured; family 0: the kernel's choice */
-	/* SLOT_REPLICA: the last generation before it; the next one is above both. */
+	/* The last generation before a replica; the next one is above both. */
 	uint32_t generation_before;
 	uint8_t reserved1[28];
 	_Alignas(SHM_CACHE_LINE) struct slot_sync sync;

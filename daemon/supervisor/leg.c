@@ -1,5 +1,6 @@
 #include "daemon/supervisor/leg.h"
 
+#include "daemon/supervisor/leg_kernel.h"
 #include "shm/failpoint.h"
 
 #include <errno.h>
@@ -9,18 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-/* <linux/tcp.h> has the newer fields of tcp_info but not the states of <netinet/tcp.h>. */
-enum {
-	TCP_ESTABLISHED = 1,
-	TCP_FIN_WAIT1 = 4,
-	TCP_FIN_WAIT2 = 5,
-	TCP_TIME_WAIT = 6,
-	TCP_CLOSE = 7,
-	TCP_CLOSE_WAIT = 8,
-	TCP_LAST_ACK = 9,
-	TCP_CLOSING = 11,
-};
 
 #define MEASURE_TRIES 1000
 #define DUMP_TRIES    8
@@ -42,23 +31,6 @@ struct kernel_view {
 	bool fin_hint;
 };
 
-static int
-tcp_info_get(int fd, struct tcp_info *ret_info)
-{
-	socklen_t length = sizeof(*ret_info);
-
-	memset(ret_info, 0, sizeof(*ret_info));
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret_info, &length) < 0)
-		return -errno;
-	return 0;
-}
-
-static int
-option_set(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
 /*
  * Has the peer's FIN been received?  TCP_INQ's hint counts the FIN, or says 1 after it was read;
  * SIOCINQ never counts it.  A pending socket error is reported first and gone with that.
@@ -74,7 +46,7 @@ fin_hint(int fd, int unread)
 	struct iovec vector = {.iov_base = &byte, .iov_len = 1};
 	bool seen = false;
 
-	if (option_set(fd, IPPROTO_TCP, TCP_INQ, 1) < 0)
+	if (leg_kernel_set(fd, IPPROTO_TCP, TCP_INQ, 1) < 0)
 		return false;
 	for (int try = 0; try < 3; try++) {
 		struct msghdr message = {
@@ -95,14 +67,14 @@ fin_hint(int fd, int unread)
 		seen = hint != unread;
 		break;
 	}
-	option_set(fd, IPPROTO_TCP, TCP_INQ, 0);
+	leg_kernel_set(fd, IPPROTO_TCP, TCP_INQ, 0);
 	return seen;
 }
 
 static int
 kernel_look(int fd, struct kernel_view *ret_view)
 {
-	int r = tcp_info_get(fd, &ret_view->info);
+	int r = leg_kernel_info(fd, &ret_view->info);
 
 	if (r < 0)
 		return r;
@@ -124,7 +96,7 @@ kernel_look_still(int fd, struct kernel_view *ret_view)
 		int r = kernel_look(fd, ret_view);
 
 		if (r == 0)
-			r = tcp_info_get(fd, &after);
+			r = leg_kernel_info(fd, &after);
 		if (r < 0)
 			return r;
 		if (after.tcpi_bytes_received == ret_view->info.tcpi_bytes_received &&
@@ -156,7 +128,8 @@ leg_measure(int fd, const struct slot_leg *leg, bool active, uint64_t output_end
 	state = view.info.tcpi_state;
 	received = view.info.tcpi_bytes_received - (uint64_t)view.unread;
 	written = view.info.tcpi_bytes_acked + (uint64_t)view.unacknowledged;
-	written = leg->base_written + minus_one(written, active); /* the SYN of an active open */
+	/* The SYN of an active open. */
+	written = leg->base_written + minus_one(written, active && !leg->tcp.restored);
 	fin_seen = STATE_BIT(state) & STATES_FIN_SEEN;
 	fin_sent = STATE_BIT(state) & STATES_FIN_SENT;
 	if (state == TCP_CLOSE) {
@@ -178,7 +151,7 @@ int
 leg_accepted(int fd, const struct slot_leg *leg, uint64_t *ret_accepted)
 {
 	struct tcp_info info;
-	int r = tcp_info_get(fd, &info);
+	int r = leg_kernel_info(fd, &info);
 
 	/* The FIN is counted there as a byte. */
 	if (r == 0)
@@ -196,7 +169,7 @@ options_set(int fd, const struct option *options, size_t count)
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++)
-		r = option_set(fd, options[i].level, options[i].option, options[i].value);
+		r = leg_kernel_set(fd, options[i].level, options[i].option, options[i].value);
 	return r;
 }
 
@@ -215,7 +188,7 @@ leg_set_options(int fd)
 int
 leg_bound_input(int fd)
 {
-	return option_set(fd, SOL_SOCKET, SO_RCVBUF, (int)SHM_RECEIVE_BUFFER);
+	return leg_kernel_set(fd, SOL_SOCKET, SO_RCVBUF, (int)SHM_RECEIVE_BUFFER);
 }
 
 int
@@ -231,23 +204,6 @@ leg_set_keepalive(int fd)
 	return options_set(fd, options, sizeof(options) / sizeof(options[0]));
 }
 
-/* Of the queue that was chosen last. */
-static int
-sequence_get(int fd, uint32_t *ret_sequence)
-{
-	socklen_t length = sizeof(*ret_sequence);
-
-	return getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, ret_sequence, &length) < 0 ? -errno : 0;
-}
-
-static int
-queue_sequence(int fd, int queue, uint32_t *ret_sequence)
-{
-	int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue);
-
-	return r < 0 ? r : sequence_get(fd, ret_sequence);
-}
-
 /* The window, then TCP's own view of itself. */
 static int
 dump_window(int fd, struct leg_tcp *tcp, struct tcp_info *ret_info)
@@ -258,7 +214,7 @@ dump_window(int fd, struct leg_tcp *tcp, struct tcp_info *ret_info)
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, &length) < 0)
 		return -errno;
-	r = tcp_info_get(fd, ret_info);
+	r = leg_kernel_info(fd, ret_info);
 	if (r < 0)
 		return r;
 	tcp->receive_sequence = window.rcv_wup; /* that of the first byte, if none has come */
@@ -281,8 +237,9 @@ dump_received(int fd, struct leg_tcp *tcp)
 	int r;
 
 	for (int try = 0; try < DUMP_TRIES; try++) {
-		if ((r = queue_sequence(fd, TCP_RECV_QUEUE, &before)) < 0 ||
-		    (r = tcp_info_get(fd, &info)) < 0 || (r = sequence_get(fd, &after)) < 0)
+		if ((r = leg_kernel_queue(fd, TCP_RECV_QUEUE, &before)) < 0 ||
+		    (r = leg_kernel_info(fd, &info)) < 0 ||
+		    (r = leg_kernel_sequence(fd, &after)) < 0)
 			return r;
 		if (before != after)
 			continue;
@@ -304,7 +261,7 @@ dump(int fd, struct leg_tcp *tcp)
 	if (r == 0 && info.tcpi_bytes_received != 0)
 		r = dump_received(fd, tcp);
 	if (r == 0)
-		r = queue_sequence(fd, TCP_SEND_QUEUE, &tcp->send_sequence);
+		r = leg_kernel_queue(fd, TCP_SEND_QUEUE, &tcp->send_sequence);
 	if (r < 0)
 		return r;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &length) < 0)
@@ -320,14 +277,14 @@ dump(int fd, struct leg_tcp *tcp)
 void
 leg_leave_repair(int fd)
 {
-	option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+	leg_kernel_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
 }
 
 int
 leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms)
 {
 	struct leg_tcp tcp = {0};
-	int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+	int r = leg_kernel_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
 
 	if (r < 0)
 		return r;
@@ -337,7 +294,7 @@ leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms)
 	/* That takes SO_REUSEADDR away, and without it no listener could be opened at the address of a
 	 * passive one. */
 	if (!active)
-		option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		leg_kernel_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (r < 0)
 		return r;
 	tcp.dumped = 1;
@@ -352,7 +309,7 @@ leg_end(int fd, bool silently)
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
 
 	if (silently) {
-		int r = option_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+		int r = leg_kernel_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
 		if (r < 0)
 			return r;
 	}
@@ -368,7 +325,7 @@ leg_is_settled(int fd)
 	if (ioctl(fd, SIOCOUTQ, &unacknowledged) < 0 || unacknowledged == 0)
 		return true;
 	/* After a reset nobody will acknowledge it any more. */
-	return tcp_info_get(fd, &info) < 0 || info.tcpi_state == TCP_CLOSE;
+	return leg_kernel_info(fd, &info) < 0 || info.tcpi_state == TCP_CLOSE;
 }
 
 void
