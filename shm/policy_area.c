@@ -23,6 +23,19 @@ policy_area_image(const struct policy_area *area, uint32_t slot, size_t *ret_siz
 	return policy->image;
 }
 
+uint32_t
+policy_area_find(const struct policy_area *area, uint64_t hash)
+{
+	for (uint32_t i = 0; i < POLICY_SLOTS; i++) {
+		uint64_t its;
+
+		memcpy(&its, area->slot[i].generation, sizeof(its));
+		if (its == hash && policy_area_image(area, i, &(size_t){0}) != NULL)
+			return i;
+	}
+	return SHM_NO_SLOT;
+}
+
 static bool
 family_is_valid(const struct shm_endpoint *endpoint)
 {

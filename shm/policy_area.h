@@ -119,6 +119,8 @@ struct policy_area {
 
 /* READY slot with that image, or NULL (index out of range, not ready, size beyond the slot). */
 const uint8_t *policy_area_image(const struct policy_area *area, uint32_t slot, size_t *ret_size);
+/* The READY slot of the policy whose generation begins with `hash`; SHM_NO_SLOT: it is not loaded. */
+uint32_t policy_area_find(const struct policy_area *area, uint64_t hash);
 /* Copies and checks: counts, families, prefixes, modes, policy slots, classes and class rules in
  * range, their order, names that end. -EPROTO. */
 int policy_area_listeners(

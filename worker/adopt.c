@@ -4,6 +4,7 @@
 #include "worker/commit.h"
 #include "worker/extra.h"
 #include "worker/receipt.h"
+#include "worker/unread.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -168,6 +169,11 @@ restore_leg(struct session *session, const struct slot_session *shared, const st
 		side->flags |= LEG_PARKED;
 		if (fin_was_sent(item->tcp_state[leg]))
 			side->flags |= LEG_FIN_DONE;
+		/* The kernel of another host has had it: this one does not say so again. */
+		if (record->end_stored[leg] || record->end_seen[leg] == ENDING_FIN) {
+			unread_drop(side);
+			side->flags |= LEG_END;
+		}
 	} else if (item->legs & HANDOVER_LEG(leg)) {
 		if (!leg_was_reset(side, shared, record, leg, item))
 			leg_lost(session, record, leg);

@@ -117,6 +117,13 @@ admit(struct supervisor *supervisor, struct arrival *arrival)
 		refuse_for(supervisor, arrival, what);
 }
 
+void
+accept_arrival(struct supervisor *supervisor, struct arrival *arrival)
+{
+	supervisor_count(supervisor, COUNTER_sessions_accepted, 1);
+	admit(supervisor, arrival);
+}
+
 static bool
 accept_one(struct supervisor *supervisor, uint32_t listener)
 {
@@ -125,8 +132,7 @@ accept_one(struct supervisor *supervisor, uint32_t listener)
 
 	if (error != 0)
 		return accept_failed(supervisor, listener, error);
-	supervisor_count(supervisor, COUNTER_sessions_accepted, 1);
-	admit(supervisor, &arrival);
+	accept_arrival(supervisor, &arrival);
 	return true;
 }
 

@@ -18,7 +18,11 @@
 
 #define ACCEPT_BATCH 64
 
+struct arrival;
+
 void accept_ready(struct supervisor *supervisor, int listener);
+/* A client whose connection did not come from a listener. Takes over its descriptor. */
+void accept_arrival(struct supervisor *supervisor, struct arrival *arrival);
 /* Takes connections again that had to wait; each tick, and as soon as a worker is ready. */
 void accept_tick(struct supervisor *supervisor);
 

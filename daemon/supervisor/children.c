@@ -27,6 +27,7 @@ children_init(struct supervisor *supervisor)
 	process_init(&supervisor->manager);
 	supervisor->manager_socket = -1;
 	sync_child_init(supervisor);
+	takeover_init(supervisor);
 	gate_child_init(supervisor);
 	wakes_init(supervisor);
 }

@@ -69,6 +69,13 @@ rests(const struct custody *custody, uint32_t slot)
 	return custody->places != NULL && !gate_positions_is_clear(custody->places, slot);
 }
 
+static void
+cool(struct custody *custody, uint32_t slot)
+{
+	custody->slot[slot].cools = true;
+	slot_list_append(custody->queue_link, &custody->cooling, slot);
+}
+
 void
 custody_restore(struct custody *custody)
 {
@@ -87,7 +94,7 @@ custody_restore(struct custody *custody)
 			custody->in_use++;
 		} else if (rests(custody, slot)) {
 			slot_list_remove(custody->queue_link, &custody->free, slot);
-			slot_list_append(custody->queue_link, &custody->cooling, slot);
+			cool(custody, slot);
 		}
 	}
 	if (id == 0)
@@ -153,9 +160,12 @@ is_ours_now(struct custody *custody, uint32_t slot)
 static void
 take_cooled(struct custody *custody)
 {
-	while (custody->cooling.count > 0 && !rests(custody, custody->cooling.first))
-		slot_list_push(custody->queue_link, &custody->free,
-		    slot_list_take(custody->queue_link, &custody->cooling));
+	while (custody->cooling.count > 0 && !rests(custody, custody->cooling.first)) {
+		uint32_t slot = slot_list_take(custody->queue_link, &custody->cooling);
+
+		custody->slot[slot].cools = false;
+		slot_list_push(custody->queue_link, &custody->free, slot);
+	}
 }
 
 /* Where a replica lies the slot stays in the list, but behind the others. */
@@ -173,6 +183,17 @@ take_free(struct custody *custody)
 	return SHM_NO_SLOT;
 }
 
+/* Above all that the slot's sessions had, on either host. */
+static void
+raise_generation(struct slot_custody *public)
+{
+	uint32_t last = atomic_load_explicit(&public->generation, memory_order_relaxed);
+
+	if (last < public->generation_before)
+		last = public->generation_before;
+	atomic_store_explicit(&public->generation, last + 1, memory_order_relaxed);
+}
+
 uint32_t
 custody_take(struct custody *custody)
 {
@@ -184,7 +205,7 @@ custody_take(struct custody *custody)
 	public = shm_custody(custody->shm, slot);
 	custody->slot[slot] = empty_slot;
 	atomic_store_explicit(&public->owner, PROCESS_OWNER_NONE, memory_order_relaxed);
-	atomic_fetch_add_explicit(&public->generation, 1, memory_order_relaxed);
+	raise_generation(public);
 	public->session_id = next_id(custody);
 	public->mark_position = 0;
 	public->mark_direction = 0;
@@ -201,6 +222,23 @@ custody_is_full(struct custody *custody)
 {
 	take_cooled(custody);
 	return custody->free.count == 0;
+}
+
+bool
+custody_take_replica(struct custody *custody, uint32_t slot)
+{
+	uint32_t expected = SLOT_REPLICA;
+
+	if (slot >= custody->slots ||
+	    !atomic_compare_exchange_strong_explicit(&shm_custody(custody->shm, slot)->state,
+		&expected, SLOT_TAKEN, memory_order_acquire, memory_order_relaxed))
+		return false;
+	slot_list_remove(custody->queue_link,
+	    custody->slot[slot].cools ? &custody->cooling : &custody->free, slot);
+	custody->slot[slot] = empty_slot;
+	custody->in_use++;
+	note_used(custody, slot);
+	return true;
 }
 
 void
@@ -248,19 +286,34 @@ custody_stop_timer(struct custody *custody, uint32_t slot)
 		slot_list_remove(custody->timer_link, list, slot);
 }
 
-void
-custody_free(struct custody *custody, uint32_t slot)
+static void
+leave(struct custody *custody, uint32_t slot, enum slot_state state)
 {
 	custody_stop_timer(custody, slot);
 	custody_close_leg(custody, slot, SHM_CLIENT);
 	custody_close_leg(custody, slot, SHM_SERVER);
-	custody_set_state(custody, slot, SLOT_FREE);
+	custody_set_state(custody, slot, state);
 	/* Last in, first out: the pages of this slot are still warm. */
 	if (custody->places != NULL)
-		slot_list_append(custody->queue_link, &custody->cooling, slot);
+		cool(custody, slot);
 	else
 		slot_list_push(custody->queue_link, &custody->free, slot);
 	custody->in_use--;
+}
+
+void
+custody_free(struct custody *custody, uint32_t slot)
+{
+	leave(custody, slot, SLOT_FREE);
+}
+
+void
+custody_give_replica(struct custody *custody, uint32_t slot)
+{
+	struct slot_custody *public = shm_custody(custody->shm, slot);
+
+	public->generation_before = custody_generation(custody, slot);
+	leave(custody, slot, SLOT_REPLICA);
 }
 
 uint32_t

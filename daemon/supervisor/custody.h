@@ -37,6 +37,7 @@ struct custody_slot {
 	uint8_t died;	    /* index of the worker it is adopted from */
 	uint8_t pending;    /* enum custody_pending */
 	uint8_t end_waited; /* looks at the legs since ENDING, saturating */
+	bool cools;	    /* it stands in `cooling` */
 	uint64_t due_ms;    /* CLOCK_MONOTONIC: connect or ending gives up */
 };
 
@@ -79,6 +80,12 @@ void custody_unmark(const struct custody *custody, uint32_t slot, enum shm_leg l
 void custody_close_leg(struct custody *custody, uint32_t slot, enum shm_leg leg);
 /* Closes its descriptors. It must stand in no queue any more. */
 void custody_free(struct custody *custody, uint32_t slot);
+
+/* A session of the other host becomes one of this host, SLOT_TAKEN, with the identity that it has.  False:
+ * it is none, or beyond the slots in use here. */
+bool custody_take_replica(struct custody *custody, uint32_t slot);
+/* A session of this host is none any more, and what is in memory of it is sync's to take away. */
+void custody_give_replica(struct custody *custody, uint32_t slot);
 
 void custody_stop_timer(struct custody *custody, uint32_t slot);
 

@@ -4,6 +4,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/ending.h"
 #include "daemon/supervisor/listening.h"
+#include "daemon/supervisor/silence.h"
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
@@ -203,8 +204,16 @@ manager_request(struct supervisor *supervisor, const struct supervisor_request *
 	return answer;
 }
 
-/* The sockets of a replica are made, and those of this host ended, by what is not there yet: a host that
- * is to take over says that it cannot. */
+static int
+move_door(struct supervisor *supervisor, bool open)
+{
+	int r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
+
+	if (r == 0 && open)
+		takeover_open(supervisor);
+	return r;
+}
+
 static struct supervisor_answer
 sync_request(struct supervisor *supervisor, const struct supervisor_request *request)
 {
@@ -212,17 +221,16 @@ sync_request(struct supervisor *supervisor, const struct supervisor_request *req
 
 	switch (request->kind) {
 	case REQUEST_DOOR:
-		answer.error =
-		    door_move(supervisor, request->argument[0] != 0 ? DOOR_OPEN : DOOR_CLOSED);
+		answer.error = move_door(supervisor, request->argument[0] != 0);
 		break;
 	case REQUEST_MEASURE:
 		custody_measure(&supervisor->custody);
 		break;
 	case REQUEST_SILENCE:
-		answer.error = supervisor->custody.in_use == 0 ? 0 : -ENOSYS;
+		answer.error = silence_all(supervisor);
 		break;
 	case REQUEST_RESTORE:
-		answer.error = -ENOSYS;
+		answer.error = takeover_restore(supervisor);
 		break;
 	default:
 		answer.error = -EINVAL;

@@ -319,6 +319,7 @@ tick(struct supervisor *supervisor)
 	collect_tick(supervisor);
 	upgrade_tick(supervisor);
 	door_tick(supervisor);
+	takeover_look(supervisor);
 	if (children_are_well(supervisor))
 		notify_watchdog_beat(&supervisor->beat, supervisor->monotonic_ms);
 	children_tick(supervisor);
@@ -366,6 +367,9 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 		break;
 	case WATCH_GATE_END:
 		gate_child_ended(supervisor);
+		break;
+	case WATCH_TAKEOVER:
+		takeover_look(supervisor);
 		break;
 	case WATCH_UPGRADE_CHECK:
 		upgrade_check_ended(supervisor);

@@ -21,6 +21,8 @@
  *   upgrade	       other programs in place of these
  *   door	       whether packets pass, on a host of a pair
  *   gate_child	       what leaves only when the standby has it, likewise
+ *   takeover	       goes on with the sessions of the other host
+ *   silence	       ends those of this one without a packet
  *
  * All of them run in this process only and take this struct.
  */
@@ -41,6 +43,7 @@
 #include "daemon/supervisor/shelf.h"
 #include "daemon/supervisor/shortage.h"
 #include "daemon/supervisor/spawn.h"
+#include "daemon/supervisor/takeover.h"
 #include "daemon/supervisor/tally.h"
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/watchdog.h"
@@ -155,6 +158,7 @@ struct supervisor {
 	struct notify_watchdog beat; /* systemd's watchdog */
 	struct upgrade upgrade;
 	struct door door;
+	struct takeover takeover;
 	int status; /* exit status */
 };
 

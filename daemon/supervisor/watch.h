@@ -24,6 +24,7 @@ enum watch_kind {
 	WATCH_SYNC_END,
 	WATCH_GATE_END,
 	WATCH_UPGRADE_CHECK,
+	WATCH_TAKEOVER,
 };
 
 struct watch_note {

@@ -231,6 +231,12 @@ feed_serve(struct feed *feed)
 }
 
 void
+feed_silenced(struct feed *feed)
+{
+	replica_drop_left(feed->replica);
+}
+
+void
 feed_forget(struct feed *feed)
 {
 	replica_forget_all(feed->replica);

@@ -86,6 +86,8 @@ enum sync_reason feed_store(struct feed *feed, uint64_t lsn, const struct sync_e
 bool feed_is_whole(const struct feed *feed);
 /* What is held of the other host's sessions is served by this one now; it is not to be served. */
 void feed_serve(struct feed *feed);
+/* This host's own sessions have ended without a packet (REQUEST_SILENCE): what they held is free. */
+void feed_silenced(struct feed *feed);
 void feed_forget(struct feed *feed);
 
 /* Of those that this host serves the standby could go on with so many; or so many are held. */

@@ -38,6 +38,9 @@ news_store(void *owner, uint64_t lsn, const struct sync_entry *entry)
 {
 	struct sync *sync = owner;
 
+	/* The slots may be just becoming this host's. */
+	if (requests_wait_for(&sync->requests, REQUEST_RESTORE))
+		return SYNC_BAD_BUSY_SLOT;
 	return feed_store(&sync->feed, lsn, entry);
 }
 

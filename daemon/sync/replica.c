@@ -20,15 +20,17 @@ struct replica {
 	struct replica_slot slot[];
 };
 
-/* Of a sync that has died. */
-static void
-drop_found(struct replica *replica)
+void
+replica_drop_left(struct replica *replica)
 {
 	const struct shm *shm = replica->settings.shm;
 	uint32_t most = atomic_load(&shm_succession(shm)->replicas);
 
+	if (most < shm_slots_used(shm))
+		most = shm_slots_used(shm);
 	for (uint32_t slot = 0; slot < most && slot < shm->slots; slot++) {
-		if (atomic_load(&shm_custody(shm, slot)->state) != SLOT_REPLICA)
+		if (replica->slot[slot].generation != 0 ||
+		    atomic_load(&shm_custody(shm, slot)->state) != SLOT_REPLICA)
 			continue;
 		replica->slot[slot].is_secret = true; /* who knows */
 		replica_session_end(shm, &replica->cache, slot, &replica->slot[slot]);
@@ -46,7 +48,7 @@ replica_create(const struct replica_settings *settings)
 		return NULL;
 	replica->settings = *settings;
 	replica_session_cache(shm, &replica->cache);
-	drop_found(replica);
+	replica_drop_left(replica);
 	embryos_clear(shm_embryos(shm));
 	return replica;
 }
@@ -84,6 +86,7 @@ replica_serve_all(struct replica *replica)
 	for (uint32_t slot = 0; slot < replica->most; slot++)
 		replica->slot[slot] = (struct replica_slot){0};
 	replica->sessions = replica->most = 0;
+	replica_drop_left(replica);
 	embryos_clear(shm_embryos(replica->settings.shm));
 	peer_counters_clear(&replica->counters);
 }

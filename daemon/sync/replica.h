@@ -46,6 +46,9 @@ void replica_destroy(struct replica *replica);
 void replica_begin(struct replica *replica);
 /* An incoming_store (incoming.h); its owner is the replica. */
 enum sync_reason replica_store(void *owner, uint64_t lsn, const struct sync_entry *entry);
+/* What is a replica in memory and not known here is taken away: of a sync that has died, or of this host's
+ * own sessions, which are the other one's now (shm/slot.h). */
+void replica_drop_left(struct replica *replica);
 /* This host serves them now: they are left as they are, and are no replicas any more. */
 void replica_serve_all(struct replica *replica);
 /* All sessions are dropped; counters are forgotten. */

@@ -138,17 +138,8 @@ void
 replica_session_find_policy(const struct shm *shm, uint32_t slot)
 {
 	struct slot_custody *custody = shm_custody(shm, slot);
-	const struct policy_area *area = shm_policy(shm);
 
-	custody->policy_slot = SHM_NO_SLOT;
-	for (uint32_t i = 0; i < POLICY_SLOTS; i++) {
-		uint64_t hash;
-
-		memcpy(&hash, area->slot[i].generation, sizeof(hash));
-		if (hash == custody->policy_hash &&
-		    policy_area_image(area, i, &(size_t){0}) != NULL)
-			custody->policy_slot = i;
-	}
+	custody->policy_slot = policy_area_find(shm_policy(shm), custody->policy_hash);
 }
 
 static struct window *

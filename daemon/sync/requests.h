@@ -29,6 +29,8 @@ struct requests {
 /* 0 or -errno. The socket stays the caller's. */
 int requests_open(
     struct requests *requests, struct loop *loop, int socket, requests_answered *answered);
+/* It was asked for, and not answered yet. */
+bool requests_wait_for(const struct requests *requests, enum request_kind kind);
 void requests_ask(
     struct requests *requests, enum request_kind kind, uint64_t argument0, uint64_t argument1);
 

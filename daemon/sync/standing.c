@@ -167,7 +167,8 @@ give_up_replica(struct sync *sync)
 	for (unsigned i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
 		if (sync->role.state == keep[i])
 			return;
-	if (feed_held(&sync->feed) == 0)
+	/* While the supervisor may be taking it, it is not to be touched. */
+	if (feed_held(&sync->feed) == 0 || requests_wait_for(&sync->requests, REQUEST_RESTORE))
 		return;
 	channel_forget(sync->channel);
 	feed_forget(&sync->feed);
@@ -269,6 +270,8 @@ standing_answered(struct sync *sync, const struct supervisor_request *request, i
 {
 	if (error != 0)
 		cannot(sync, request_text(request), -error);
+	if (request->kind == REQUEST_SILENCE && error == 0)
+		feed_silenced(&sync->feed);
 	if (request->kind == REQUEST_SILENCE && !sync->role.custody)
 		atomic_store(&shm_pair_view(&sync->shm)->served, 0);
 	if (request->kind == REQUEST_MEASURE)

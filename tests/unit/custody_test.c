@@ -170,6 +170,73 @@ test_replicas_are_never_handed_out(void **state)
 	assert_int_equal(atomic_load(&replica->generation), 6);
 }
 
+/* This host takes over, and loses the session to the other one again. */
+static void
+test_a_replica_is_taken_and_given_back(void **state)
+{
+	struct custody *custody = &((struct scene *)*state)->custody;
+	struct slot_custody *replica = shm_custody(custody->shm, 3);
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	set_state(custody, 3, SLOT_REPLICA);
+	replica->session_id = 99;
+	replica->generation_before = 7;
+	atomic_store(&replica->generation, 5);
+	assert_false(custody_take_replica(custody, 2)); /* free */
+	assert_false(custody_take_replica(custody, SLOTS));
+	assert_true(custody_take_replica(custody, 3));
+	assert_false(custody_take_replica(custody, 3));
+	custody_set_state(custody, 3, SLOT_OPEN);
+	custody_set_leg(custody, 3, SHM_CLIENT, fd);
+	assert_true(custody_holds(custody, 3, 5));
+	assert_int_equal(custody_find(custody, 99), 3);
+	assert_int_equal(custody->in_use, 1);
+	assert_int_equal(custody->free.count, SLOTS - 1);
+	assert_int_equal(custody->most_used, 4);
+
+	custody_give_replica(custody, 3);
+	assert_int_equal(custody_state(custody, 3), SLOT_REPLICA);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(custody->descriptors, 0);
+	assert_int_equal(custody->in_use, 0);
+	assert_int_equal(custody->free.count, SLOTS);
+
+	set_state(custody, 3, SLOT_REPLICA);
+	replica->generation_before = 7;
+	assert_true(custody_take_replica(custody, 3));
+	custody_free(custody, 3);
+	assert_int_equal(custody_take(custody), 3);
+	assert_int_equal(atomic_load(&replica->generation), 8);
+}
+
+/* It rests yet from its last session, or does not any more; either way it stands in one list. */
+static void
+test_a_replica_is_taken_from_either_list(void **state)
+{
+	struct custody *custody = &((struct scene *)*state)->custody;
+	struct gate_place place[2 * (SLOTS + 1)] = {0};
+	const struct gate_positions places = {.place = place, .slots = SLOTS};
+	struct gate_positions written = places;
+
+	custody->places = &places;
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(custody_take(custody), i);
+		gate_positions_pass(&written, i, 0);
+	}
+	for (uint32_t i = 0; i < 2; i++)
+		custody_free(custody, i);
+	assert_int_equal(custody->cooling.count, 2);
+	gate_positions_clear(&written, 1);
+	for (uint32_t i = 0; i < 3; i++) {
+		set_state(custody, i, SLOT_REPLICA);
+		assert_true(custody_take_replica(custody, i));
+	}
+	assert_int_equal(custody->cooling.count, 0);
+	assert_int_equal(custody->free.count, SLOTS - 3);
+	assert_int_equal(custody->in_use, 3);
+	custody->places = NULL;
+}
+
 /* Slots behind replicas have been touched too. */
 static void
 test_the_next_supervisor_finds_sessions_behind_replicas(void **state)
@@ -263,6 +330,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_free_closes_what_it_holds, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_taken_slot_remembers_nothing, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_replicas_are_never_handed_out, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_a_replica_is_taken_and_given_back, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_a_replica_is_taken_from_either_list, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		test_the_next_supervisor_finds_sessions_behind_replicas, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(

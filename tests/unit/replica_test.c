@@ -572,6 +572,34 @@ test_what_a_dead_sync_left_is_dropped(void **state)
 	assert_int_equal(store(scene), SYNC_GOOD);
 }
 
+/* A host takes over, and loses its sessions again: the supervisor says so by the slot's state. */
+static void
+test_what_was_served_is_taken_away(void **state)
+{
+	struct scene *scene = *state;
+	_Atomic uint32_t *slot = &shm_custody(&scene->shm, SLOT)->state;
+
+	make(scene, 1);
+	receive(scene, 0, SYNC_PIECE_MAX);
+	assert_int_equal(store(scene), SYNC_GOOD);
+	atomic_store(slot, SLOT_OPEN);
+	replica_serve_all(scene->replica);
+	assert_int_equal(replica_sessions(scene->replica), 0);
+	assert_int_equal(slot_state(scene), SLOT_OPEN);
+	assert_true(chunks_used(scene) > 0);
+	replica_drop_left(scene->replica);
+	assert_int_equal(slot_state(scene), SLOT_OPEN);
+	atomic_store(slot, SLOT_REPLICA);
+	replica_drop_left(scene->replica);
+	assert_int_equal(slot_state(scene), SLOT_FREE);
+	assert_int_equal(chunks_used(scene), 0);
+	/* What is held of the other host stays. */
+	make(scene, 1);
+	assert_int_equal(store(scene), SYNC_GOOD);
+	replica_drop_left(scene->replica);
+	assert_int_equal(slot_state(scene), SLOT_REPLICA);
+}
+
 static void
 test_marks_counters_and_policies(void **state)
 {
@@ -666,6 +694,7 @@ main(void)
 	    TEST(test_an_ended_session_leaves_the_slot_as_new),
 	    TEST(test_bytes_that_may_be_credentials_are_wiped),
 	    TEST(test_what_a_dead_sync_left_is_dropped),
+	    TEST(test_what_was_served_is_taken_away),
 	    TEST(test_marks_counters_and_policies),
 	    TEST(test_embryos_wait_for_their_session),
 	    TEST(test_texts_come_in_their_order),

@@ -1,0 +1,393 @@
+#include "daemon/supervisor/takeover.h"
+
+#include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/opening.h"
+#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/takeover_embryo.h"
+#include "daemon/supervisor/takeover_session.h"
+#include "daemon/supervisor/watch.h"
+#include "shm/succession.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define THREADS_MOST 4u
+/* Below, a thread costs more than it saves. */
+#define THREAD_SESSIONS 64u
+
+#define LOOK_NS 5000000 /* 5 ms */
+
+static uint64_t
+now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void
+takeover_init(struct supervisor *supervisor)
+{
+	supervisor->takeover = (struct takeover){.timer = -1};
+}
+
+/* ---- the connections, by several threads ---- */
+
+struct share {
+	const struct takeover_source *source;
+	struct takeover_session *session;
+	uint32_t first, sessions, step;
+};
+
+static void *
+restore_share(void *argument)
+{
+	const struct share *share = argument;
+
+	for (uint32_t i = share->first; i < share->sessions; i += share->step)
+		takeover_session_restore(share->source, &share->session[i]);
+	return NULL;
+}
+
+static uint32_t
+threads_for(uint32_t sessions)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t most = sessions / THREAD_SESSIONS + 1;
+
+	if (processors > 0 && most > (uint32_t)processors)
+		most = (uint32_t)processors;
+	return most < THREADS_MOST ? most : THREADS_MOST;
+}
+
+/* A share for which no thread can be had is this one's. */
+static void
+restore_all(const struct takeover_source *source, struct takeover *takeover)
+{
+	struct share share[THREADS_MOST];
+	pthread_t thread[THREADS_MOST];
+	bool runs[THREADS_MOST] = {0};
+	uint32_t threads = threads_for(takeover->sessions);
+
+	for (uint32_t i = 0; i < threads; i++)
+		share[i] =
+		    (struct share){source, takeover->session, i, takeover->sessions, threads};
+	for (uint32_t i = 1; i < threads; i++)
+		runs[i] = pthread_create(&thread[i], NULL, restore_share, &share[i]) == 0;
+	for (uint32_t i = 0; i < threads; i++)
+		if (!runs[i])
+			restore_share(&share[i]);
+	for (uint32_t i = 1; i < threads; i++)
+		if (runs[i])
+			pthread_join(thread[i], NULL);
+}
+
+/* ---- the slots ---- */
+
+static int
+gather(const struct supervisor *supervisor, struct takeover *takeover)
+{
+	const struct shm *shm = &supervisor->shm;
+	uint32_t most = atomic_load(&shm_succession(shm)->replicas);
+
+	if (most > supervisor->custody.slots)
+		most = supervisor->custody.slots;
+	takeover->session = calloc((size_t)most + 1, sizeof(takeover->session[0]));
+	if (takeover->session == NULL)
+		return -ENOMEM;
+	for (uint32_t slot = 0; slot < most; slot++)
+		if (custody_state(&supervisor->custody, slot) == SLOT_REPLICA)
+			takeover->session[takeover->sessions++].slot = slot;
+	return 0;
+}
+
+/* What the slot says of a leg is that of the connection that there is now. */
+static void
+note_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg which,
+    const struct takeover_leg *leg)
+{
+	struct slot_leg *public = &shm_custody(&supervisor->shm, slot)->leg[which];
+	socklen_t length = sizeof(public->cookie);
+
+	if (leg->fd < 0 || getsockopt(leg->fd, SOL_SOCKET, SO_COOKIE, &public->cookie, &length) < 0)
+	public->cookie = 0;
+	if (leg->fd < 0)
+		return;
+	public->base_received = leg->plan.received;
+	public->base_written = leg->plan.written;
+	public->tcp = leg->plan.tcp;
+	atomic_store_explicit(&public->accepted, 0, memory_order_relaxed);
+}
+
+static bool
+is_connected(const struct custody *custody, uint32_t slot)
+{
+	enum leg_state state = custody_leg_state(custody, slot, SHM_SERVER);
+
+	return state != LEG_NONE && state != LEG_CONNECTING;
+}
+
+static void
+find_policy(const struct supervisor *supervisor, uint32_t slot)
+{
+	struct slot_custody *public = shm_custody(&supervisor->shm, slot);
+
+	/* It may have been loaded after the session was told. */
+	public->policy_slot = policy_area_find(shm_policy(&supervisor->shm), public->policy_hash);
+}
+
+static bool
+take(struct supervisor *supervisor, struct takeover_session *session)
+{
+	struct custody *custody = &supervisor->custody;
+	uint32_t slot = session->slot;
+
+	if (!custody_take_replica(custody, slot)) {
+		takeover_leg_end(&session->leg[SHM_CLIENT]);
+		takeover_leg_end(&session->leg[SHM_SERVER]);
+		return false;
+	}
+	/* Nobody is to go on with half of it; but a client can be told that its server is gone. */
+	if (session->leg[SHM_CLIENT].error != 0)
+		takeover_leg_end(&session->leg[SHM_SERVER]);
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		if (session->leg[leg].fd >= 0)
+			custody_set_leg(custody, slot, (enum shm_leg)leg, session->leg[leg].fd);
+		note_leg(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
+	}
+	find_policy(supervisor, slot);
+	custody_set_state(custody, slot, is_connected(custody, slot) ? SLOT_OPEN : SLOT_OPENING);
+	return session->leg[SHM_CLIENT].error == 0 && session->leg[SHM_SERVER].error == 0;
+}
+
+static int
+first_error(const struct takeover_session *session)
+{
+	int error = session->leg[SHM_CLIENT].error;
+
+	return error != 0 ? error : session->leg[SHM_SERVER].error;
+}
+
+static void
+report(const struct supervisor *supervisor, int error)
+{
+	const struct takeover *takeover = &supervisor->takeover;
+	const struct takeover_times *times = &takeover->times;
+	const char *why = error == 0 ? "" : strerror(-error);
+	struct event event;
+
+	event_init(&event, 109066, 0);
+	event.number[0] = takeover->sessions;
+	event.number[1] = takeover->lost;
+	event.number[2] = takeover->embryos;
+	event.number[3] = times->restored_us - times->begun_us;
+	event_add_text(&event, why, strlen(why));
+	supervisor_event(supervisor, &event);
+}
+
+static void
+take_all(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+	int error = 0;
+
+	for (uint32_t i = 0; i < takeover->sessions; i++) {
+		if (take(supervisor, &takeover->session[i]))
+			continue;
+		takeover->lost++;
+		if (error == 0)
+			error = first_error(&takeover->session[i]);
+	}
+	/* Finds the listeners too. */
+	tally_rebuild(&supervisor->tally, supervisor->custody.most_used);
+	takeover->times.restored_us = now_us();
+	report(supervisor, error);
+}
+
+int
+takeover_restore(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+	const struct takeover_source source = {
+	    .shm = &supervisor->shm,
+	    .gateway_ms = supervisor->gateway_ms,
+	    .has_marks = gate_child_is_there(supervisor),
+	};
+	int r;
+
+	if (!supervisor->can_repair)
+		return -EPERM;
+	if (takeover->session != NULL)
+		return -EALREADY;
+	takeover_init(supervisor);
+	takeover->times.begun_us = now_us();
+	r = gather(supervisor, takeover);
+	if (r < 0)
+		return r;
+	restore_all(&source, takeover);
+	takeover_embryo_restore(supervisor);
+	take_all(supervisor);
+	return 0;
+}
+
+/* ---- the door is open ---- */
+
+static void
+finish(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+	const struct takeover_times *times = &takeover->times;
+	struct event event;
+
+	takeover->times.done_us = now_us();
+	event_init(&event, 109067, 0);
+	event.number[0] = takeover->sessions;
+	event.number[1] = times->asked_us - times->opened_us;
+	event.number[2] = times->done_us - times->opened_us;
+	supervisor_event(supervisor, &event);
+	takeover_drop(supervisor);
+}
+
+/* As if its worker had died. */
+static void
+hand_on(struct supervisor *supervisor, struct takeover_session *session)
+{
+	struct custody *custody = &supervisor->custody;
+	uint32_t slot = session->slot;
+
+	/* Its end is still to be told to whoever gives its memory back. */
+	if (session->leg[SHM_CLIENT].error == 0 && !is_connected(custody, slot))
+		opening_again(supervisor, slot);
+	dispatch_tell(supervisor, slot, PENDING_ADOPT);
+	session->slot = SHM_NO_SLOT;
+	supervisor->takeover.waiting--;
+}
+
+/* It may be another connection now. */
+static void
+take_again(struct supervisor *supervisor, const struct takeover_session *session)
+{
+	struct custody *custody = &supervisor->custody;
+
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		int *fd = &custody->slot[session->slot].fd[leg];
+
+		if (*fd == session->leg[leg].fd && !session->leg[leg].asks)
+			continue;
+		if (*fd >= 0 && session->leg[leg].fd < 0)
+			custody->descriptors--;
+		*fd = session->leg[leg].fd;
+		note_leg(supervisor, session->slot, (enum shm_leg)leg, &session->leg[leg]);
+	}
+}
+
+static void
+look_at(struct supervisor *supervisor, struct takeover_session *session, uint64_t waited_us)
+{
+	bool is_done = true;
+
+	for (int i = 0; i < SHM_LEGS; i++) {
+		struct takeover_leg *leg = &session->leg[i];
+
+		if (!leg->asks)
+			continue;
+		if (takeover_leg_look(leg, waited_us)) {
+			take_again(supervisor, session);
+			leg->asks = false;
+		} else {
+			is_done = false;
+		}
+	}
+	if (is_done)
+		hand_on(supervisor, session);
+}
+
+static void
+look_at_all(struct supervisor *supervisor, uint64_t waited_us)
+{
+	struct takeover *takeover = &supervisor->takeover;
+
+	for (uint32_t i = 0; i < takeover->sessions; i++)
+		if (takeover->session[i].slot != SHM_NO_SLOT)
+			look_at(supervisor, &takeover->session[i], waited_us);
+	takeover_embryo_look(supervisor, waited_us);
+	dispatch_place(supervisor);
+}
+
+/* Without it the tick looks, more seldom. */
+static void
+start_timer(struct supervisor *supervisor)
+{
+	const struct timespec interval = {.tv_nsec = LOOK_NS};
+	const struct itimerspec setting = {.it_interval = interval, .it_value = interval};
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (timer < 0)
+		return;
+	if (timerfd_settime(timer, 0, &setting, NULL) < 0 ||
+	    watch_add(
+		supervisor->epoll, timer, EPOLLIN, (struct watch_note){.kind = WATCH_TAKEOVER}) < 0)
+		close(timer);
+	else
+		supervisor->takeover.timer = timer;
+}
+
+void
+takeover_open(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+
+	if (takeover->session == NULL || takeover->times.opened_us != 0)
+		return;
+	takeover->times.opened_us = now_us();
+	takeover->waiting = takeover->sessions;
+	for (uint32_t i = 0; i < takeover->sessions; i++)
+		for (int leg = 0; leg < SHM_LEGS; leg++)
+			takeover_leg_ask(&takeover->session[i].leg[leg]);
+	takeover_embryo_ask(supervisor);
+	look_at_all(supervisor, 0);
+	takeover->times.asked_us = now_us();
+	start_timer(supervisor);
+	takeover_look(supervisor);
+}
+
+void
+takeover_look(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+	uint64_t times;
+
+	if (takeover->session == NULL || takeover->times.opened_us == 0)
+		return;
+	if (takeover->timer >= 0 && read(takeover->timer, &times, sizeof(times)) != sizeof(times) &&
+	    errno != EAGAIN)
+		return;
+	look_at_all(supervisor, now_us() - takeover->times.asked_us);
+	if (takeover->waiting == 0 && takeover->embryos == 0)
+		finish(supervisor);
+}
+
+void
+takeover_drop(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+
+	if (takeover->timer >= 0) {
+		watch_remove(supervisor->epoll, takeover->timer);
+		close(takeover->timer);
+	}
+	takeover_embryo_drop(supervisor);
+	free(takeover->session);
+	takeover->session = NULL;
+	takeover->sessions = takeover->waiting = 0;
+	takeover->timer = -1;
+}

@@ -1,0 +1,39 @@
+/*
+ * takeover_embryo -- connections of clients that had no session on the other host yet
+ *
+ * A client whose SYN-ACK has left believes that it is connected, and waits for a greeting.  Of each that
+ * sync was told of (shm/embryos.h) the connection is made.  What its SYN had said is not known: it is
+ * restored without a window scale of the client's and with the smallest segment size.  When the client has
+ * answered it is an arrival of the listener of its address, and the rest is as for any other.  One
+ * that does not answer never had the SYN-ACK, or is gone: the connection is ended without a packet, so
+ * that the SYN that comes again meets the listener.
+ *
+ * Part of takeover.c's doings.  Supervisor only.
+ */
+#ifndef SUPERVISOR_TAKEOVER_EMBRYO_H
+#define SUPERVISOR_TAKEOVER_EMBRYO_H
+
+#include "daemon/supervisor/leg_restore.h"
+#include "shm/embryos.h"
+
+/* Older than a client that was not served would be, or a session that was never told. */
+#define TAKEOVER_EMBRYO_MS 75000u
+
+struct supervisor;
+
+struct takeover_embryo {
+	int fd;
+	uint32_t listener;
+	struct shm_endpoint client;
+};
+
+/* Pure. */
+void takeover_embryo_plan(
+    const struct embryo *embryo, uint64_t gateway_ms, struct leg_plan *ret_plan);
+
+void takeover_embryo_restore(struct supervisor *supervisor);
+void takeover_embryo_ask(struct supervisor *supervisor);
+void takeover_embryo_look(struct supervisor *supervisor, uint64_t waited_us);
+void takeover_embryo_drop(struct supervisor *supervisor);
+
+#endif

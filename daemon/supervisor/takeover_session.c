@@ -1,0 +1,182 @@
+#include "daemon/supervisor/takeover_session.h"
+
+#include "daemon/gate/mark.h"
+#include "daemon/supervisor/leg.h"
+#include "shm/region.h"
+#include "shm/streams.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* More is never under way to one peer (a worker's RECEIPT_MAX). */
+#define OUTPUT_MOST (256u << 10)
+/* Each word of the outlet, cut where a chunk ends. */
+#define PIECES_MOST (OUTLET_WORDS + 2 * SHM_WINDOW_CHUNKS)
+
+#define ANSWER_LEAST_US 20000u
+/* Then the kernel asks, and sends again, as for any other connection. */
+#define ANSWER_MOST_US 3000000u
+
+struct output {
+	struct iovec piece[PIECES_MOST];
+	unsigned count;
+	uint64_t acknowledged; /* of what the record has as perhaps not so */
+	uint64_t length;       /* behind that */
+};
+
+/* ---- what may have been sent ---- */
+
+static bool
+add_span(struct output *output, const struct shm *shm, const struct window *window,
+    const struct stream_span *span)
+{
+	uint64_t position = span->from;
+
+	while (position < span->end) {
+		size_t part;
+		uint8_t *bytes =
+		    window_span(window, shm, position, (size_t)(span->end - position), &part);
+
+		if (bytes == NULL || output->count == PIECES_MOST)
+			return false;
+		output->piece[output->count++] = (struct iovec){bytes, part};
+		output->length += part;
+		position += part;
+	}
+	return true;
+}
+
+/* What is not held any more was acknowledged, and so was all before it; the record says so with its next
+ * change only. */
+static bool
+add_piece(struct output *output, const struct shm *shm, const struct window *window,
+    const struct outlet_piece *piece)
+{
+	const struct stream_span all = {piece->position, piece->position + piece->length};
+	struct stream_span there = streams_held(window, all);
+
+	if (there.from > all.from) {
+		output->acknowledged += output->length + (there.from - all.from);
+		output->length = 0;
+		output->count = 0;
+	}
+	return add_span(output, shm, window, &there);
+}
+
+static bool
+list_output(const struct shm *shm, uint32_t slot, const struct record *record, enum shm_leg leg,
+    struct output *output)
+{
+	const struct slot_session *session = shm_session(shm, slot);
+	const struct outlet *outlet = &record->outlet[leg];
+	struct outlet_piece piece[OUTLET_WORDS];
+	size_t count = outlet_pieces(outlet, 0, piece, OUTLET_WORDS);
+
+	output->count = 0;
+	output->acknowledged = output->length = 0;
+	for (size_t i = 0; i < count && output->length < OUTPUT_MOST; i++) {
+		const struct window *window =
+		    piece[i].kind == OUTLET_KEEP ? &session->input[!leg] : &session->text[leg];
+
+		if (!add_piece(output, shm, window, &piece[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- making them ---- */
+
+static int
+make_leg(const struct takeover_source *source, uint32_t slot, const struct record *record,
+    enum shm_leg which, struct takeover_leg *leg)
+{
+	const struct slot_leg *from = &shm_custody(source->shm, slot)->leg[which];
+	struct output output;
+
+	if (!from->tcp.dumped)
+		return -EOPNOTSUPP;
+	if (!list_output(source->shm, slot, record, which, &output))
+		return -EBADMSG;
+	leg_plan(from, record, which, output.acknowledged, source->gateway_ms, &leg->plan);
+	leg->plan.mark = source->has_marks ? mark_of_leg(slot, which) : 0;
+	leg->ends = record->ending[which] == ENDING_FIN &&
+		    output.acknowledged + output.length == outlet_pending(&record->outlet[which]);
+	leg->asks = output.length > 0 || leg->ends;
+	if (leg->ends)
+		leg->plan.tcp.send_window = 0;
+	leg->fd = leg_restore(&leg->plan, output.piece, output.count);
+	return leg->fd < 0 ? leg->fd : 0;
+}
+
+void
+takeover_session_restore(const struct takeover_source *source, struct takeover_session *session)
+{
+	const struct slot_custody *custody = shm_custody(source->shm, session->slot);
+	const struct slot_session *shared = shm_session(source->shm, session->slot);
+	struct record record;
+	bool holds = record_read(shared, atomic_load(&custody->generation), &record) &&
+		     window_check_slot(shared, source->shm, session->slot);
+
+	for (int i = 0; i < SHM_LEGS; i++) {
+		struct takeover_leg *leg = &session->leg[i];
+
+		*leg = (struct takeover_leg){.fd = -1};
+		if (atomic_load_explicit(&custody->leg[i].state, memory_order_acquire) != LEG_OPEN)
+			continue;
+		leg->error = holds ? make_leg(source, session->slot, &record, (enum shm_leg)i, leg)
+				   : -EBADMSG;
+		if (leg->error < 0)
+			leg->fd = -1;
+	}
+}
+
+/* ---- what the peers have ---- */
+
+void
+takeover_leg_ask(struct takeover_leg *leg)
+{
+	if (leg->fd < 0)
+		return;
+	leg_probe(leg->fd);
+}
+
+static uint64_t
+answer_us(const struct takeover_leg *leg)
+{
+	uint64_t twice = 2ull * leg->plan.tcp.rtt_us;
+
+	return twice > ANSWER_LEAST_US ? twice : ANSWER_LEAST_US;
+}
+
+bool
+takeover_leg_look(struct takeover_leg *leg, uint64_t waited_us)
+{
+	struct leg_answer answer;
+	bool has_answered;
+
+	if (leg->fd < 0 || !leg->asks)
+		return true;
+	if (leg_answer(leg->fd, &answer) < 0 || answer.is_over)
+		return true;
+	has_answered = answer.has_come && waited_us >= answer_us(leg);
+	if (!has_answered && waited_us < ANSWER_MOST_US)
+		return false;
+	/* An answer that was not taken, or its window would be known: the peer has the FIN too. */
+	if (leg->ends && (!has_answered || answer.send_window == 0))
+		leg_restore_end(leg->fd);
+	/* Though all be acknowledged: by such an answer, to what another host has sent, the kernel
+	 * measures a round trip that never was. */
+	else if (has_answered)
+		leg->error = leg_restore_again(&leg->fd, &leg->plan);
+	return true;
+}
+
+void
+takeover_leg_end(struct takeover_leg *leg)
+{
+	if (leg->fd < 0)
+		return;
+	leg_end(leg->fd, true);
+	close(leg->fd);
+	leg->fd = -1;
+}

@@ -1,0 +1,46 @@
+/*
+ * takeover_session -- the connections of one session of the other host, made on this one
+ *
+ * Reads what sync holds of the session (custody, record, windows) and makes both legs by TCP_REPAIR
+ * (leg_restore.h).  A leg that had ended, failed or was not there yet on the other host is not made;
+ * one that cannot be made has an error.
+ *
+ * takeover_session_restore() changes nothing but what it is given, so several threads may work on as
+ * many sessions; the slots are the main thread's matter.  Supervisor only.
+ */
+#ifndef SUPERVISOR_TAKEOVER_SESSION_H
+#define SUPERVISOR_TAKEOVER_SESSION_H
+
+#include "daemon/supervisor/leg_restore.h"
+
+struct takeover_leg {
+	int fd;	   /* -1: there is none */
+	int error; /* why, if there should be one */
+	bool asks; /* it waits for what the peer has of its output, or for the answer to its FIN */
+	bool ends; /* its FIN is committed, with all output before it */
+	struct leg_plan plan;
+};
+
+struct takeover_session {
+	uint32_t slot;
+	struct takeover_leg leg[SHM_LEGS];
+};
+
+struct takeover_source {
+	const struct shm *shm;
+	uint64_t gateway_ms;
+	bool has_marks;
+};
+
+void takeover_session_restore(
+    const struct takeover_source *source, struct takeover_session *session);
+
+/* The door is open: the peer is asked. */
+void takeover_leg_ask(struct takeover_leg *leg);
+/* True: nothing is waited for any more.  waited_us: since it was asked. */
+bool takeover_leg_look(struct takeover_leg *leg, uint64_t waited_us);
+
+/* Without a packet. */
+void takeover_leg_end(struct takeover_leg *leg);
+
+#endif
