@@ -4,7 +4,8 @@
  * Gateway time is milliseconds since the gateway's first start.  Each process looks at
  * CLOCK_MONOTONIC; a look advances gateway time by what has passed since the last look, but by at
  * most one second, so that a paused host does not time its sessions out.  The supervisor keeps
- * the common floor in control (clock_floor); a process that is ahead stays ahead.
+ * the common floor in control (clock_floor); a process that is ahead stays ahead.  In a pair sync raises it
+ * to the other host's while this one has no sessions.
  */
 #ifndef SHM_GATEWAY_CLOCK_H
 #define SHM_GATEWAY_CLOCK_H
@@ -12,6 +13,8 @@
 #include <stdint.h>
 
 #define GATEWAY_CLOCK_STEP_MAX_MS 1000u
+/* No clock comes so far. */
+#define GATEWAY_CLOCK_END_MS (UINT64_C(1) << 48)
 
 struct gateway_clock {
 	uint64_t now_ms;

@@ -69,7 +69,7 @@ watch_manager(struct supervisor *supervisor)
 	if (!process_is_running(process))
 		return;
 	switch (watchdog_look(&supervisor->manager_watchdog, launch_manager_heartbeat(supervisor),
-	    supervisor->gateway_ms)) {
+	    supervisor->watch_ms)) {
 	case WATCHDOG_HANGS:
 		supervisor_event_process(
 		    supervisor, 109018, 0, process->pid, NULL, WATCHDOG_MANAGER_MS / 1000);
@@ -94,7 +94,7 @@ children_watch(struct supervisor *supervisor)
 		if (!process_is_running(&worker->process))
 			continue;
 		switch (watchdog_look(
-		    &worker->watchdog, launch_heartbeat(supervisor, i), supervisor->gateway_ms)) {
+		    &worker->watchdog, launch_heartbeat(supervisor, i), supervisor->watch_ms)) {
 		case WATCHDOG_HANGS:
 			supervisor_event_process(
 			    supervisor, 109016, i, worker->process.pid, NULL, WATCHDOG_MS / 1000);

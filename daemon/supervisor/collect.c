@@ -92,8 +92,8 @@ take_worker(struct supervisor *supervisor, uint32_t index)
 	worker->greeting = atomic_load(&shm_succession(&supervisor->shm)->supervisor);
 	worker->silent = true;
 	atomic_store(&shm_process(&supervisor->shm, index)->state, PROCESS_STARTING);
-	watchdog_start(&worker->watchdog, launch_heartbeat(supervisor, index),
-	    supervisor->gateway_ms, WATCHDOG_MS);
+	watchdog_start(&worker->watchdog, launch_heartbeat(supervisor, index), supervisor->watch_ms,
+	    WATCHDOG_MS);
 	/* One whose sockets cannot be had is deaf: it is ended, and then its sessions go on. */
 	launch_watch_worker(supervisor, index);
 }

@@ -238,8 +238,8 @@ launch_worker(struct supervisor *supervisor, uint32_t index)
 	}
 	worker->ready = worker->blocked = worker->drain_pending = false;
 	worker->greeting = worker->under_way = worker->sweeps = 0;
-	watchdog_start(&worker->watchdog, launch_heartbeat(supervisor, index),
-	    supervisor->gateway_ms, WATCHDOG_MS);
+	watchdog_start(&worker->watchdog, launch_heartbeat(supervisor, index), supervisor->watch_ms,
+	    WATCHDOG_MS);
 	launch_publish(supervisor, index, PROCESS_STARTING);
 	launch_note(supervisor);
 	FAILPOINT(launch_noted);
@@ -287,7 +287,7 @@ launch_manager(struct supervisor *supervisor)
 	}
 	supervisor->manager_began = launch_manager_heartbeat(supervisor);
 	watchdog_start(&supervisor->manager_watchdog, supervisor->manager_began,
-	    supervisor->gateway_ms, WATCHDOG_MANAGER_MS);
+	    supervisor->watch_ms, WATCHDOG_MANAGER_MS);
 	launch_note(supervisor);
 	FAILPOINT(launch_noted);
 	launch_watch(supervisor, &supervisor->manager, supervisor->manager_socket,

@@ -56,6 +56,8 @@ supervisor_look_at_clock(struct supervisor *supervisor)
 	supervisor->monotonic_ms = monotonic_now_ms();
 	supervisor->gateway_ms = gateway_clock_advance(&supervisor->clock, supervisor->monotonic_ms,
 	    atomic_load_explicit(floor, memory_order_relaxed));
+	supervisor->watch_ms =
+	    gateway_clock_advance(&supervisor->pace, supervisor->monotonic_ms, 0);
 	atomic_store_explicit(floor, supervisor->gateway_ms, memory_order_relaxed);
 	atomic_store_explicit(&shm_succession(&supervisor->shm)->looked_ms,
 	    supervisor->monotonic_ms, memory_order_relaxed);

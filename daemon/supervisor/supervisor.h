@@ -121,7 +121,9 @@ struct supervisor {
 	struct tally tally;
 	struct spell refusals[ADMISSIONS]; /* by configured limits */
 	struct gateway_clock clock;
+	struct gateway_clock pace;
 	uint64_t gateway_ms;
+	uint64_t watch_ms; /* likewise, but never ahead at once: for the watchdogs */
 	uint64_t monotonic_ms;
 	int epoll;
 	int timer;

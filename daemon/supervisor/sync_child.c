@@ -189,7 +189,7 @@ launch(struct supervisor *supervisor)
 		launch_failed(supervisor, &supervisor->sync, text, r);
 		return;
 	}
-	watchdog_start(&supervisor->sync_watchdog, heartbeat(supervisor), supervisor->gateway_ms,
+	watchdog_start(&supervisor->sync_watchdog, heartbeat(supervisor), supervisor->watch_ms,
 	    WATCHDOG_SYNC_MS);
 	launch_note(supervisor);
 	launch_watch(supervisor, &supervisor->sync, supervisor->sync_socket,
@@ -216,7 +216,7 @@ sync_child_watch(struct supervisor *supervisor)
 	if (!process_is_running(process))
 		return;
 	switch (watchdog_look(
-	    &supervisor->sync_watchdog, heartbeat(supervisor), supervisor->gateway_ms)) {
+	    &supervisor->sync_watchdog, heartbeat(supervisor), supervisor->watch_ms)) {
 	case WATCHDOG_HANGS:
 		supervisor_event_process(
 		    supervisor, 109088, 0, process->pid, NULL, WATCHDOG_SYNC_MS / 1000);

@@ -28,7 +28,7 @@ enum watchdog_verdict { WATCHDOG_WELL, WATCHDOG_HANGS, WATCHDOG_STILL_THERE };
 
 struct watchdog {
 	uint64_t seen;	   /* the note when it last changed */
-	uint64_t since_ms; /* gateway time of that */
+	uint64_t since_ms; /* supervisor.watch_ms of that */
 	uint64_t limit_ms; /* how long it may stand */
 	bool fired;	   /* it stood longer, and is being ended */
 };

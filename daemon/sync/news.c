@@ -145,6 +145,18 @@ news_replica_is_lost(struct sync *sync)
 		standing_simple(sync, ROLE_IN_REPLICA_LOST, 0);
 }
 
+/* What the other host's sessions wait for is written in its time; this host's own must not age by that. */
+static void
+follow_clock(const struct sync *sync)
+{
+	_Atomic uint64_t *floor = shm_clock_floor(&sync->shm);
+	uint64_t theirs = channel_heartbeat(sync->channel)->gateway_ms;
+
+	if (!sync->role.custody && theirs < GATEWAY_CLOCK_END_MS &&
+	    theirs > atomic_load_explicit(floor, memory_order_relaxed))
+		atomic_store_explicit(floor, theirs, memory_order_relaxed);
+}
+
 static void
 act_on(struct sync *sync, const struct channel_event *event, const struct sync_word *word)
 {
@@ -173,6 +185,7 @@ act_on(struct sync *sync, const struct channel_event *event, const struct sync_w
 		break;
 	case CHANNEL_HEARD:
 		sync->status.peer_heard_us = realtime_now_us();
+		follow_clock(sync);
 		break;
 	case CHANNEL_SNAPSHOT_WANTED:
 	case CHANNEL_ACKNOWLEDGED:
