@@ -2,6 +2,7 @@
 
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/orphans.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/takeover.h"
 #include "daemon/supervisor/watch.h"
@@ -83,5 +84,6 @@ silence_all(struct supervisor *supervisor)
 			end_session(supervisor, slot);
 	for (uint32_t i = 0; i < supervisor->listeners.count; i++)
 		end_arrivals(&supervisor->listeners.listener[i]);
+	orphans_end(supervisor->settings.failover.address, supervisor->settings.failover.addresses);
 	return 0;
 }

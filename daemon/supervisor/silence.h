@@ -3,7 +3,7 @@
  *
  * The door is shut.  Workers that have sessions are killed, so that nobody reads or writes a connection
  * while it is put into repair mode; others are started in their place.  Then all connections are
- * ended, those too that nobody has accepted yet, and the slots are sync's, which takes away what is left in
+ * ended, those too that nobody has accepted yet or that no process holds any more (orphans.h), and the slots are sync's, which takes away what is left in
  * them (shm/slot.h).
  *
  * Supervisor only.
