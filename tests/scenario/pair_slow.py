@@ -1,0 +1,87 @@
+"""A slow server behind a pair: the client waits, and does not lose faith in the network."""
+
+import socket
+import threading
+import time
+
+from harness import check, wait_until
+from pair_wire import LISTEN, PATIENCE, SERVER, Scene
+from registry import scenario
+
+MESSAGE = 50 << 20
+LINE = b"x" * 1022 + b"\r\n"
+PART, PAUSE = 1024, 0.1  # 10 KB/s
+REPLIES = (b"220 slow ESMTP\r\n", b"250 slow\r\n", b"250 2.1.0 Ok\r\n", b"250 2.1.5 Ok\r\n", b"354 Go on\r\n")
+COMMANDS = (b"EHLO client.test\r\n", b"MAIL FROM:<me@example.net>\r\n", b"RCPT TO:<you@example.org>\r\n",
+            b"DATA\r\n")
+
+
+class SlowServer(threading.Thread):
+    """Answers at once up to DATA, and takes the content slowly."""
+
+    def __init__(self, listening):
+        super().__init__(daemon=True)
+        self.listening, self.content, self.over = listening, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        link, _ = self.listening.accept()
+        with link:
+            link.sendall(REPLIES[0])
+            for reply in REPLIES[1:]:
+                line = b""
+                while not line.endswith(b"\r\n"):
+                    line += link.recv(1)
+                link.sendall(reply)
+            while not self.over.wait(PAUSE):
+                self.content += len(link.recv(PART))
+
+
+def address(text):
+    host, port = text.split(":")
+    return host, int(port)
+
+
+def time_outs(wire):
+    """TCPTimeouts of the network where client and server are."""
+    with wire.inside(), open("/proc/thread-self/net/netstat") as file:
+        names, values = [line.split() for line in file.read().splitlines()[:2]]
+    return int(values[names.index("TCPTimeouts")])
+
+
+@scenario
+def pair_slow_server(world):
+    """A message of 50 MB for a server that takes 10 KB a second: the client's TCP never times out."""
+    scene = Scene(world, degrade_after=PATIENCE)
+    with scene.wire.inside():
+        listening = world.keep(socket.socket())
+        client = world.keep(socket.socket())
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(address(SERVER))
+    listening.listen()
+    scene.mx1.configure(scene.mx1.static(LISTEN, SERVER))
+    server = SlowServer(listening)
+    before = time_outs(scene.wire)
+    client.settimeout(30)
+    client.connect(address(LISTEN))
+    client.recv(100)
+    for command in COMMANDS:
+        client.sendall(command)
+        client.recv(1000)
+    client.settimeout(0.2)
+    sent, end = 0, time.monotonic() + (300 if world.full else 15)
+    while time.monotonic() < end and sent < MESSAGE:
+        try:
+            sent += client.send(LINE)
+        except TimeoutError:
+            continue
+    check(sent > (256 << 10), "only %d octets were taken" % sent)
+    wait_until(lambda: server.content > 0, "the server has something")
+    check(sent < MESSAGE and server.content < sent, "the server was not slow")
+    server.over.set()
+    found = time_outs(scene.wire) - before
+    # A standby that gets no processor for 200 ms makes one; a window that is closed by force makes many.
+    check(found <= 3, "TCP timed out %d times" % found)
+    check(scene.mx1.said("does not acknowledge") == 0, "the standby was given up")
+    scene.watch.clean()
