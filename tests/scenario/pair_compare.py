@@ -1,11 +1,12 @@
 """The sessions of both hosts of a pair, beside each other, while mail goes through one of them."""
 
 import os
+import time
 
 from harness import Tool, check
 from pair_wire import PATIENCE, Scene
 from registry import scenario
-from sync_pair import held, paired
+from sync_pair import held, paired, steady
 
 PHASES_SESSIONS = 500
 
@@ -39,4 +40,30 @@ def pair_equal(world):
             paired(scene.mx1, scene.mx2)
         scene.sessions.fill()
     check(held(scene.mx2) >= PHASES_SESSIONS, "the standby holds few")
+    scene.end()
+
+
+@scenario
+def pair_cut_under_load(world):
+    """500 sessions in all phases and a load, and the link between the hosts is cut, for 0.2 s to a minute; then the
+    standby is stopped and started: it has everything again each time, and no session is lost."""
+    scene = Scene(world)
+    scene.begin()
+    comparison = world.keep(Comparison(world, scene.mx1, scene.mx2))
+    for seconds in (0.2, 5, 60) if world.full else (0.2, 5):
+        scene.wire.cut()
+        time.sleep(seconds)
+        scene.wire.join()
+        paired(scene.mx1, scene.mx2)
+        comparison.all_equal(PHASES_SESSIONS)
+        scene.sessions.go_on(scene.rng)
+        scene.sessions.fill()
+    steady(scene.mx1, scene.mx2)
+    check(scene.mx2.stop() == 0, "the standby does not stop")
+    scene.sessions.go_on(scene.rng)
+    scene.mx2.start()
+    paired(scene.mx1, scene.mx2)
+    scene.sessions.fill()
+    comparison = world.keep(Comparison(world, scene.mx1, scene.mx2))
+    comparison.all_equal(PHASES_SESSIONS)
     scene.end()
