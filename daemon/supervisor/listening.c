@@ -81,6 +81,31 @@ listening_watch(struct supervisor *supervisor)
 		    });
 }
 
+static bool
+is_floating(const struct settings_failover *failover, const struct shm_endpoint *endpoint)
+{
+	for (uint32_t i = 0; i < failover->addresses; i++)
+		if (endpoint_same_address(&failover->address[i], endpoint))
+			return true;
+	return false;
+}
+
+/* A leg to a server can move to the other host only with its address: unless another one was
+ * configured it is that of the static. */
+static void
+float_sources(const struct settings_failover *failover, struct listener_table *table)
+{
+	for (uint32_t i = 0; failover->line != 0 && i < table->count; i++) {
+		struct listener_entry *entry = &table->entry[i];
+
+		if (entry->source.family != 0 || entry->listen.family != entry->server.family ||
+		    !is_floating(failover, &entry->listen))
+			continue;
+		entry->source = entry->listen;
+		entry->source.port = 0;
+	}
+}
+
 int
 listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_detail)
 {
@@ -89,6 +114,8 @@ listening_apply(struct supervisor *supervisor, uint32_t index, uint32_t *ret_det
 
 	supervisor->listeners.bounds_input = supervisor->settings.failover.line != 0;
 
+	if (r == 0)
+		float_sources(&supervisor->settings.failover, &table);
 	if (r == 0)
 		r = listeners_apply(
 		    &supervisor->listeners, &table, watch_listener, supervisor, ret_detail);

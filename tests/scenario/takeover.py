@@ -37,8 +37,8 @@ class Place:
             self.at(self.server, PORT), self.at(self.server, PORT_BANNER) + ",banner=hold"], prefix=self.prefix))
 
     def configure(self, host):
-        host.configure(*["static (inside,outside) tcp %s %d %s %d source %s" % (
-            self.floating, port, self.server, port, self.floating) for port in (PORT, PORT_BANNER)])
+        host.configure(*["static (inside,outside) tcp %s %d %s %d" % (self.floating, port, self.server, port)
+                         for port in (PORT, PORT_BANNER)])
         host.ctl("write memory")
 
     def at(self, address, port):
