@@ -162,7 +162,7 @@ tell_pair() {
 judge() {
 	local source=$1 status=0
 	if ! wait_for_role mx2 10 active degraded; then
-		echo "mx2 does not serve; this version cannot take sessions over yet. It says:"
+		echo "mx2 does not serve. It says:"
 		tell_pair mx2
 		kill "$source" 2>/dev/null || true
 		return 1
