@@ -14,13 +14,13 @@
 
 /* "Standby Ready (standby-synced)" */
 static void
-add_state(struct text *out, uint32_t state, const char *format)
+add_state(struct text *out, uint32_t state)
 {
 	char words[64];
 
 	snprintf(words, sizeof(words), "%s (%s)", show_failover_unit_word(state),
 	    role_state_word(state));
-	text_printf(out, format, words);
+	text_printf(out, "%-36s ", words);
 }
 
 static void
@@ -30,9 +30,9 @@ add_change(struct text *out, const struct pair_change *change)
 
 	present_cisco_time(change->at_us, time, sizeof(time));
 	text_printf(out, "%s UTC, epoch %" PRIu64 "\n", time, change->epoch);
-	add_state(out, change->from, "%-36s");
-	add_state(out, change->to, " %-36s");
-	text_printf(out, " %s\n\n", role_reason_text(change->reason));
+	add_state(out, change->from);
+	add_state(out, change->to);
+	text_printf(out, "%s\n\n", role_reason_text(change->reason));
 }
 
 static json_t *

@@ -6,18 +6,26 @@
 bool
 report_is_new(struct report *report, uint64_t now_us, const char *text)
 {
-	if (report->told_us != 0 && now_us - report->told_us < REPORT_AGAIN_US &&
-	    strncmp(report->text, text, sizeof(report->text) - 1) == 0)
-		return false;
-	report->told_us = now_us;
-	snprintf(report->text, sizeof(report->text), "%s", text);
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < REPORT_TEXTS; i++) {
+		if (report->text[i].told_us < report->text[oldest].told_us)
+			oldest = i;
+		if (report->text[i].told_us != 0 &&
+		    now_us - report->text[i].told_us < REPORT_AGAIN_US &&
+		    strncmp(report->text[i].words, text, REPORT_TEXT_MAX - 1) == 0)
+			return false;
+	}
+	report->text[oldest].told_us = now_us;
+	snprintf(report->text[oldest].words, REPORT_TEXT_MAX, "%s", text);
 	return true;
 }
 
 void
 report_forget(struct report *report)
 {
-	report->told_us = 0;
+	for (unsigned i = 0; i < REPORT_TEXTS; i++)
+		report->text[i].told_us = 0;
 }
 
 static void

@@ -11,10 +11,14 @@
 #define REPORT_TEXT_MAX 160u
 #define REPORT_AGAIN_US 60000000u /* the same may be told again */
 
+#define REPORT_TEXTS 4u /* of one kind, which may alternate */
+
 /* What was told last of one kind. */
 struct report {
-	uint64_t told_us; /* 0: nothing */
-	char text[REPORT_TEXT_MAX];
+	struct {
+		uint64_t told_us; /* 0: nothing */
+		char words[REPORT_TEXT_MAX];
+	} text[REPORT_TEXTS];
 };
 
 /* Whether it is to be told now; it is noted as told then. */
