@@ -13,6 +13,10 @@
 /* Each word of the outlet, cut where a chunk ends. */
 #define PIECES_MOST (OUTLET_WORDS + 2 * SHM_WINDOW_CHUNKS)
 
+/* Segments of output that need no question: whoever adopts the session sends them again in one flight, and
+ * so the peer's answer to it is understood, whatever it has already. */
+#define SENT_AGAIN_MOST 4u
+
 #define ANSWER_LEAST_US 20000u
 /* Then the kernel asks, and sends again, as for any other connection. */
 #define ANSWER_MOST_US 3000000u
@@ -99,9 +103,14 @@ make_leg(const struct takeover_source *source, uint32_t slot, const struct recor
 		return -EBADMSG;
 	leg_plan(from, record, which, output.acknowledged, source->gateway_ms, &leg->plan);
 	leg->plan.mark = source->has_marks ? mark_of_leg(slot, which) : 0;
-	leg->ends = record->ending[which] == ENDING_FIN &&
+	if (output.length > SENT_AGAIN_MOST * (uint64_t)from->tcp.mss) {
+		leg->asks = true;
+		leg->ends =
+		    record->ending[which] == ENDING_FIN &&
 		    output.acknowledged + output.length == outlet_pending(&record->outlet[which]);
-	leg->asks = output.length > 0 || leg->ends;
+	} else {
+		output.count = 0;
+	}
 	if (leg->ends)
 		leg->plan.tcp.send_window = 0;
 	leg->fd = leg_restore(&leg->plan, output.piece, output.count);
