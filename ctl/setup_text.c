@@ -200,7 +200,7 @@ setup_text_steps(const struct setup *setup, const char *folder, struct text *out
 	    "  systemctl daemon-reload\n"
 	    "  systemctl enable smtpguard-door smtpguard keepalived\n"
 	    "  systemctl restart smtpguard-door smtpguard keepalived\n\n"
-	    "Then `smtpguardctl show failover` tells how the pair stands. The statics listen on "
-	    "the "
-	    "floating\naddresses; both hosts need the same ones.\n");
+	    "Then `smtpguardctl show failover` tells how the pair stands. Configure the active "
+	    "host;\n"
+	    "its statics listen on the floating addresses.\n");
 }

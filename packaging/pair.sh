@@ -124,18 +124,15 @@ start_keepalived() {
 }
 
 start_pair() {
-	local name
 	start_host mx1
 	start_host mx2
 	start_keepalived mx1
 	wait_for_role mx1 30 active degraded || fail "mx1 does not serve: $(tail -n 5 "$work/mx1/log")"
 	start_keepalived mx2
-	for name in mx1 mx2; do
-		ask "$name" -c "configure terminal" -c \
-			"static (inside,outside) tcp $floating 25 $mail_server 25" -c end
-	done
 	wait_for_role mx1 30 active && wait_for_role mx2 30 standby-synced ||
 		fail "mx2 does not become its standby: $(tail -n 5 "$work/mx2/log")"
+	ask mx1 -c "configure terminal" -c "static (inside,outside) tcp $floating 25 $mail_server 25" -c end
+	ask mx2 show running-config | grep -q "^static .* $mail_server " || fail "mx2 has not taken the static of mx1"
 	echo "mx1 has $floating and is active; mx2 follows it."
 }
 
