@@ -212,13 +212,14 @@ make_channel(struct sync *sync)
 {
 	const struct settings_failover *failover = &sync->settings.failover;
 	uint64_t heartbeat_us = failover->degrade_after_ms * 1000ull / 5;
+	uint16_t newest = record_version(), before = (uint16_t)(newest - 1);
 	struct channel_settings settings = {
 	    .node = failover->node,
 	    .peer = failover->peer_node,
 	    .version_oldest = PROTOCOL_VERSION,
 	    .version_newest = PROTOCOL_VERSION,
-	    .record_oldest = record_reads(RECORD_VERSION - 1) ? RECORD_VERSION - 1 : RECORD_VERSION,
-	    .record_newest = RECORD_VERSION,
+	    .record_oldest = record_reads(before) ? before : newest,
+	    .record_newest = newest,
 	    .abi_major = SHM_ABI_MAJOR,
 	    .abi_minor = SHM_ABI_MINOR,
 	    .slots = sync->shm.slots,

@@ -1,6 +1,7 @@
 """The two sync processes of a pair: how they come together, and what comes between them."""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -170,6 +171,30 @@ def pair_commit_differs(world):
     mx2.stop()
     mx2.group["commit"] = "degrade"
     mx2.start()
+    mx1.says(UP % "mx2")
+    mx2.says(UP % "mx1")
+
+
+def put_sync(host, suffix):
+    """The program of some versions later, from its next start on."""
+    there = os.path.join(host.libexec, "smtpguard-sync")
+    os.unlink(there)
+    shutil.copy(os.path.join(host.build, "daemon/sync/smtpguard-sync" + suffix), there)
+
+
+@scenario
+def pair_versions(world):
+    """A host two versions of the sessions' records ahead is refused by name, one version ahead it is not."""
+    wire, mx1, mx2 = pair(world)
+    put_sync(mx2, "-far")
+    mx1.start()
+    mx2.start()
+    for host in (mx1, mx2):
+        host.says("109082: Failover: ")
+        host.says("no version of the sessions' records in common")
+        check("109080" not in host.log(), "they are connected")
+    put_sync(mx2, "-next")
+    mx2.kill_sync()
     mx1.says(UP % "mx2")
     mx2.says(UP % "mx1")
 
