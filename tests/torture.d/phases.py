@@ -53,15 +53,15 @@ def confirmed(counts, sink):
     """Counts by the sources, where the sink must hold sessions too none that it does not."""
     counts = dict(counts)
     for hold in {phase.hold for phase in TABLE if phase.hold}:
-        names = [phase.name for phase in TABLE if phase.hold == hold]
+        names = [phase.name for phase in TABLE if phase.hold == hold and phase.name in counts]
         missing = max(0, sum(counts[name] for name in names) - sink[hold])
         for name in names:
             counts[name] = max(0, counts[name] - missing)
     return counts
 
 
-def few(counts):
-    return ["%s %d" % (name, counts[name]) for name in NAMES if counts[name] < AT_LEAST]
+def few(counts, names=NAMES):
+    return ["%s %d" % (name, counts[name]) for name in names if counts[name] < AT_LEAST]
 
 
 def at_gateway():

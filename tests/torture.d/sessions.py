@@ -23,12 +23,14 @@ class Sessions:
         self.sink = Sink(build, folder, [server, server_banner + ",banner=hold"], prefix=prefix)
         self.parts = [self.sink]
 
-    def begin(self, listen, listen_banner, seed, load=LOAD, per_phase=phases.PER_PHASE, more=()):
-        """The gateway's addresses before those of the sink; more: arguments of both sources."""
-        self.per_phase = per_phase
+    def begin(self, listen, listen_banner, seed, load=LOAD, per_phase=phases.PER_PHASE, more=(),
+              names=phases.NAMES):
+        """The gateway's addresses before those of the sink; more: arguments of both sources; names: of
+        the phases that sessions are held in."""
+        self.per_phase, self.names = per_phase, names
         self.held = self.start("--sizes", "1k-8k", "--seed", seed,
                                "--body-sizes", "1k-16k:700,16k-1m:299,50m:1",
-                               *self.wanted(listen_banner, per_phase),
+                               *self.wanted(listen_banner),
                                *policy.source_arguments(), *more, listen)
         self.load = self.start(*load, "--bdat", LOAD_CHUNKED, "--sizes", "1k-16k",
                                "--seed", seed + 1, *more, listen)
@@ -48,12 +50,11 @@ class Sessions:
         self.parts.append(source)
         return source
 
-    @staticmethod
-    def wanted(listen_banner, per_phase):
+    def wanted(self, listen_banner):
         given = []
-        for name in phases.NAMES:
+        for name in self.names:
             target = "@" + listen_banner if name == "banner" else ""
-            given += ["--phase", "%s:%d%s" % (name, per_phase, target)]
+            given += ["--phase", "%s:%d%s" % (name, self.per_phase, target)]
         return given
 
     def held_counts(self):
@@ -65,10 +66,10 @@ class Sessions:
         end = time.monotonic() + FULL_SECONDS
         while True:
             counts = self.held_counts()
-            if all(counts[name] == self.per_phase for name in phases.NAMES):
+            if all(counts[name] == self.per_phase for name in self.names):
                 return
             if time.monotonic() > end:
-                few = phases.few(counts)
+                few = phases.few(counts, self.names)
                 check(not few, "phases do not fill up: %s" % ", ".join(few))
                 return
             time.sleep(0.02)

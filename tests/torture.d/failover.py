@@ -1,0 +1,108 @@
+"""The active host of a pair is lost, or gives its role to the other, again and again."""
+
+import os
+import random
+import time
+
+import phases
+from harness import ROOT, Failure, Workplace
+from hosts import NAMES, Hosts
+
+SILENCE_MOST = {"failover": 1000.0, "switchover": 300.0}  # ms, p99
+
+
+def lose(hosts):
+    return hosts.lose_active(), True
+
+
+def switch(hosts):
+    return hosts.switch(), False
+
+
+STRIKES = {"failover": lose, "switchover": switch}
+
+
+class Run:
+    def __init__(self, hosts, mode, seed):
+        self.hosts, self.strike = hosts, STRIKES[mode]
+        self.rng = random.Random(seed)
+        self.taken = self.lost = self.done = 0
+
+    def blow(self, number):
+        sessions = self.hosts.sessions
+        sessions.fill()
+        sessions.held.command("established")
+        self.hosts.wait_held(len(NAMES) * phases.AT_LEAST)
+        sessions.held.command("mark")
+        sessions.held.command("go own %d" % phases.MOTION)
+        time.sleep(self.rng.uniform(0, 0.05))
+        counts = sessions.held_counts()
+        before, is_gone = self.strike(self.hosts)
+        sessions.release(self.rng)
+        self.hosts.wait_taken(before)
+        taken, lost, words = self.hosts.counted()
+        if is_gone:
+            self.hosts.bring_back()
+        self.hosts.wait_whole()
+        sessions.fill()
+        silence = sessions.held.command("figures")["silence_us"]
+        sessions.held.command("mark keep")
+        self.taken, self.lost, self.done = self.taken + taken, self.lost + lost, self.done + 1
+        few = phases.few(counts, NAMES)
+        print("%4d %s serves, %d sessions taken over, %d lost; silence p50 %.0f p99 %.0f max %.0f ms; "
+              "failed %d%s" % (number, self.hosts.active.name, taken, lost, silence["p50"] / 1000,
+                               silence["p99"] / 1000, silence["max"] / 1000, sessions.sum("failed"),
+                               "; FEW: " + ", ".join(few) if few else ""), flush=True)
+        if lost or few or sessions.sum("failed"):
+            raise Failure("not all sessions survive: " + words)
+
+
+def record(mode, line):
+    with open(os.path.join(ROOT, "tests/torture.d/RESULTS.md"), "a") as results:
+        results.write("* %s `%s`: %s\n" % (time.strftime("%Y-%m-%d"), mode, line))
+
+
+def verdict(arguments, state, figures, seconds):
+    """The closing line; true: all is well."""
+    silence = figures[0]["silence_all_us"]
+    failed = sum(one["failed"] for one in figures)
+    wrong = ["%d sessions failed" % failed] if failed else []
+    if silence["p99"] / 1000 > SILENCE_MOST[arguments.mode] and not arguments.survival_only:
+        wrong.append("silence p99 is over %d ms" % SILENCE_MOST[arguments.mode])
+    line = ("seed %d, %d in %d s: silence p50 %.0f, p99 %.0f, max %.0f ms; %d sessions taken over, %d lost; "
+            "%d messages, %d sessions survived; %s" % (
+                arguments.seed, state.done, seconds, silence["p50"] / 1000, silence["p99"] / 1000,
+                silence["max"] / 1000, state.taken, state.lost, sum(one["given"] for one in figures),
+                sum(one["done"] for one in figures),
+                "all survived" if not wrong else "FAILED: " + "; ".join(wrong)))
+    print("verdict: %s: %s" % (arguments.mode, line))
+    if arguments.record:
+        record(arguments.mode, line)
+    return not wrong
+
+
+def run(build, arguments):
+    print("torture %s: seed %d, %d times, %s" % (arguments.mode, arguments.seed, arguments.count, build),
+          flush=True)
+    began = time.monotonic()
+    with Workplace(arguments.keep) as workplace, Hosts(build, workplace, arguments.seed) as hosts:
+        state = Run(hosts, arguments.mode, arguments.seed)
+        try:
+            for number in range(1, arguments.count + 1):
+                state.blow(number)
+            figures, ledger = hosts.finish()
+            hosts.check_rest()
+        except Failure as failure:
+            for text in hosts.sessions.complaints():
+                print(text)
+            for one in (hosts.active, hosts.standby):
+                print("log of %s:\n%s" % (one.name, "\n".join(
+                    [line for line in one.host.log().splitlines() if "ailover" in line][-16:])))
+            print("verdict: %s: FAILED: %s" % (arguments.mode, failure))
+            return 1
+        print(ledger)
+        if verdict(arguments, state, figures, time.monotonic() - began):
+            return 0
+        for text in hosts.sessions.complaints():
+            print(text)
+        return 1

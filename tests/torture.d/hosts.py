@@ -1,0 +1,138 @@
+"""Two hosts with real keepalived, clients and a mail server at one switch, and sessions through them."""
+
+import os
+import signal
+import subprocess
+import time
+
+import phases
+import policy
+from floating import FLOATING, floating_pair
+from harness import check, has_gate, wait_until
+from registry import Skip, World
+from sessions import Sessions
+from sync_pair import agree, paired
+from two_hosts import ip
+
+SERVER = "192.0.2.101"
+LISTEN, LISTEN_BANNER = FLOATING[0] + ":25", FLOATING[0] + ":26"
+
+# What a peer does to its connection while the switch is down no host can hear of.
+NAMES = tuple(name for name in phases.NAMES if not name.startswith("reset-") and name != "urgent")
+BACK_SECONDS = 60.0
+TAKEN_SECONDS = 20.0
+
+
+def said(host):
+    """The last word of its keepalived."""
+    words = [line.split("keepalived says ")[1].split()[0]
+             for line in host.log().splitlines() if "109086: " in line]
+    return words[-1] if words else ""
+
+
+class Hosts:
+    """The pair, with sessions in every phase through it; a context manager."""
+
+    def __init__(self, build, folder, seed):
+        if not has_gate(build):
+            raise Skip("this build has no gate")
+        self.world = World(build, folder, True)
+        try:
+            self.lan, *both = floating_pair(self.world)
+            ip("-n", self.lan.wire.namespace("wire"), "address", "add", SERVER + "/24", "dev", "lan")
+            self.sessions = self.world.keep(Sessions(
+                build, folder, SERVER + ":25", SERVER + ":26", self.lan.wire.prefix()))
+            self.active, self.standby = both
+            agree(*(one.host for one in both))
+            for one in both:
+                self.configure(one.host)
+            self.begin()
+            self.sessions.begin(LISTEN, LISTEN_BANNER, seed, names=NAMES)
+        except BaseException:
+            self.world.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.world.close()
+
+    def configure(self, host):
+        host.configure(*policy.lines(), *[
+            "static (inside,outside) tcp %s %d %s %d source %s" % (
+                FLOATING[0], port, SERVER, port, FLOATING[0]) for port in (25, 26)])
+        host.ctl("write memory")
+
+    def begin(self):
+        self.active.start()
+        self.active.gets_address()
+        self.standby.start()
+        self.wait_whole()
+
+    def wait_whole(self):
+        """The standby could go on."""
+        paired(self.active.host, self.standby.host)
+        host = self.standby.host
+        wait_until(lambda: host.track() == 0, "the standby may have the address", BACK_SECONDS)
+        # Till its health check has succeeded keepalived does not take it.
+        wait_until(lambda: said(host) == "BACKUP", "its keepalived is ready: %s" % said(host), BACK_SECONDS)
+
+    def wait_held(self, count):
+        wait_until(lambda: self.standby.host.show("failover")["log"]["protected_sessions"] >= count,
+                   "the standby holds %d sessions" % count, BACK_SECONDS)
+
+    def cables(self, name, state):
+        """To the switch, and to the other host."""
+        for device in ("lan-" + name, name):
+            ip("-n", self.lan.wire.namespace("wire"), "link", "set", device, state)
+
+    def lose_active(self):
+        """Loss of power: first the cables, so that nothing of its end is seen.  The other one takes over."""
+        lost, self.active, self.standby = self.active, self.standby, self.active
+        before = self.active.host.said("109067: ")
+        self.cables(lost.name, "down")
+        for pid in lost.host.processes():
+            os.kill(pid, signal.SIGKILL)
+        lost.kill()
+        lost.host.process.wait()
+        return before
+
+    def wait_taken(self, before):
+        wait_until(lambda: self.active.host.said("109067: ") > before, "%s has taken over" % self.active.name, TAKEN_SECONDS)
+
+    def counted(self):
+        """(sessions, lost, the event's words) of the last takeover."""
+        line = [line for line in self.active.host.log().splitlines() if "109066: " in line][-1]
+        sessions, lost = (int(line.split(before)[1].split()[0]) for before in ("Failover: ", "restored, "))
+        return sessions, lost, line.split("109066: ")[1]
+
+    def bring_back(self):
+        """The lost one, as the standby."""
+        name = self.standby.name
+        namespace = self.lan.wire.namespace(name)
+        for address in FLOATING:
+            subprocess.run(["ip", "-n", namespace, "address", "flush", "dev", "lan", "to", address],
+                           check=True)
+        self.cables(name, "up")
+        self.standby.host.start()
+        self.standby.start()
+
+    def switch(self):
+        """On purpose, by a command on the standby."""
+        before = self.standby.host.said("109067: ")
+        self.standby.host.ctl("failover active")
+        self.active, self.standby = self.standby, self.active
+        return before
+
+    def finish(self):
+        """All sessions end; what the sources said, and the ledgers' line."""
+        figures = self.sessions.end_all()
+        return figures, self.sessions.compare()
+
+    def check_rest(self):
+        """Nothing of a session is left on either host."""
+        time.sleep(1)
+        for one in (self.active, self.standby):
+            wait_until(lambda: one.host.counters()["slots_in_use"] == 0, "%s has no session" % one.name, 30)
+            check(one.host.counters()["descriptors_held"] == 0, "%s holds descriptors" % one.name)
