@@ -4,6 +4,7 @@
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/opening.h"
 #include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/takeover_session.h"
 #include "shm/embryos.h"
 
 #include <linux/tcp.h>
@@ -113,7 +114,7 @@ end(const struct takeover_embryo *embryo)
 
 /* True: it is somebody else's now. The window was 0 and is what the client has said: a SYN says none. */
 static bool
-look_at(struct supervisor *supervisor, const struct takeover_embryo *embryo, uint64_t waited_us)
+look_at(struct supervisor *supervisor, struct takeover_embryo *embryo, uint64_t waited_us)
 {
 	struct leg_answer answer;
 
@@ -121,8 +122,13 @@ look_at(struct supervisor *supervisor, const struct takeover_embryo *embryo, uin
 		end(embryo);
 		return true;
 	}
-	if (answer.send_window == 0)
+	if (answer.send_window == 0) {
+		if (waited_us - embryo->asked_us >= TAKEOVER_AGAIN_US) {
+			embryo->asked_us = waited_us;
+			leg_probe(embryo->fd);
+		}
 		return false;
+	}
 	arrive(supervisor, embryo);
 	return true;
 }

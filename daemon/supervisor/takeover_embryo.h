@@ -25,6 +25,7 @@ struct takeover_embryo {
 	int fd;
 	uint32_t listener;
 	struct shm_endpoint client;
+	uint64_t asked_us; /* the last time, after the first */
 };
 
 /* Pure. */

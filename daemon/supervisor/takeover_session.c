@@ -157,6 +157,17 @@ answer_us(const struct takeover_leg *leg)
 	return twice > ANSWER_LEAST_US ? twice : ANSWER_LEAST_US;
 }
 
+static void
+ask_again(struct takeover_leg *leg, uint64_t waited_us)
+{
+	uint64_t often_us = answer_us(leg) > TAKEOVER_AGAIN_US ? answer_us(leg) : TAKEOVER_AGAIN_US;
+
+	if (waited_us - leg->asked_us < often_us)
+		return;
+	leg->asked_us = waited_us;
+	leg_probe(leg->fd);
+}
+
 bool
 takeover_leg_look(struct takeover_leg *leg, uint64_t waited_us)
 {
@@ -168,8 +179,11 @@ takeover_leg_look(struct takeover_leg *leg, uint64_t waited_us)
 	if (leg_answer(leg->fd, &answer) < 0 || answer.is_over)
 		return true;
 	has_answered = answer.has_come && waited_us >= answer_us(leg);
-	if (!has_answered && waited_us < ANSWER_MOST_US)
+	if (!has_answered && waited_us < ANSWER_MOST_US) {
+		if (!answer.has_come)
+			ask_again(leg, waited_us);
 		return false;
+	}
 	/* An answer that was not taken, or its window would be known: the peer has the FIN too. */
 	if (leg->ends && (!has_answered || answer.send_window == 0))
 		leg_restore_end(leg->fd);

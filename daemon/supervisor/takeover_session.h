@@ -13,11 +13,16 @@
 
 #include "daemon/supervisor/leg_restore.h"
 
+/* Who has said nothing is asked again so often: the question may be lost, or the answer go to the host that is
+ * gone. */
+#define TAKEOVER_AGAIN_US 200000u
+
 struct takeover_leg {
 	int fd;	   /* -1: there is none */
 	int error; /* why, if there should be one */
 	bool asks; /* it waits for what the peer has of its output, or for the answer to its FIN */
 	bool ends; /* its FIN is committed, with all output before it */
+	uint64_t asked_us; /* the last time, after the first */
 	struct leg_plan plan;
 };
 
