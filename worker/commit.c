@@ -84,6 +84,7 @@ commit_publish(struct worker *worker, struct session *session, struct record *dr
 	FAILPOINT(before_publish);
 	record_publish(session->shared, draft);
 	FAILPOINT(after_publish);
+	session->leg[SHM_SERVER].flags &= (uint16_t)~LEG_UNTOLD;
 	note(worker, session, draft);
 	counter_add(worker->counters, COUNTER_commits, 1);
 }

@@ -147,6 +147,7 @@ take_server(struct worker *worker, const struct handover_item *item, const int *
 	    (session->leg[SHM_SERVER].flags & LEG_ABSENT))
 		return false;
 	session_attach(session, SHM_SERVER, fds[0]);
+	session->leg[SHM_SERVER].flags |= LEG_UNTOLD;
 	session_run(worker, session);
 	return true;
 }

@@ -300,13 +300,15 @@ begin_ending(struct worker *worker, struct session *session)
 		connection_stop_receiving(worker, session, leg);
 }
 
-/* What has come and leads to nothing must be committed all the same. */
+/* What has come and leads to nothing must be committed all the same: also a connection, which the gate
+ * keeps from what it acknowledges until the standby has been told of it. */
 static void
 session_store(struct worker *worker, struct session *session)
 {
 	if (worker->release.mode == RELEASE_ALONE ||
 	    (!session_is_unstored(worker, session, SHM_CLIENT) &&
-		!session_is_unstored(worker, session, SHM_SERVER)))
+		!session_is_unstored(worker, session, SHM_SERVER) &&
+		!(session->leg[SHM_SERVER].flags & LEG_UNTOLD)))
 		return;
 	if (session->state == SESSION_ENDING)
 		commit_ends(worker, session, 0);

@@ -326,10 +326,16 @@ harness_session_open(
 		.kind = HANDOVER_CLIENT, .slot = slot, .legs = HANDOVER_LEG(SHM_CLIENT)},
 	    &session->kept[SHM_CLIENT], 1);
 	if (server)
-		hand_over(harness, index,
-		    (struct handover_item){
-			.kind = HANDOVER_SERVER, .slot = slot, .legs = HANDOVER_LEG(SHM_SERVER)},
-		    &session->kept[SHM_SERVER], 1);
+		harness_server_open(harness, index, slot);
+}
+
+void
+harness_server_open(struct harness *harness, unsigned index, uint32_t slot)
+{
+	hand_over(harness, index,
+	    (struct handover_item){
+		.kind = HANDOVER_SERVER, .slot = slot, .legs = HANDOVER_LEG(SHM_SERVER)},
+	    &harness->session[slot].kept[SHM_SERVER], 1);
 }
 
 void

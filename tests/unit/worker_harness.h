@@ -79,6 +79,8 @@ void harness_acknowledge_nothing(struct harness *harness);
 /* Makes the four ends and hands the client leg over; the server leg only with `server`. */
 void harness_session_open(
     struct harness *harness, unsigned index, uint32_t slot, enum slot_mode mode, bool server);
+/* Of a session that was opened without it. */
+void harness_server_open(struct harness *harness, unsigned index, uint32_t slot);
 void harness_server_failed(struct harness *harness, unsigned index, uint32_t slot, int32_t error);
 void harness_say(struct harness *harness, unsigned index, enum handover_kind kind, uint32_t slot);
 /* Every unfinished session to worker `index`, with the kernel's counts. */

@@ -110,6 +110,22 @@ open_session(struct harness *harness, uint32_t slot, enum slot_mode mode)
 	settle(harness);
 }
 
+/* The gate keeps its first words until the standby has been told of it, and nothing else would tell. */
+static void
+test_a_server_is_told_of(void **state)
+{
+	struct harness *harness = *state;
+
+	harness_session_open(harness, 0, 1, SLOT_INSPECT, false);
+	wait_for_sequence(harness, 1, 1);
+	settle(harness);
+	wait_for_sequence(harness, 1, 1);
+	harness_server_open(harness, 0, 1);
+	wait_for_sequence(harness, 1, 2);
+	settle(harness);
+	wait_for_sequence(harness, 1, 2);
+}
+
 /* From the first word to the end of the connections. */
 static void
 test_each_act_waits(void **state)
@@ -742,6 +758,7 @@ main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
+	    TEST(test_a_server_is_told_of),
 	    TEST(test_each_act_waits),
 	    TEST(test_a_reset_waits),
 	    TEST(test_what_leads_to_nothing_is_stored),
