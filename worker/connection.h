@@ -20,7 +20,7 @@ enum connection_news {
 	NEWS_OUTPUT, /* output has left or an ending is done: act, step what waited for room */
 };
 
-/* No more is to be read for now. */
+/* The leg holds as much as it may: nothing is read before some of it has left. */
 bool connection_is_full(
     const struct worker *worker, const struct session *session, enum shm_leg leg);
 

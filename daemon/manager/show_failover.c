@@ -373,16 +373,22 @@ pair_json(const struct view *view)
 }
 
 void
+show_failover_off(bool json, struct text *out)
+{
+	if (json)
+		show_json_finish(out, json_pack("{s:b}", "failover", 0));
+	else
+		text_add_string(out, "Failover Off\n");
+}
+
+void
 show_failover(
     const struct settings_failover *failover, const struct shm *shm, bool json, struct text *out)
 {
 	struct view view;
 
 	if (failover->line == 0) {
-		if (json)
-			show_json_finish(out, json_pack("{s:b}", "failover", 0));
-		else
-			text_add_string(out, "Failover Off\n");
+		show_failover_off(json, out);
 		return;
 	}
 	look(&view, failover, shm);

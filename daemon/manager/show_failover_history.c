@@ -62,15 +62,13 @@ show_failover_history(
     const struct settings_failover *failover, const struct shm *shm, bool json, struct text *out)
 {
 	struct pair_change changes[PAIR_HISTORY];
-	unsigned count = pair_history_read(shm_pair_history(shm), changes);
+	unsigned count;
 
 	if (failover->line == 0) {
-		if (json)
-			show_json_finish(out, json_pack("{s:b}", "failover", 0));
-		else
-			text_add_string(out, "Failover Off\n");
+		show_failover_off(json, out);
 		return;
 	}
+	count = pair_history_read(shm_pair_history(shm), changes);
 	if (json) {
 		show_as_json(changes, count, out);
 		return;

@@ -7,27 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-#define END_WAIT_MS 5000
-
-/* Until it is gone, so that it does nothing any more to what others are given. */
-static void
-end_process(struct process *process)
-{
-	struct pollfd poller = {.fd = process->pidfd, .events = POLLIN};
-
-	process_signal(process, SIGKILL);
-	poll(&poller, 1, END_WAIT_MS);
-	process_forget(process);
-}
 
 static struct process *
 place_of(struct supervisor *supervisor, const struct workers_file_entry *entry)
@@ -55,9 +40,9 @@ find_processes(struct supervisor *supervisor, const struct workers_file *file)
 			process_find(place, entry->pid, entry->started);
 	}
 	if (process_is_running(&supervisor->manager))
-		end_process(&supervisor->manager);
+		process_end(&supervisor->manager);
 	if (process_is_running(&supervisor->sync))
-		end_process(&supervisor->sync);
+		process_end(&supervisor->sync);
 }
 
 static bool
@@ -92,7 +77,7 @@ end_all(struct supervisor *supervisor)
 {
 	for (uint32_t i = 0; i < SHM_WORKERS_MAX; i++)
 		if (process_is_running(&supervisor->worker[i].process))
-			end_process(&supervisor->worker[i].process);
+			process_end(&supervisor->worker[i].process);
 }
 
 /* The regions as this process needs them: a worker has some for reading only, and the file behind
@@ -196,7 +181,7 @@ end_those_that_do_not_belong(struct supervisor *supervisor)
 		fprintf(stderr,
 		    "smtpguardd: worker %u (pid %d) does not belong here and is ended\n", i,
 		    process->pid);
-		end_process(process);
+		process_end(process);
 	}
 }
 

@@ -6,14 +6,11 @@
 #include "shm/succession.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-
-#define END_WAIT_MS 5000
 
 void
 gate_child_init(struct supervisor *supervisor)
@@ -60,16 +57,6 @@ say_absent(struct supervisor *supervisor, const char *step, int error)
 	door_set_gate(supervisor, GATE_VIEW_ABSENT, text);
 }
 
-static void
-end_left(struct process *process)
-{
-	struct pollfd poller = {.fd = process->pidfd, .events = POLLIN};
-
-	process_signal(process, SIGKILL);
-	poll(&poller, 1, END_WAIT_MS);
-	process_forget(process);
-}
-
 /* That of an earlier supervisor; it is ended if another one has to be made. */
 static bool
 take_left(struct gate_child *child, uint32_t slots)
@@ -84,7 +71,7 @@ take_left(struct gate_child *child, uint32_t slots)
 		return true;
 	fprintf(stderr, "smtpguardd: the gate of an earlier smtpguardd is replaced: %s: %s\n", step,
 	    strerror(-error));
-	end_left(&child->process);
+	process_end(&child->process);
 	return false;
 }
 
@@ -135,7 +122,7 @@ gate_child_open(struct supervisor *supervisor)
 
 	if (supervisor->settings.failover.line == 0) {
 		if (process_is_running(&child->process))
-			end_left(&child->process);
+			process_end(&child->process);
 		return;
 	}
 	if (!take_left(child, slots))
@@ -188,29 +175,34 @@ launch(struct supervisor *supervisor)
 	spawn_release(&start.spawn);
 }
 
+static void
+say_gone(struct supervisor *supervisor, const char *step, int error)
+{
+	char text[DOOR_GATE_FAULT_MAX];
+
+	snprintf(text, sizeof(text), "%s: %s", step, strerror(-error));
+	tell(supervisor, 109063, "is gone", text);
+	door_set_gate(supervisor, GATE_VIEW_GONE, text);
+}
+
 /* What is gone holds nothing: it is put back, and said. */
 static void
 look(struct supervisor *supervisor)
 {
-	struct gate_child *child = &supervisor->gate;
+	bool was_gone = supervisor->door.status.gate == GATE_VIEW_GONE;
 	const char *step;
 	int error = gate_filter_check(&step);
 
-	if (error == 0)
+	if (error == 0 && !was_gone)
 		return;
 	if (error == -ENOENT)
-		error = gate_filter_install(&child->gate.filter, GATE_QUEUE, &step);
+		error = gate_filter_install(&supervisor->gate.gate.filter, GATE_QUEUE, &step);
 	if (error == 0) {
 		tell(supervisor, 109063, "was gone, and is there again", NULL);
 		door_set_gate(supervisor, GATE_VIEW_STANDS, "");
-	} else if (!child->is_amiss) {
-		char text[DOOR_GATE_FAULT_MAX];
-
-		snprintf(text, sizeof(text), "%s: %s", step, strerror(-error));
-		tell(supervisor, 109063, "is gone", text);
-		door_set_gate(supervisor, GATE_VIEW_GONE, text);
+	} else if (!was_gone) {
+		say_gone(supervisor, step, error);
 	}
-	child->is_amiss = error != 0;
 }
 
 #define X(name)                                                                                    \

@@ -36,7 +36,6 @@ struct gate_child {
 	struct gate_board *board;     /* likewise */
 	struct process process;	      /* smtpguard-gate */
 	uint64_t looked_ms;
-	bool is_amiss; /* the rule was gone, and could not be put back */
 	uint32_t guards;
 	struct shm_endpoint guard[GATE_CHILD_GUARDS_MAX]; /* addresses; port 0: any */
 };

@@ -200,3 +200,13 @@ process_signal(const struct process *process, int number)
 	if (process_is_running(process))
 		pidfd_send_signal(process->pidfd, number, NULL, 0);
 }
+
+void
+process_end(struct process *process)
+{
+	struct pollfd poller = {.fd = process->pidfd, .events = POLLIN};
+
+	process_signal(process, SIGKILL);
+	poll(&poller, 1, PROCESS_END_MS);
+	process_forget(process);
+}

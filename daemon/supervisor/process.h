@@ -25,6 +25,7 @@
 #define PROCESS_CALM_MS	     60000u
 #define PROCESS_DELAY_MIN_MS 100u
 #define PROCESS_DELAY_MAX_MS 10000u
+#define PROCESS_END_MS	     5000
 
 enum process_end {
 	PROCESS_END_EXIT,    /* it has left by itself */
@@ -67,6 +68,9 @@ bool process_find(struct process *process, pid_t pid, uint64_t started);
 bool process_reap(struct process *process, uint64_t now_ms, struct process_death *ret_death);
 /* Of one that runs, or has ended and was not reaped: it will not be reaped. */
 void process_forget(struct process *process);
+/* Kills one that runs, waits up to PROCESS_END_MS until it is gone, so that it does nothing any more to what
+ * others are given, and forgets it. */
+void process_end(struct process *process);
 /* By its pidfd, so never another process of the same number. */
 void process_signal(const struct process *process, int number);
 

@@ -52,15 +52,6 @@ requests_open(struct requests *requests, struct loop *loop, int socket, requests
 	return loop_add(loop, &requests->source, EPOLLIN | EPOLLRDHUP);
 }
 
-bool
-requests_wait_for(const struct requests *requests, enum request_kind kind)
-{
-	for (unsigned i = 0; i < requests->open; i++)
-		if (requests->waiting[i].kind == (uint32_t)kind)
-			return true;
-	return false;
-}
-
 void
 requests_ask(
     struct requests *requests, enum request_kind kind, uint64_t argument0, uint64_t argument1)

@@ -30,7 +30,15 @@ struct requests {
 int requests_open(
     struct requests *requests, struct loop *loop, int socket, requests_answered *answered);
 /* It was asked for, and not answered yet. */
-bool requests_wait_for(const struct requests *requests, enum request_kind kind);
+static inline bool
+requests_wait_for(const struct requests *requests, enum request_kind kind)
+{
+	for (unsigned i = 0; i < requests->open; i++)
+		if (requests->waiting[i].kind == (uint32_t)kind)
+			return true;
+	return false;
+}
+
 void requests_ask(
     struct requests *requests, enum request_kind kind, uint64_t argument0, uint64_t argument1);
 

@@ -175,6 +175,14 @@ def flow(place):
                         "--body-sizes", "1k-64k:99,5m:1")
 
 
+def filled(place, standby, count):
+    """So many sessions in each phase, of which the standby knows, and mail beside them."""
+    place.held(PHASES, count)
+    wait_until(lambda: held(standby) >= count * len(PHASES), "the standby holds them", 30)
+    flow(place)
+    passes(place)
+
+
 @scenario
 def takeover_clock(world):
     """A standby that was started later tells the time of the active, in which the sessions wait."""
@@ -191,10 +199,7 @@ def takeover_clock(world):
 def takeover_mail(world):
     """Under load, and in every phase; then a worker dies, and the old host comes back and follows."""
     place, mx1, mx2 = served(world)
-    place.held(PHASES, 5)
-    wait_until(lambda: held(mx2) >= 5 * len(PHASES), "the standby holds them", 30)
-    flow(place)
-    passes(place)
+    filled(place, mx2, 5)
     taken_over(place, mx1, mx2, 5 * len(PHASES))
     passes(place)
     (pid,) = mx2.workers().values()
@@ -229,10 +234,7 @@ def takeover_there_and_back(world):
 def takeover_ipv6(world):
     """Likewise, over IPv6."""
     place, mx1, mx2 = served(world, 6)
-    place.held(PHASES, 2)
-    wait_until(lambda: held(mx2) >= 2 * len(PHASES), "the standby holds them", 30)
-    flow(place)
-    passes(place)
+    filled(place, mx2, 2)
     taken_over(place, mx1, mx2, 2 * len(PHASES))
     passes(place)
     place.finish()
@@ -265,10 +267,7 @@ def takeover_not_accepted(world):
 def takeover_stale(world):
     """The old host lives, and finds out: it ends what it has without a packet, and follows."""
     place, mx1, mx2 = served(world)
-    place.held(PHASES, 3)
-    wait_until(lambda: held(mx2) >= 3 * len(PHASES), "the standby holds them", 30)
-    flow(place)
-    passes(place)
+    filled(place, mx2, 3)
     place.cut(mx1)
     place.move(mx2)
     mx2.says("109067: ")

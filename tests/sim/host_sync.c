@@ -181,15 +181,6 @@ requests_ask(
 	host_asked(the_world, the_host, request);
 }
 
-bool
-requests_wait_for(const struct requests *requests, enum request_kind kind)
-{
-	for (unsigned i = 0; i < requests->open; i++)
-		if (requests->waiting[i].kind == (uint32_t)kind)
-			return true;
-	return false;
-}
-
 static void
 answer(struct host *host, const struct supervisor_request *done)
 {

@@ -1,5 +1,6 @@
 /* epoch: written whole, never back, and never read as less than it was. */
 #include "daemon/sync/epoch.h"
+#include "tests/unit/folder_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,34 +20,13 @@
 /* A change of this text makes hosts forget their epoch at an upgrade. */
 static const char stored[] = "smtpguard epoch 1\nepoch 12\nbase 9\ncheck 0da3cb8329ec1480\n";
 
-struct fixture {
-	char path[64];
-	int directory; /* O_PATH will do */
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	snprintf(fixture->path, sizeof(fixture->path), "/tmp/epoch-test-XXXXXX");
-	if (mkdtemp(fixture->path) == NULL)
-		return -1;
-	fixture->directory = open(fixture->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*state = fixture;
-	return 0;
-}
-
 static int
 teardown(void **state)
 {
 	struct fixture *fixture = *state;
 
 	unlinkat(fixture->directory, EPOCH_FILE, 0);
-	close(fixture->directory);
-	int result = rmdir(fixture->path); /* fails when something was left behind */
-	free(fixture);
-	return result;
+	return folder_fixture_remove(state);
 }
 
 static void
@@ -258,13 +238,14 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_first_start, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_rises_and_never_goes_back, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_the_text, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_not_a_file, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_leftover, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_first_start, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_rises_and_never_goes_back, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_the_text, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_damaged, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_not_a_file, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_full_disk, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_leftover, folder_fixture_make, teardown),
 	    cmocka_unit_test(test_sides),
 	    cmocka_unit_test(test_track_value),
 	};

@@ -1,5 +1,6 @@
 /* daemon/pair_file: what was laid out is read whole, or not at all. */
 #include "daemon/pair_file.h"
+#include "tests/unit/folder_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,34 +18,13 @@
 #define NAME  "pair-in-startup"
 #define WORDS "hostname one\nhostname two\n"
 
-struct fixture {
-	char path[64];
-	int directory;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	snprintf(fixture->path, sizeof(fixture->path), "/tmp/pair-file-test-XXXXXX");
-	if (mkdtemp(fixture->path) == NULL)
-		return -1;
-	fixture->directory = open(fixture->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*state = fixture;
-	return 0;
-}
-
 static int
 teardown(void **state)
 {
 	struct fixture *fixture = *state;
 
 	unlinkat(fixture->directory, NAME, 0);
-	close(fixture->directory);
-	int result = rmdir(fixture->path); /* fails when something was left behind */
-	free(fixture);
-	return result;
+	return folder_fixture_remove(state);
 }
 
 static int
@@ -167,7 +147,7 @@ test_only_files(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_fixture_make, teardown)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_round_trip),
 	    TEST(test_too_long),

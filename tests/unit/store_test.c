@@ -1,6 +1,7 @@
 #include "daemon/manager/store.h"
 
 #include "daemon/manager/store_format.h"
+#include "tests/unit/folder_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,24 +26,6 @@ __lsan_default_suppressions(void)
 	return "leak:libconfig.so";
 }
 
-struct fixture {
-	char path[64];
-	int directory; /* O_PATH, as the manager gets it */
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	snprintf(fixture->path, sizeof(fixture->path), "/tmp/store-test-XXXXXX");
-	if (mkdtemp(fixture->path) == NULL)
-		return -1;
-	fixture->directory = open(fixture->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*state = fixture;
-	return 0;
-}
-
 static int
 teardown(void **state)
 {
@@ -55,10 +38,7 @@ teardown(void **state)
 	}
 	unlinkat(fixture->directory, STORE_STARTUP, 0);
 	unlinkat(fixture->directory, STORE_RUNNING, 0);
-	close(fixture->directory);
-	int result = rmdir(fixture->path); /* fails when something was left behind */
-	free(fixture);
-	return result;
+	return folder_fixture_remove(state);
 }
 
 static int
@@ -322,16 +302,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_nothing_saved, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_save_and_load, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_ten_predecessors_are_kept, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_erased_goes_to_the_history, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_torn_file, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_changed_byte_is_found, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_nothing_good_left, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_room_for_the_history, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_running_is_tied_to_its_tag, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_nothing_saved, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_save_and_load, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_ten_predecessors_are_kept, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_erased_goes_to_the_history, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_torn_file, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_changed_byte_is_found, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_nothing_good_left, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(test_full_disk, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_no_room_for_the_history, folder_fixture_make, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_running_is_tied_to_its_tag, folder_fixture_make, teardown),
 	    cmocka_unit_test(test_hostile_files),
 	};
 
