@@ -119,6 +119,9 @@ check_replica(
 	const struct host *standby = &world->host[1 - active->at];
 	struct session_digest here, there;
 
+	/* An acknowledgement may come late: the other host has taken over since, its records are its own. */
+	if (host_epoch(standby) > host_epoch(active))
+		return;
 	if (!session_digest_read(&active->shm, slot, NULL, &here) || here.sequence != sequence)
 		return; /* it has gone on */
 	if (!session_digest_read(&standby->shm, slot, here.from, &there)) {

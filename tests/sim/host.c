@@ -389,13 +389,16 @@ host_is_killed(struct world *world, struct host *host, uint64_t for_us)
 }
 
 void
-host_give_chunks(struct host *host)
+host_give_chunks(struct world *world, struct host *host)
 {
 	_Atomic uint32_t *owners = shm_chunk_owners(&host->shm);
 
 	for (uint32_t chunk = 0; chunk < host->shm.chunks; chunk++)
 		if (owners[chunk] == CHUNK_WITHHELD)
 			owners[chunk] = CHUNK_FREE;
+	/* A session whose peers are silent gets them all the same. */
+	if (host->worker.is_alive)
+		host_wants_work(world, host);
 }
 
 void

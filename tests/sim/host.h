@@ -60,7 +60,7 @@ void host_answered(
 void host_loses_power(struct world *world, struct host *host, uint64_t for_us);
 void host_is_killed(struct world *world, struct host *host, uint64_t for_us);
 /* All there are, from now on. */
-void host_give_chunks(struct host *host);
+void host_give_chunks(struct world *world, struct host *host);
 void host_sync_dies(struct world *world, struct host *host);
 void host_pauses(struct world *world, struct host *host, uint64_t for_us);
 bool host_sync_is_up(const struct host *host);

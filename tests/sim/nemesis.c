@@ -153,6 +153,6 @@ nemesis_mend(struct world *world)
 {
 	world->is_healed = true;
 	for (uint32_t at = 0; at < SIM_HOSTS; at++)
-		host_give_chunks(&world->host[at]);
+		host_give_chunks(world, &world->host[at]);
 	world->link.is_cut[0] = world->link.is_cut[1] = world->lan_is_cut = false;
 }
