@@ -74,12 +74,19 @@ make_heartbeat(struct channel *channel, const struct channel_time *time)
 	};
 }
 
+/* To a host that cannot follow nothing is sent: its entries wait for another conversation. */
+static bool
+has_to_send(const struct channel *channel)
+{
+	return channel->agreement.part == AGREED_SEND && channel->unsent_us != CHANNEL_NEVER;
+}
+
 /* FROZEN waits until there is no entry any more that was not sent. */
 static bool
 make_word(struct channel *channel, struct sync_message *message)
 {
 	if (channel->words == 0 ||
-	    (channel->word[0].saying == SYNC_SAYING_FROZEN && channel->unsent_us != CHANNEL_NEVER))
+	    (channel->word[0].saying == SYNC_SAYING_FROZEN && has_to_send(channel)))
 		return false;
 	*message = (struct sync_message){.kind = SYNC_WORD, .word = channel->word[0]};
 	channel->words--;
@@ -92,7 +99,7 @@ make_batch(struct channel *channel, uint64_t now_us, struct sync_message *messag
 {
 	struct outgoing_batch *batch = &channel->batch;
 
-	if (channel->unsent_us == CHANNEL_NEVER || channel->start_due)
+	if (!has_to_send(channel) || channel->start_due)
 		return false;
 	outgoing_peek(channel->outgoing, batch);
 	if (batch->entries == 0 || (!batch->is_full && channel->words == 0 &&
@@ -112,9 +119,7 @@ static bool
 next_when_talking(
     struct channel *channel, const struct channel_time *time, struct sync_message *message)
 {
-	bool is_sending = channel->agreement.part == AGREED_SEND;
-
-	if (is_sending && channel->start_due) {
+	if (channel->agreement.part == AGREED_SEND && channel->start_due) {
 		channel->start_due = false;
 		*message = (struct sync_message){.kind = SYNC_START, .start = channel->start};
 		return true;
@@ -131,7 +136,7 @@ next_when_talking(
 		*message = make_heartbeat(channel, time);
 		return true;
 	}
-	return is_sending && make_batch(channel, time->now_us, message);
+	return make_batch(channel, time->now_us, message);
 }
 
 static bool
@@ -183,8 +188,7 @@ channel_deadline(const struct channel *channel)
 		return deadline;
 	if (channel->beat_us + settings->heartbeat_us < deadline)
 		deadline = channel->beat_us + settings->heartbeat_us;
-	if (channel->unsent_us != CHANNEL_NEVER &&
-	    channel->unsent_us + settings->batch_us < deadline)
+	if (has_to_send(channel) && channel->unsent_us + settings->batch_us < deadline)
 		deadline = channel->unsent_us + settings->batch_us;
 	return deadline;
 }

@@ -16,6 +16,8 @@
 
 #define TURN_US (20u * SIM_MS) /* at the latest */
 #define DISK_US (15u * SIM_MS)
+/* Turns in a row that were due at once: there is always something to wait for. */
+#define HASTE_MOST 100u
 /* Little, so that a log is over now and then. */
 #define HOLD_BYTES   (2u * SYNC_ENTRY_MAX)
 #define HOLD_ENTRIES 64u
@@ -373,6 +375,8 @@ turn(struct world *world, struct host *host)
 	deadline = standing_deadline(sync);
 	talk = talk_deadline(sync);
 	deadline = talk < deadline ? talk : deadline;
+	host->sync.haste = deadline <= world->now_us ? host->sync.haste + 1 : 0;
+	check(world, host->sync.haste < HASTE_MOST, "sync turns round without a pause");
 	if (deadline < world->now_us + 1)
 		deadline = world->now_us + 1;
 	if (deadline > world->now_us + TURN_US)

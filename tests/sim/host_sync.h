@@ -26,6 +26,7 @@ struct host_sync {
 	const struct peer_link_calls *calls;
 	struct epoch saving; /* number 0: nothing is being saved */
 	uint32_t saves;	     /* numbers them */
+	uint32_t haste;	     /* turns in a row that were due at once */
 };
 
 void host_sync_start(struct world *world, struct host *host);

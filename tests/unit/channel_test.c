@@ -748,6 +748,24 @@ test_heartbeats_and_silence(void **state)
 	assert_int_equal(channel_deadline(fixture->a.channel), UINT64_MAX);
 }
 
+/* Entries that nobody takes now make nothing due but the next heartbeat. */
+static void
+test_a_peer_in_fault_makes_no_haste(void **state)
+{
+	struct fixture *fixture = *state;
+
+	sync_hosts(fixture);
+	tell_session(fixture, 1, false);
+	disconnect_hosts(fixture);
+	channel_set_standing(fixture->b.channel, SYNC_ROLE_FAULT, 5);
+	connect_hosts(fixture);
+	assert_int_equal(channel_agreement(fixture->a.channel)->part, AGREED_IDLE);
+	assert_true(outgoing_has_unsent(channel_outgoing(fixture->a.channel)));
+	later(fixture, 1000);
+	assert_true(channel_deadline(fixture->a.channel) > fixture->time.now_us + 10000);
+	assert_int_equal(fixture->b.stored, 3);
+}
+
 static void
 test_heartbeats_of_another_standing(void **state)
 {
@@ -1028,6 +1046,7 @@ main(void)
 	    TEST(test_a_later_epoch_fences),
 	    TEST(test_a_change_of_role_begins_again),
 	    TEST(test_heartbeats_and_silence),
+	    TEST(test_a_peer_in_fault_makes_no_haste),
 	    TEST(test_heartbeats_of_another_standing),
 	    TEST(test_compiled_generations),
 	    TEST(test_a_generation_that_cannot_be_compiled),
