@@ -20,6 +20,17 @@ pair_texts_read(const struct pair_texts_view *view, struct pair_texts *ret_texts
 }
 
 void
+pair_texts_follow(const struct pair_texts_view *view, uint64_t *seen, struct pair_texts *texts)
+{
+	uint64_t sequence = atomic_load_explicit(&view->sequence, memory_order_acquire);
+
+	if (sequence == *seen)
+		return;
+	pair_texts_read(view, texts);
+	*seen = sequence;
+}
+
+void
 pair_texts_decide(struct pair_texts *texts, const uint8_t digest[PAIR_DIGEST_SIZE],
     enum pair_verdict verdict, const char *reason)
 {

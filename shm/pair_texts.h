@@ -42,6 +42,9 @@ struct pair_texts_view {
 void pair_texts_publish(struct pair_texts_view *view, const struct pair_texts *texts);
 /* All zero when nothing was published, or its writer died within. */
 void pair_texts_read(const struct pair_texts_view *view, struct pair_texts *ret_texts);
+/* The same, unless it is what was seen last.  At first `seen` is 0 and texts are all zero. */
+void pair_texts_follow(
+    const struct pair_texts_view *view, uint64_t *seen, struct pair_texts *texts);
 void pair_texts_decide(struct pair_texts *texts, const uint8_t digest[PAIR_DIGEST_SIZE],
     enum pair_verdict verdict, const char *reason);
 

@@ -141,11 +141,9 @@ tell_new(struct texts *texts, struct feed *feed, const struct pair_texts *own, u
 void
 texts_tick(struct texts *texts, struct feed *feed, uint64_t now_us)
 {
-	struct pair_texts own;
-
-	pair_texts_read(shm_texts_own(texts->shm), &own);
+	pair_texts_follow(shm_texts_own(texts->shm), &texts->own_seen, &texts->own);
 	if (feed_is_telling(feed))
-		tell_new(texts, feed, &own, now_us);
+		tell_new(texts, feed, &texts->own, now_us);
 	else
-		pass_on(texts, feed, &own);
+		pass_on(texts, feed, &texts->own);
 }

@@ -17,7 +17,9 @@ struct texts {
 	const struct shm *shm;
 	struct channel *channel;
 	int directory;
-	struct pair_texts peer;		/* as it is published */
+	struct pair_texts peer; /* as it is published */
+	struct pair_texts own;	/* the manager's, as of own_seen */
+	uint64_t own_seen;
 	uint64_t told[PAIR_TEXT_KINDS]; /* to the other host, in this log */
 	uint64_t log;			/* that this was: feed_logs() */
 	uint64_t verdicts;		/* of the manager that were passed on */
