@@ -109,6 +109,7 @@ gate_positions_pass(struct gate_positions *table, uint32_t slot, unsigned leg)
 	if (place == NULL)
 		return false;
 	store(&place->ack, GATE_ACK_ALONE);
+	store(&place->end, 0);
 	return true;
 }
 

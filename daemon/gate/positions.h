@@ -58,7 +58,8 @@ bool gate_positions_commit(struct gate_positions *table, uint32_t slot, unsigned
 /* `seq_end`: the sequence number behind the FIN; not read for a RST. */
 bool gate_positions_permit_end(
     struct gate_positions *table, uint32_t slot, unsigned leg, enum gate_end end, uint32_t seq_end);
-/* This leg needs no standby: its session has none, or was opened while the host was alone. */
+/* This leg needs no standby: its session has none, or was opened while the host was alone.  What an
+ * earlier session of that slot was permitted is forgotten. */
 bool gate_positions_pass(struct gate_positions *table, uint32_t slot, unsigned leg);
 /* Both legs know nothing any more, and are closed. */
 bool gate_positions_clear(struct gate_positions *table, uint32_t slot);

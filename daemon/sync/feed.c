@@ -227,6 +227,7 @@ feed_is_whole(const struct feed *feed)
 void
 feed_serve(struct feed *feed)
 {
+	guard_taken_over(&feed->guard);
 	replica_serve_all(feed->replica);
 }
 

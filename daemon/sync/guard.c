@@ -59,6 +59,17 @@ guard_paired(const struct guard *guard)
 	gate_positions_pass_all(guard->table, false);
 }
 
+/* A place may still say what was committed of this host's own session that was there before. */
+void
+guard_taken_over(const struct guard *guard)
+{
+	if (guard->table == NULL)
+		return;
+	for (uint32_t slot = 0; slot < shm_slots_used(guard->shm); slot++)
+		if (is_served(shm_custody(guard->shm, slot)))
+			gate_positions_clear(guard->table, slot);
+}
+
 static void
 permit_end(const struct guard *guard, const struct slot_leg *leg, unsigned index,
     const struct follower_release *release)

@@ -45,6 +45,10 @@ void guard_hold(const struct guard *guard);
 void guard_alone(const struct guard *guard);
 void guard_paired(const struct guard *guard);
 
+/* What the host serves now has come from the other one, and its door is still shut: it is protected by
+ * nothing yet, and waits. */
+void guard_taken_over(const struct guard *guard);
+
 /* The standby has this. A slot of another generation by now is passed over. */
 void guard_released(const struct guard *guard, const struct follower_release *release);
 /* Slots that are free, and places of which were left. Bounded: `count` slots from `first` on. */

@@ -168,6 +168,42 @@ test_from_alone_to_paired(void **state)
 	assert_true((place(1, 0).ack & GATE_ACK_PROTECTED) != 0);
 }
 
+/* A session of before, in that slot, leaves nothing to the one that is open when a standby comes. */
+static void
+test_from_alone_to_paired_no_end_is_left(void **state)
+{
+	(void)state;
+	guard_alone(&guard);
+	gate_positions_protect(&table, 1, 0, 7);
+	gate_positions_permit_end(&table, 1, 0, GATE_END_BY_RST, 0);
+	serve(1, true);
+	guard_paired(&guard);
+	assert_true(place(1, 0).ack == GATE_ACK_ALONE);
+	assert_true(place(1, 0).end == 0);
+}
+
+/* ... nor to one that has come from the other host: its numbers are other ones. */
+static void
+test_what_was_taken_over_begins_anew(void **state)
+{
+	struct follower_release release = release_of(1);
+
+	(void)state;
+	gate_positions_protect(&table, 1, 0, 0x7000);
+	gate_positions_permit_end(&table, 1, 1, GATE_END_BY_RST, 0);
+	gate_positions_protect(&table, 2, 0, 7);
+	serve(1, true);
+	guard_taken_over(&guard);
+	guard_paired(&guard);
+	assert_true(gate_positions_is_clear(&table, 1));
+	guard_released(&guard, &release);
+	assert_true(place(1, 0).ack == (GATE_ACK_PROTECTED | 0x18));
+	assert_true(place(1, 1).end == 0);
+	/* What this host had itself, and is over, rests as ever. */
+	assert_false(gate_positions_is_clear(&table, 2));
+	guard_taken_over(&no_gate);
+}
+
 static void
 test_free_slots_are_swept(void **state)
 {
@@ -220,6 +256,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_a_leg_that_is_not_connected_stays_closed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_from_alone_to_paired, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_from_alone_to_paired_no_end_is_left, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_what_was_taken_over_begins_anew, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_free_slots_are_swept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_rest_shortly, setup, teardown),
 	};
