@@ -21,13 +21,24 @@ decide_embryo(const struct gate_packet *packet)
 		   : GATE_DROP;
 }
 
+/* A leg of which nothing was acknowledged yet is being connected, and an answer without an ACK is to a server
+ * that takes its SYN for a packet of another connection. */
+static inline bool
+is_half_open_answer(const struct gate_packet *packet, const struct gate_place *place)
+{
+	return (packet->mark & MARK_TAG_MASK) == MARK_SERVER && place->ack == 0 &&
+	       (packet->flags & (GATE_RST | GATE_ACK | GATE_FIN | GATE_SYN)) == GATE_RST;
+}
+
 static inline enum gate_verdict
 decide_leg(const struct gate_packet *packet, const struct gate_place *place)
 {
 	if ((place->ack & GATE_ACK_ALONE) != 0)
 		return GATE_PASS;
 	if ((packet->flags & GATE_RST) != 0)
-		return (place->end & GATE_END_RST) != 0 ? GATE_PASS : GATE_DROP;
+		return (place->end & GATE_END_RST) != 0 || is_half_open_answer(packet, place)
+			   ? GATE_PASS
+			   : GATE_DROP;
 	if ((packet->flags & GATE_FIN) != 0 &&
 	    ((place->end & GATE_END_FIN) == 0 || packet->seq_end != (uint32_t)place->end))
 		return GATE_DROP;

@@ -21,7 +21,10 @@
  *     (RFC 2018 8), and so they bind nobody.
  *   - A FIN leaves only if it stands exactly where the committed end stands.  A kernel that closes the
  *     sockets of killed processes sends it earlier, wherever their output had come to.
- *   - A RST leaves only if the end by RST is committed.
+ *   - A RST leaves only if the end by RST is committed.  But one that answers a server which is being
+ *     connected to leaves (RFC 9293 3.5.1): a host that was lost left connections there, and the source port
+ *     may be that of one of them.  Such an answer bears no ACK, unlike the RST of a close, and the server has
+ *     nothing yet that the standby would miss: the ACK by which the connection is open waits for the place.
  *   - A SYN-ACK is held until the standby knows the embryo.  What else bears the listener's mark is
  *     dropped: no position is known for it, and the peer repeats itself by the time there is one.
  *   - A RST of a guarded address without a mark comes of a packet to no socket: after all

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -12,6 +13,9 @@ from two_hosts import pair
 
 TABLE = "smtpguard_gate"
 
+# linux/tcp.h
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_REPAIR_OFF_NO_WP = 19, 20, 21, -1
+
 
 def gated(world):
     if not has_gate(world.build):
@@ -21,7 +25,7 @@ def gated(world):
     mail = Mail(world, mx1)
     serve(mx1, mx2)
     paired(mx1, mx2)
-    return mx1, mx2, mail
+    return wire, mx1, mx2, mail
 
 
 def process(host, name="gate"):
@@ -81,7 +85,7 @@ def replaced(host, pid):
 @scenario
 def pair_gate_waits(world):
     """What a peer is told waits for the standby, and no connection ends otherwise than without a gate."""
-    mx1, mx2, mail = gated(world)
+    _, mx1, mx2, mail = gated(world)
     for name, family in (("gate", tables(mx1)), ("gate", tables(mx2))):
         check(family == ["ip", "ip6"], "%s: the rule stands in %s" % (name, family))
     mail.source("--messages", 400, "--connections", 20, "--per-connection", 3,
@@ -101,10 +105,45 @@ def pair_gate_waits(world):
         check(tables(host) == [], "the rule outlives a clean stop")
 
 
+def remember(wire, host, server, ports):
+    """The server's ends of connections that a host which is lost had with it."""
+    kept = []
+    with wire.inside(host.group["node"]):
+        for port in ports:
+            kept.append(socket.socket())
+            kept[-1].setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+            for queue in (1, 2):
+                kept[-1].setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+                kept[-1].setsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, 1000000 * queue)
+            kept[-1].bind(server)
+            kept[-1].connect((server[0], port))
+            kept[-1].setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP)
+    return kept
+
+
+@scenario
+def pair_gate_half_open(world):
+    """A server that holds connections of a host which is lost, from the ports that this one takes (RFC 9293
+    3.5.1): their end leaves, and the session gets its server."""
+    wire, mx1, mx2, mail = gated(world)
+    ports = range(40000, 40016)
+    done = run(mx1, "sysctl", "-qw", "net.ipv4.ip_local_port_range=%d %d" % (ports[0], ports[-1]))
+    check(done.returncode == 0, done.stderr)
+    host, port = mail.SERVER.split(":")
+    kept = remember(wire, mx1, (host, int(port)), ports)
+    mail.source("--messages", 8, "--connections", 4, "--per-connection", 1, "--sizes", "1k").finish()
+    mail.exact()
+    dead = [one for one in kept if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0]
+    check(len(dead) >= 4, "only %d of the server's old connections have ended" % len(dead))
+    for one in kept:
+        one.close()
+    steady(mx1, mx2)
+
+
 @scenario
 def pair_gate_killed(world):
     """kill -9 of smtpguard-gate: another one goes on with what is committed, and no message is lost."""
-    mx1, mx2, mail = gated(world)
+    _, mx1, mx2, mail = gated(world)
     source = flow(mail)
     for _ in range(3):
         passes(mail)
@@ -121,7 +160,7 @@ def pair_gate_killed(world):
 @scenario
 def pair_gate_and_supervisor(world):
     """kill -9 of the supervisor: the gate stays the same, and its table; an upgrade replaces smtpguard-gate."""
-    mx1, mx2, mail = gated(world)
+    _, mx1, mx2, mail = gated(world)
     source = flow(mail)
     idle = mail.source("--phase", "idle:40", "--sizes", "1k")
     wait_until(lambda: held(mx2) >= 40, "the standby holds them", 30)
@@ -150,7 +189,7 @@ def pair_gate_and_supervisor(world):
 @scenario
 def pair_gate_flushed(world):
     """A rule that somebody takes away is put back, and that is said."""
-    mx1, mx2, mail = gated(world)
+    _, mx1, mx2, mail = gated(world)
     for family in ("ip", "ip6"):
         done = run(mx1, "nft", "delete", "table", family, TABLE)
         check(done.returncode == 0, done.stderr)

@@ -118,6 +118,27 @@ test_rst_leaves_only_if_committed(void **state)
 	    decide(packet(GATE_RST | GATE_SYN | GATE_FIN, 0, 5), ack, 5 | GATE_END_FIN), GATE_DROP);
 }
 
+/* A server that still has another connection from that port answers the SYN as one of those. */
+static void
+test_rst_of_a_server_leg_that_is_connecting_leaves(void **state)
+{
+	struct gate_packet asked = packet(GATE_RST, 0, 5);
+
+	(void)state;
+	asked.mark = mark_of_leg(SLOT, 1);
+	assert_int_equal(decide(asked, 0, 0), GATE_PASS);
+	/* Once it has acknowledged anything, it is connected. */
+	assert_int_equal(decide(asked, 10 | GATE_ACK_PROTECTED, 0), GATE_DROP);
+	assert_int_equal(decide(asked, 0 | GATE_ACK_PROTECTED, 0), GATE_DROP);
+	/* A close says so too: that is no answer. */
+	asked.flags = GATE_RST | GATE_ACK;
+	assert_int_equal(decide(asked, 0, 0), GATE_DROP);
+	asked.flags = GATE_RST | GATE_FIN;
+	assert_int_equal(decide(asked, 0, 0), GATE_DROP);
+	/* A client is never connected to. */
+	assert_int_equal(decide(packet(GATE_RST, 0, 5), 0, 0), GATE_DROP);
+}
+
 static void
 test_syn_of_a_server_leg_leaves(void **state)
 {
@@ -233,6 +254,7 @@ main(void)
 	    cmocka_unit_test(test_fin_leaves_only_at_the_committed_end),
 	    cmocka_unit_test(test_committed_fin_waits_for_its_ack),
 	    cmocka_unit_test(test_rst_leaves_only_if_committed),
+	    cmocka_unit_test(test_rst_of_a_server_leg_that_is_connecting_leaves),
 	    cmocka_unit_test(test_syn_of_a_server_leg_leaves),
 	    cmocka_unit_test(test_listener_sends_nothing_but_embryos),
 	    cmocka_unit_test(test_refusals_and_strangers_pass),
