@@ -1,5 +1,8 @@
 #include "shm/counters.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 enum counter_kind { KIND_COUNTER, KIND_GAUGE };
 
 struct counter_description {
@@ -18,6 +21,13 @@ const char *
 counter_name(enum counter_id id)
 {
 	return (unsigned)id < COUNTER_COUNT ? descriptions[id].name : NULL;
+}
+
+void
+counter_rule_name(uint64_t generation, uint32_t rule, char ret_name[COUNTER_RULE_NAME_SIZE])
+{
+	snprintf(
+	    ret_name, COUNTER_RULE_NAME_SIZE, "rule.%016" PRIx64 ".%" PRIu32, generation, rule);
 }
 
 const char *

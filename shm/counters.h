@@ -36,7 +36,11 @@ struct counter_block {
 };
 _Static_assert(COUNTER_COUNT <= 96, "room for every counter");
 
+/* rule.GENERATION.NUMBER, of which the generation is its first 8 bytes in 16 hex digits. */
+#define COUNTER_RULE_NAME_SIZE 40u
+
 const char *counter_name(enum counter_id id);
+void counter_rule_name(uint64_t generation, uint32_t rule, char ret_name[COUNTER_RULE_NAME_SIZE]);
 const char *counter_help(enum counter_id id);
 bool counter_is_gauge(enum counter_id id);
 

@@ -10,6 +10,7 @@
 #include "shm/journal.h"
 #include "shm/pair.h"
 #include "shm/pair_texts.h"
+#include "shm/peer_counters.h"
 #include "shm/policy_area.h"
 #include "shm/process.h"
 #include "shm/release.h"
@@ -127,6 +128,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	at->door_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct door_view));
 	at->pair_history = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_history));
 	at->embryos = place(&end, SHM_CACHE_LINE, 1, sizeof(struct embryos));
+	at->peer_counters = place(&end, SHM_CACHE_LINE, 1, sizeof(struct peer_counters_view));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
 	layout->size[SHM_CONTROL] = end;
@@ -574,6 +576,12 @@ struct pair_texts_view *
 shm_texts_own(const struct shm *shm)
 {
 	return item(shm, SHM_POLICY, shm->at.texts_own, 0, 0);
+}
+
+struct peer_counters_view *
+shm_peer_counters(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.peer_counters, 0, 0);
 }
 
 struct pair_texts_view *

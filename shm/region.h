@@ -29,6 +29,7 @@ struct shm_plan {
 struct shm_offsets {
 	uint64_t clock_floor, chunk_level, release, succession; /* control */
 	uint64_t failpoint, class_usage, pair_view, pair_answer, door_view, pair_history, embryos;
+	uint64_t peer_counters;
 	uint64_t texts_peer, processes, custody;
 	uint64_t policy, pair_request, texts_own; /* policy */
 	uint64_t journals, sessions, spoken;	  /* sessions */
@@ -65,6 +66,7 @@ struct pair_request;
 struct pair_texts_view;
 struct door_view;
 struct embryos;
+struct peer_counters_view;
 struct pair_history;
 
 /* Chooses slots and chunks so that all regions together stay below memory_max bytes. -ENOMEM with
@@ -106,8 +108,9 @@ struct counter_block *shm_counters(const struct shm *shm, uint32_t writer);
 struct event_ring *shm_events(const struct shm *shm, uint32_t writer);
 struct closed_ring *shm_closed(const struct shm *shm);
 struct policy_area *shm_policy(const struct shm *shm);
-struct pair_request *shm_pair_request(const struct shm *shm);  /* policy */
-struct pair_texts_view *shm_texts_own(const struct shm *shm);  /* policy */
-struct pair_texts_view *shm_texts_peer(const struct shm *shm); /* control */
+struct pair_request *shm_pair_request(const struct shm *shm);	     /* policy */
+struct pair_texts_view *shm_texts_own(const struct shm *shm);	     /* policy */
+struct pair_texts_view *shm_texts_peer(const struct shm *shm);	     /* control */
+struct peer_counters_view *shm_peer_counters(const struct shm *shm); /* control */
 
 #endif

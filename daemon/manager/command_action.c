@@ -8,6 +8,7 @@
 #include "daemon/manager/show_counters.h"
 #include "daemon/manager/show_events.h"
 #include "daemon/manager/show_failover.h"
+#include "daemon/manager/show_failover_digest.h"
 #include "daemon/manager/show_failover_history.h"
 #include "daemon/manager/show_service_policy.h"
 #include "daemon/manager/show_session.h"
@@ -115,6 +116,13 @@ run_show_counters(struct command_action *action)
 }
 
 static int
+run_show_counters_peer(struct command_action *action)
+{
+	show_counters_peer(&action->manager->shm, action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
 run_show_events(struct command_action *action)
 {
 	show_events(&action->manager->events, action->request->json, action->out);
@@ -194,6 +202,20 @@ run_show_failover_history(struct command_action *action)
 
 	show_failover_history(
 	    &manager->settings.failover, &manager->shm, action->request->json, action->out);
+	return EX_OK;
+}
+
+static int
+run_show_failover_digest(struct command_action *action)
+{
+	const char *words[SHOW_FAILOVER_DIGEST_WORDS];
+	unsigned count = action->outcome->values;
+
+	for (unsigned i = 0; i < count && i < SHOW_FAILOVER_DIGEST_WORDS; i++)
+		words[i] = value(action, i);
+	if (!show_failover_digest(
+		&action->manager->shm, words, count, action->request->json, action->out))
+		return fail(action, EX_USAGE, "A slot, and a position of each stream behind it");
 	return EX_OK;
 }
 
@@ -345,9 +367,11 @@ static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_SHOW_CONN_CLOSED] = run_show_conn_closed,
     [CLI_ACTION_SHOW_SERVICE_POLICY] = run_show_service_policy,
     [CLI_ACTION_SHOW_COUNTERS] = run_show_counters,
+    [CLI_ACTION_SHOW_COUNTERS_PEER] = run_show_counters_peer,
     [CLI_ACTION_SHOW_EVENTS] = run_show_events,
     [CLI_ACTION_SHOW_FAILOVER] = run_show_failover,
     [CLI_ACTION_SHOW_FAILOVER_HISTORY] = run_show_failover_history,
+    [CLI_ACTION_SHOW_FAILOVER_DIGEST] = run_show_failover_digest,
     [CLI_ACTION_SHOW_EVENTS_FOLLOW] = run_show_events_follow,
     [CLI_ACTION_CLEAR_CONN] = run_clear_conn,
     [CLI_ACTION_CLEAR_COUNTERS] = run_clear_counters,

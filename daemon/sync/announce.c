@@ -3,10 +3,11 @@
 #include "shm/counters.h"
 #include "shm/policy_area.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert(COUNTER_RULE_NAME_SIZE <= SYNC_NAME_MAX + 1, "room for every name");
 
 struct announced_policy {
 	uint64_t generation;
@@ -109,7 +110,7 @@ add_policy(struct announce *announce, uint32_t slot, uint64_t generation)
 			continue;
 		policy->rule[rule] = value;
 		char *name = next_name(announce);
-		snprintf(name, SYNC_NAME_MAX + 1, "rule.%016" PRIx64 ".%" PRIu32, generation, rule);
+		counter_rule_name(generation, rule, name);
 		add(announce, name, value);
 	}
 }

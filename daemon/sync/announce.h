@@ -2,9 +2,8 @@
  * announce -- counters and texts, as entries of the log
  *
  * Counters are told by name, those that have changed since they were told last; gauges are each host's
- * own.  What a rule of a policy has counted is named by the policy's generation: rule.GENERATION.NUMBER,
- * of which the generation is its first 8 bytes in 16 hex digits.  Heap, taken once.  Called by the
- * follower.
+ * own.  What a rule of a policy has counted is named by the policy's generation (counter_rule_name()).
+ * Heap, taken once.  Called by the follower.
  */
 #ifndef DAEMON_SYNC_ANNOUNCE_H
 #define DAEMON_SYNC_ANNOUNCE_H

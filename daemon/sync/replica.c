@@ -1,14 +1,16 @@
 #include "daemon/sync/replica.h"
 
 #include "daemon/sync/custody_wire.h"
-#include "daemon/sync/peer_counters.h"
 #include "daemon/sync/replica_session.h"
 #include "daemon/sync/text_parts.h"
 #include "shm/embryos.h"
+#include "shm/peer_counters.h"
 #include "shm/slot.h"
 #include "shm/succession.h"
 
 #include <stdlib.h>
+
+_Static_assert(SYNC_NAME_MAX < PEER_COUNTERS_NAME, "room for every name");
 
 struct replica {
 	struct replica_settings settings;
@@ -19,6 +21,13 @@ struct replica {
 	uint32_t most; /* slots [0, most) have held one */
 	struct replica_slot slot[];
 };
+
+static void
+forget_counters(struct replica *replica)
+{
+	peer_counters_clear(&replica->counters);
+	peer_counters_publish(shm_peer_counters(replica->settings.shm), &replica->counters);
+}
 
 void
 replica_drop_left(struct replica *replica)
@@ -47,6 +56,9 @@ replica_create(const struct replica_settings *settings)
 	if (replica == NULL)
 		return NULL;
 	replica->settings = *settings;
+	/* The log goes on from where the one of a sync that has died was. */
+	peer_counters_read(shm_peer_counters(shm), &replica->counters);
+	forget_counters(replica);
 	replica_session_cache(shm, &replica->cache);
 	replica_drop_left(replica);
 	embryos_clear(shm_embryos(shm));
@@ -77,7 +89,7 @@ replica_begin(struct replica *replica)
 {
 	for (uint32_t slot = 0; slot < replica->most; slot++)
 		replica->slot[slot].is_fresh = false;
-	peer_counters_clear(&replica->counters);
+	forget_counters(replica);
 }
 
 void
@@ -88,7 +100,7 @@ replica_serve_all(struct replica *replica)
 	replica->sessions = replica->most = 0;
 	replica_drop_left(replica);
 	embryos_clear(shm_embryos(replica->settings.shm));
-	peer_counters_clear(&replica->counters);
+	forget_counters(replica);
 }
 
 void
@@ -97,7 +109,7 @@ replica_forget_all(struct replica *replica)
 	for (uint32_t slot = 0; slot < replica->most; slot++)
 		drop(replica, slot);
 	embryos_clear(shm_embryos(replica->settings.shm));
-	peer_counters_clear(&replica->counters);
+	forget_counters(replica);
 }
 
 /* It has become a session. */
@@ -207,6 +219,16 @@ store_text(struct replica *replica, const struct sync_text *part)
 	return SYNC_GOOD;
 }
 
+static enum sync_reason
+store_counters(struct replica *replica, const struct sync_counters *told)
+{
+	for (uint32_t i = 0; i < told->counters; i++)
+		peer_counters_set(
+		    &replica->counters, told->counter[i].name, told->counter[i].value);
+	peer_counters_publish(shm_peer_counters(replica->settings.shm), &replica->counters);
+	return SYNC_GOOD;
+}
+
 /* What was not told again is no more; what was told is told to its record. */
 static enum sync_reason
 end_snapshot(struct replica *replica)
@@ -236,10 +258,7 @@ replica_store(void *owner, uint64_t lsn, const struct sync_entry *entry)
 	case SYNC_ENTRY_MARK:
 		return store_mark(replica, &entry->mark);
 	case SYNC_ENTRY_COUNTERS:
-		for (uint32_t i = 0; i < entry->counters.counters; i++)
-			peer_counters_set(&replica->counters, entry->counters.counter[i].name,
-			    entry->counters.counter[i].value);
-		return SYNC_GOOD;
+		return store_counters(replica, &entry->counters);
 	case SYNC_ENTRY_TEXT:
 		return store_text(replica, &entry->text);
 	case SYNC_ENTRY_SNAPSHOT_END:
@@ -265,10 +284,4 @@ uint32_t
 replica_sessions(const struct replica *replica)
 {
 	return replica->sessions;
-}
-
-const struct peer_counters *
-replica_counters(const struct replica *replica)
-{
-	return &replica->counters;
 }

@@ -6,7 +6,7 @@
  * with chunks of this host's pool, second part of the inspection state.  The slot is SLOT_REPLICA, so
  * that this host's supervisor and workers leave it alone.  What the record does not need any more is
  * given back at once.  Beside the sessions: poison marks in their slots, the active's embryos
- * (shm/embryos.h), counters and texts.
+ * (shm/embryos.h), counters (shm/peer_counters.h) and texts.
  *
  * An entry is checked before it is applied (replica_check.h): one that does not hold has a reason and
  * changes nothing.  When chunks run out (SYNC_BAD_CHUNKS) the session keeps the record that it had,
@@ -23,8 +23,6 @@
 #include "proto/sync_reason.h"
 #include "proto/sync_types.h"
 #include "shm/region.h"
-
-struct peer_counters;
 
 /* A whole text: `part` is all of it.  It is gone after the call. */
 typedef void replica_text(void *owner, const struct sync_text *text);
@@ -58,7 +56,5 @@ void replica_forget_all(struct replica *replica);
 void replica_find_policies(struct replica *replica);
 
 uint32_t replica_sessions(const struct replica *replica);
-/* The active's, apart from this host's own. */
-const struct peer_counters *replica_counters(const struct replica *replica);
 
 #endif

@@ -8,11 +8,11 @@
  */
 #include "daemon/sync/follower.h"
 
-#include "daemon/sync/peer_counters.h"
 #include "daemon/sync/replica.h"
 #include "proto/sync_codec.h"
 #include "shm/counters.h"
 #include "shm/journal.h"
+#include "shm/peer_counters.h"
 #include "shm/process.h"
 #include "shm/release.h"
 #include "shm/session_digest.h"
@@ -405,13 +405,15 @@ check_session(uint32_t slot)
 static void
 check_alike(void)
 {
+	static struct peer_counters told;
 	uint64_t value;
 
 	for (uint32_t slot = 0; slot < STAND_IN_SLOTS; slot++)
 		check_session(slot);
 	check_chunks();
 	DEMAND(text_taken > 0);
-	DEMAND(peer_counters_get(replica_counters(replica), "commits", &value));
+	DEMAND(peer_counters_read(shm_peer_counters(&standby_shm), &told));
+	DEMAND(peer_counters_get(&told, "commits", &value));
 	DEMAND(value == counter_total(&active_shm, COUNTER_commits));
 }
 

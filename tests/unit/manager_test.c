@@ -250,7 +250,8 @@ test_json(void **state)
 	static const char *const lines[] = {"show version", "show conn", "show conn detail",
 	    "show conn closed", "show conn 0123456789abcdef", "show conn 00000000deadbeef",
 	    "show service-policy", "show service-policy inspect esmtp", "show counters",
-	    "show events", "show failover", "show failover history", "show running-config",
+	    "show counters peer", "show events", "show failover", "show failover history",
+	    "show failover digest", "show failover digest 0 0 0 0 0", "show running-config",
 	    "show running-config all", "show startup-config"};
 	struct gateway *gateway = *state;
 	struct person person;

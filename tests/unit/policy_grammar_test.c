@@ -123,6 +123,7 @@ test_actions(void **state)
 	expect_action("show running-config access", CLI_ACTION_SHOW_RUNNING_CONFIG, "access-list");
 	expect_action("show running-config class-map", CLI_ACTION_SHOW_RUNNING_CONFIG, "class-map");
 	expect_action("show counters", CLI_ACTION_SHOW_COUNTERS, NULL);
+	expect_action("show counters peer", CLI_ACTION_SHOW_COUNTERS_PEER, NULL);
 	expect_action("show events", CLI_ACTION_SHOW_EVENTS, NULL);
 	expect_action("show events follow", CLI_ACTION_SHOW_EVENTS_FOLLOW, NULL);
 	expect_action("clear conn 0123456789abcdef", CLI_ACTION_CLEAR_CONN, "0123456789abcdef");
@@ -135,6 +136,11 @@ test_actions(void **state)
 	expect_action("copy run start", CLI_ACTION_COPY_RUNNING_STARTUP, NULL);
 	expect_action("show failover", CLI_ACTION_SHOW_FAILOVER, NULL);
 	expect_action("show failover history", CLI_ACTION_SHOW_FAILOVER_HISTORY, NULL);
+	expect_action("show failover digest", CLI_ACTION_SHOW_FAILOVER_DIGEST, NULL);
+	expect_action("show failover digest 64", CLI_ACTION_SHOW_FAILOVER_DIGEST, "64");
+	run("show failover digest 7 1 2 3 4");
+	assert_int_equal(outcome.action, CLI_ACTION_SHOW_FAILOVER_DIGEST);
+	assert_int_equal(outcome.values, 5);
 	expect_action("failover active", CLI_ACTION_FAILOVER_ACTIVE, NULL);
 	expect_action("no failover active", CLI_ACTION_FAILOVER_STANDBY, NULL);
 	expect_action("failover force", CLI_ACTION_FAILOVER_FORCE, NULL);

@@ -1,9 +1,9 @@
 /* Entries of the log in a standby's memory: what holds lies there, what does not changes nothing. */
 #include "daemon/sync/replica.h"
 
-#include "daemon/sync/peer_counters.h"
 #include "shm/chunk.h"
 #include "shm/embryos.h"
+#include "shm/peer_counters.h"
 #include "shm/policy_area.h"
 #include "shm/session_digest.h"
 #include "shm/slot.h"
@@ -610,7 +610,8 @@ test_marks_counters_and_policies(void **state)
 	    .kind = SYNC_ENTRY_MARK, .mark = {SLOT, GENERATION, SHM_SERVER, 4711, 2}};
 	struct sync_counter counter[] = {{"commits", 5}, {"of.another.version", 6}};
 	struct sync_entry counters = {.kind = SYNC_ENTRY_COUNTERS, .counters = {2, counter}};
-	uint64_t value, hash = 0x1234;
+	uint64_t value, log, hash = 0x1234;
+	struct peer_counters read;
 
 	assert_int_equal(replica_store(scene->replica, ++scene->lsn, &mark), SYNC_BAD_NO_BASE);
 	make(scene, 1);
@@ -623,12 +624,17 @@ test_marks_counters_and_policies(void **state)
 	assert_int_equal(replica_store(scene->replica, ++scene->lsn, &counters), SYNC_GOOD);
 	counter[0].value = 50;
 	assert_int_equal(replica_store(scene->replica, ++scene->lsn, &counters), SYNC_GOOD);
-	assert_true(peer_counters_get(replica_counters(scene->replica), "commits", &value));
+	assert_true(peer_counters_read(shm_peer_counters(&scene->shm), &read));
+	assert_true(peer_counters_get(&read, "commits", &value));
 	assert_int_equal(value, 50);
-	assert_true(
-	    peer_counters_get(replica_counters(scene->replica), "of.another.version", &value));
+	assert_true(peer_counters_get(&read, "of.another.version", &value));
 	assert_int_equal(value, 6);
-	assert_false(peer_counters_get(replica_counters(scene->replica), "none", &value));
+	assert_false(peer_counters_get(&read, "none", &value));
+	log = read.log;
+	replica_begin(scene->replica);
+	assert_true(peer_counters_read(shm_peer_counters(&scene->shm), &read));
+	assert_int_equal(read.count, 0);
+	assert_true(read.log > log);
 
 	memcpy(policy->generation, &hash, sizeof(hash));
 	policy->size = 1;

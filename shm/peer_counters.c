@@ -1,11 +1,15 @@
-#include "daemon/sync/peer_counters.h"
+#include "shm/peer_counters.h"
 
+#include "shm/whole.h"
+
+#include <stddef.h>
 #include <string.h>
 
 void
 peer_counters_clear(struct peer_counters *counters)
 {
 	counters->count = 0;
+	counters->log++;
 }
 
 static struct peer_counter *
@@ -30,7 +34,7 @@ peer_counters_set(struct peer_counters *counters, const char *name, uint64_t val
 	size_t length = strlen(name);
 
 	if (counter == NULL) {
-		if (counters->count == PEER_COUNTERS_MAX || length > SYNC_NAME_MAX)
+		if (counters->count == PEER_COUNTERS_MAX || length >= PEER_COUNTERS_NAME)
 			return false;
 		counter = &counters->counter[counters->count++];
 		memcpy(counter->name, name, length + 1);
@@ -49,4 +53,29 @@ peer_counters_get(const struct peer_counters *counters, const char *name, uint64
 		return true;
 	}
 	return false;
+}
+
+void
+peer_counters_publish(struct peer_counters_view *view, const struct peer_counters *counters)
+{
+	whole_write(&view->sequence, &view->counters, counters,
+	    offsetof(struct peer_counters, counter) +
+		counters->count * sizeof(counters->counter[0]));
+}
+
+bool
+peer_counters_read(const struct peer_counters_view *view, struct peer_counters *ret_counters)
+{
+	if (!whole_read(&view->sequence, &view->counters, ret_counters, sizeof(*ret_counters))) {
+		ret_counters->log = 0;
+		ret_counters->count = ret_counters->next = 0;
+		return false;
+	}
+	if (ret_counters->count > PEER_COUNTERS_MAX)
+		ret_counters->count = PEER_COUNTERS_MAX;
+	if (ret_counters->next > ret_counters->count)
+		ret_counters->next = 0;
+	for (uint32_t i = 0; i < ret_counters->count; i++)
+		ret_counters->counter[i].name[PEER_COUNTERS_NAME - 1] = '\0';
+	return true;
 }
