@@ -16,10 +16,12 @@ struct life {
 	/* Of the standby. */
 	bool is_known;
 	uint8_t ending;
+	bool has_fin; /* the end by FIN is stored, or was before that by RST */
 	bool has_end; /* the peer's FIN is stored */
 	bool is_over;
 	uint32_t stored; /* and one for the FIN */
 	uint32_t output_end;
+	uint32_t fin_at;   /* has_fin: octets before it */
 	uint64_t moved_ns; /* `stored` is so since */
 	/* Of the wire. */
 	uint32_t acknowledged; /* by the gateway */
@@ -102,6 +104,10 @@ flows_store(struct flows *flows, const struct store_trace *trace)
 	life->has_end = has_end;
 	life->is_over = trace->finished;
 	life->output_end = (uint32_t)trace->output_end;
+	if (trace->ending == ENDING_FIN) {
+		life->has_fin = true;
+		life->fin_at = life->output_end;
+	}
 }
 
 /* A SYN that is not one sent again. */
@@ -148,13 +154,13 @@ verdict(const struct life *life, const struct flow_packet *packet, uint32_t ackn
 		return (packet->flags & GATE_ACK) != 0 && !life->is_known ? FLOW_EMBRYO : FLOW_GOOD;
 	if (!life->has_gateway || !life->has_peer)
 		return FLOW_UNKNOWN;
-	if ((packet->flags & GATE_ACK) != 0 && (int32_t)(acknowledged - life->stored) > 0)
+	if ((packet->flags & (GATE_ACK | GATE_RST)) == GATE_ACK &&
+	    (int32_t)(acknowledged - life->stored) > 0)
 		return FLOW_AHEAD;
 	if ((packet->flags & GATE_RST) != 0 && life->ending != ENDING_RESET && !life->is_over &&
 	    !is_closed(life))
 		return FLOW_RST;
-	if ((packet->flags & GATE_FIN) != 0 &&
-	    (life->ending != ENDING_FIN || end != life->output_end))
+	if ((packet->flags & GATE_FIN) != 0 && (!life->has_fin || end != life->fin_at))
 		return FLOW_FIN;
 	return FLOW_GOOD;
 }

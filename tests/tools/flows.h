@@ -7,8 +7,9 @@
  *
  *	acknowledgement	 not beyond the octets that are stored, and one for the peer's FIN if that is
  *	SYN-ACK		 the standby knows the embryo
- *	FIN		 the end by FIN is stored, and this is its place
- *	RST		 the end by RST is stored
+ *	FIN		 the end by FIN is stored, or was before that by RST, and this is its place
+ *	RST		 the end by RST is stored; what it acknowledges binds nobody, for its peer forgets the
+ *			 connection before it looks at that (RFC 9293 3.10.7.4)
  *
  * A session of which it is stored that it is over needs its peers no more: their FINs may be acknowledged,
  * and what they say yet be answered with RST; that also when both FINs were acknowledged.

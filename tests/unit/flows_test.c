@@ -102,6 +102,19 @@ test_ends(void **state)
 	assert_int_equal(ours(GATE_RST, 60, 0), FLOW_RST);
 	store((struct store_trace){.output_end = 60, .ending = ENDING_RESET});
 	assert_int_equal(ours(GATE_RST, 60, 0), FLOW_GOOD);
+	assert_int_equal(ours(GATE_RST | GATE_ACK, 60, 9), FLOW_GOOD);
+	/* It was committed before, and may have been under way. */
+	assert_int_equal(ours(GATE_FIN | GATE_ACK, 60, 0), FLOW_GOOD);
+	assert_int_equal(ours(GATE_FIN | GATE_ACK, 59, 0), FLOW_FIN);
+	assert_int_equal(ours(GATE_FIN | GATE_ACK, 60, 9), FLOW_AHEAD);
+}
+
+static void
+test_a_reset_permits_no_fin(void **state)
+{
+	(void)state;
+	store((struct store_trace){.output_end = 60, .ending = ENDING_RESET});
+	assert_int_equal(ours(GATE_FIN | GATE_ACK, 60, 0), FLOW_FIN);
 }
 
 static void
@@ -156,6 +169,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_acknowledgements, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_reset_permits_no_fin, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_behind_the_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_session_that_is_over, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_another_connection_begins_anew, setup, teardown),
