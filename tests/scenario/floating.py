@@ -1,5 +1,6 @@
 """keepalived on the two hosts of a pair, as it is shipped, and the network in which their address floats."""
 
+import contextlib
 import json
 import os
 import re
@@ -103,15 +104,22 @@ class Keepalived:
         if not os.path.exists(self.conf):
             self.write_conf()
         pids = [word for option, name in (("-p", "parent"), ("-r", "vrrp"))
-                for word in (option, os.path.join(self.host.folder, "keepalived-" + name))]
+                for word in (option, self.pid_file(name))]
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen(self.words("-n", "-l", "-D", *pids), stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, start_new_session=True)
 
+    def pid_file(self, name):
+        return os.path.join(self.host.folder, "keepalived-" + name)
+
     def kill(self):
-        """kill -9 of all its processes: nobody takes the address away."""
+        """kill -9 of all its processes: nobody takes the address away.  Pid files a host that comes back does
+        not find either: another keepalived would take whoever has that number for itself."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        for name in ("parent", "vrrp"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.pid_file(name))
 
     def log(self):
         with open(self.log_path, errors="replace") as log:

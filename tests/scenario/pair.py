@@ -326,9 +326,7 @@ def door_and_daemon(world):
               "show failover says of a door at fault: %s" % shown)
         tells(gateway, lambda: door(world, gateway.conf, "install"), 109071, "whole again")
     pending = door_closed(side)
-    for pid in gateway.processes():
-        os.kill(pid, signal.SIGKILL)
-    gateway.process.wait()
+    gateway.kill_all()
     check(door(world, gateway.conf, "show") == "IPv4: closed\nIPv6: none\n", "its death opened it")
     for made in pending:
         need(made, errno.EINPROGRESS, "something has come through after the daemon's death")

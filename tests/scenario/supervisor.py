@@ -218,9 +218,7 @@ def service_all_killed(world):
         wait_until(lambda: service.names() == ["listener"] + ["memory%d" % i for i in range(5)],
                    "memory and listeners are kept, not %s" % service.names())
         closed = gateway.show("conn closed")["sessions"]
-        for pid in gateway.processes():
-            os.kill(pid, signal.SIGKILL)
-        gateway.process.wait()
+        gateway.kill_all()
         waiting = connect(world.listen, 30)
         gateway.settings += "workres = 3;"  # of what is taken over that ends nothing
         service.attach(gateway)

@@ -82,9 +82,7 @@ class Place:
     def lose(self, host):
         """Its link is cut first, so that nothing of its end leaves."""
         self.cut(host)
-        for pid in host.processes():
-            os.kill(pid, signal.SIGKILL)
-        host.process.wait()
+        host.kill_all()
 
     def join(self, host):
         """Without the floating address."""

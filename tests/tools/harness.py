@@ -340,6 +340,13 @@ class Gateway:
                 pass
         return found
 
+    def kill_all(self):
+        """kill -9 of every process; first of the one that would start others."""
+        own = self.process.pid
+        for pid in [own] + [pid for pid in self.processes() if pid != own]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
     def stop(self, seconds=40.0):
         """SIGTERM; the exit code once all its processes are gone."""
         pids = self.processes()

@@ -98,6 +98,7 @@ def run(build, arguments):
             for one in (hosts.active, hosts.standby):
                 print("log of %s:\n%s" % (one.name, "\n".join(
                     [line for line in one.host.log().splitlines() if "ailover" in line][-16:])))
+                print("its keepalived:\n" + "\n".join(one.log().splitlines()[-12:]))
             print("verdict: %s: FAILED: %s" % (arguments.mode, failure))
             return 1
         print(ledger)

@@ -1,7 +1,6 @@
 """Two hosts with real keepalived, clients and a mail server at one switch, and sessions through them."""
 
 import os
-import signal
 import subprocess
 import time
 
@@ -92,10 +91,8 @@ class Hosts:
         lost, self.active, self.standby = self.active, self.standby, self.active
         before = self.active.host.said("109067: ")
         self.cables(lost.name, "down")
-        for pid in lost.host.processes():
-            os.kill(pid, signal.SIGKILL)
+        lost.host.kill_all()
         lost.kill()
-        lost.host.process.wait()
         return before
 
     def wait_taken(self, before):
