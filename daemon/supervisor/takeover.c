@@ -37,7 +37,7 @@ now_us(void)
 void
 takeover_init(struct supervisor *supervisor)
 {
-	supervisor->takeover = (struct takeover){.timer = -1};
+	supervisor->takeover = (struct takeover){.timer = -1, .syn_ack = {-1, -1}};
 }
 
 /* ---- the connections, by several threads ---- */

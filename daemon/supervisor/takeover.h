@@ -19,6 +19,8 @@
 #ifndef SUPERVISOR_TAKEOVER_H
 #define SUPERVISOR_TAKEOVER_H
 
+#include "daemon/supervisor/syn_ack.h"
+
 #include <stdint.h>
 
 struct supervisor;
@@ -41,6 +43,7 @@ struct takeover {
 	uint32_t lost;
 	struct takeover_embryo *embryo;
 	uint32_t embryos;
+	struct syn_ack_sockets syn_ack;
 	int timer; /* -1: nothing waits */
 	struct takeover_times times;
 };

@@ -14,7 +14,7 @@
 #define MSS_LEAST_IPV4 536
 #define MSS_LEAST_IPV6 1220
 
-/* By then the client has sent its SYN again, if it waits for the SYN-ACK. */
+/* By then there is no such client any more. */
 #define ANSWER_MOST_US 900000u
 
 void
@@ -72,7 +72,7 @@ restore(struct supervisor *supervisor, const struct embryo *embryo)
 	fd = leg_restore(&plan, NULL, 0);
 	if (fd >= 0)
 		takeover->embryo[takeover->embryos++] = (struct takeover_embryo){
-		    .fd = fd, .listener = (uint32_t)listener, .client = embryo->peer};
+		    .fd = fd, .listener = (uint32_t)listener, .embryo = *embryo};
 }
 
 /* Sync writes there no more. */
@@ -89,18 +89,30 @@ takeover_embryo_restore(struct supervisor *supervisor)
 		restore(supervisor, &embryos->entry[i]);
 }
 
+/* It has the SYN-ACK, and answers the first of them; or waits for it, and takes the second. */
+static void
+ask(const struct takeover *takeover, const struct takeover_embryo *embryo)
+{
+	leg_probe(embryo->fd);
+	syn_ack_send(&takeover->syn_ack, &embryo->embryo);
+}
+
 void
 takeover_embryo_ask(struct supervisor *supervisor)
 {
-	for (uint32_t i = 0; i < supervisor->takeover.embryos; i++)
-		leg_probe(supervisor->takeover.embryo[i].fd);
+	struct takeover *takeover = &supervisor->takeover;
+
+	if (takeover->embryos > 0)
+		syn_ack_open(&takeover->syn_ack);
+	for (uint32_t i = 0; i < takeover->embryos; i++)
+		ask(takeover, &takeover->embryo[i]);
 }
 
 static void
 arrive(struct supervisor *supervisor, const struct takeover_embryo *embryo)
 {
 	struct arrival arrival = {
-	    .fd = embryo->fd, .listener = embryo->listener, .client = embryo->client};
+	    .fd = embryo->fd, .listener = embryo->listener, .client = embryo->embryo.peer};
 
 	accept_arrival(supervisor, &arrival);
 }
@@ -125,7 +137,7 @@ look_at(struct supervisor *supervisor, struct takeover_embryo *embryo, uint64_t 
 	if (answer.send_window == 0) {
 		if (waited_us - embryo->asked_us >= TAKEOVER_AGAIN_US) {
 			embryo->asked_us = waited_us;
-			leg_probe(embryo->fd);
+			ask(&supervisor->takeover, embryo);
 		}
 		return false;
 	}
@@ -153,6 +165,7 @@ takeover_embryo_drop(struct supervisor *supervisor)
 
 	for (uint32_t i = 0; i < takeover->embryos; i++)
 		end(&takeover->embryo[i]);
+	syn_ack_close(&takeover->syn_ack);
 	free(takeover->embryo);
 	takeover->embryo = NULL;
 	takeover->embryos = 0;

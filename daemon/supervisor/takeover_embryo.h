@@ -1,12 +1,12 @@
 /*
  * takeover_embryo -- connections of clients that had no session on the other host yet
  *
- * A client whose SYN-ACK has left believes that it is connected, and waits for a greeting.  Of each that
- * sync was told of (shm/embryos.h) the connection is made.  What its SYN had said is not known: it is
- * restored without a window scale of the client's and with the smallest segment size.  When the client has
- * answered it is an arrival of the listener of its address, and the rest is as for any other.  One
- * that does not answer never had the SYN-ACK, or is gone: the connection is ended without a packet, so
- * that the SYN that comes again meets the listener.
+ * A client whose SYN-ACK has left believes that it is connected, and waits for a greeting; one whose
+ * SYN-ACK was lost with the host still waits for that.  Of each that sync was told of (shm/embryos.h) the
+ * connection is made.  What its SYN had said is not known: it is restored without a window scale of the
+ * client's and with the smallest segment size.  The client is asked, and gets the SYN-ACK again (syn_ack.h).
+ * When it has answered it is an arrival of the listener of its address, and the rest is as for any other.
+ * One that does not answer is gone: the connection is ended without a packet.
  *
  * Part of takeover.c's doings.  Supervisor only.
  */
@@ -24,7 +24,7 @@ struct supervisor;
 struct takeover_embryo {
 	int fd;
 	uint32_t listener;
-	struct shm_endpoint client;
+	struct embryo embryo;
 	uint64_t asked_us; /* the last time, after the first */
 };
 

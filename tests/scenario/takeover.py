@@ -261,6 +261,43 @@ def takeover_not_accepted(world):
     check(counted(mx2) == (0, 0, 5), "counted is %s" % (counted(mx2),))
 
 
+def syn_ack_lost(world, family):
+    """Clients whose SYN was heard by the active host, but its answer by nobody, and whose SYN is not heard
+    again: the other host answers them."""
+    place, mx1, mx2 = served(world, family)
+    place.wire.run("nft", "add", "table", "inet", "lost")
+    for chain, hook in (("away", "output"), ("back", "input")):
+        place.wire.run("nft", "add", "chain", "inet", "lost", chain,
+                       "{ type filter hook %s priority 0 ; }" % hook)
+    place.wire.run("nft", "add", "rule", "inet", "lost", "back", "tcp flags syn,ack / syn,ack,rst drop")
+    with place.wire.inside():
+        clients = [world.keep(socket.socket({4: socket.AF_INET, 6: socket.AF_INET6}[family])) for _ in range(5)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect_ex((place.floating, PORT))
+    wait_until(lambda: mx1.counters()["gate_embryos_released"] >= 5, "the standby knows them")
+    place.wire.run("nft", "add", "rule", "inet", "lost", "away", "tcp flags syn / syn,ack drop")
+    place.lose(mx1)
+    place.wire.run("nft", "flush", "chain", "inet", "lost", "back")
+    place.move(mx2)
+    for client in clients:
+        greeted(client)
+    mx2.says("109067: ")
+    check(counted(mx2) == (0, 0, 5), "counted is %s" % (counted(mx2),))
+
+
+@scenario
+def takeover_syn_ack_lost(world):
+    """Clients that still wait for a SYN-ACK get it from the host that takes over."""
+    syn_ack_lost(world, 4)
+
+
+@scenario
+def takeover_syn_ack_lost_ipv6(world):
+    """Likewise, over IPv6."""
+    syn_ack_lost(world, 6)
+
+
 @scenario
 def takeover_stale(world):
     """The old host lives, and finds out: it ends what it has without a packet, and follows."""
