@@ -7,7 +7,7 @@ import time
 from harness import Failure, Tool, check, wait_until
 from pair_wire import PATIENCE, Scene
 from registry import scenario
-from sync_pair import again, held, paired, steady
+from sync_pair import ALONE, again, held, paired, steady
 
 PHASES_SESSIONS = 500
 
@@ -124,14 +124,20 @@ def pair_difference_found(world):
 
 @scenario
 def pair_cut_under_load(world):
-    """500 sessions in all phases and a load, and the link between the hosts is cut, for 0.2 s to a minute; then the
-    standby is stopped and started: it has everything again each time, and no session is lost."""
+    """500 sessions in all phases and a load, and the link between the hosts is cut, for 0.2 s to a minute: the
+    active goes on alone, and says so; then the standby is stopped and started: it has everything again each
+    time, and no session is lost."""
     scene = Scene(world)
     scene.begin()
     comparison = world.keep(Comparison(world, scene.mx1, scene.mx2))
     for seconds in (0.2, 5, 60) if world.full else (0.2, 5):
+        alone = scene.mx1.said(ALONE)
         scene.wire.cut()
         time.sleep(seconds)
+        if seconds > 1:
+            check(scene.mx1.said(ALONE) > alone, "%d s without a standby are not said" % seconds)
+            scene.sessions.go_on(scene.rng)
+            scene.sessions.fill()
         scene.wire.join()
         paired(scene.mx1, scene.mx2)
         comparison.all_equal(PHASES_SESSIONS)

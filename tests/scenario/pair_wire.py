@@ -63,7 +63,7 @@ class Scene:
         if not has_gate(world.build):
             raise Skip("this build has no gate")
         self.world = world
-        self.wire, self.mx1, self.mx2 = pair(world, mx1=group, mx2=group)
+        self.wire, self.mx1, self.mx2 = self.hosts(group)
         self.wire.run("ip", "address", "add", FLOATING + "/32", "dev", "eth0", where="mx1")
         self.wire.run("ip", "route", "add", FLOATING + "/32", "via", HOSTS["mx1"][0])
         shutil.copy(os.path.join(world.build, "tests/tools/smtpguard-sync-traced"),
@@ -73,6 +73,10 @@ class Scene:
         paired(self.mx1, self.mx2)
         self.watch = world.keep(Watch(world, self.wire, self.mx1, self.mx2))
         self.rng = random.Random(1)
+
+    def hosts(self, group):
+        """The two, not started yet, and what is between them."""
+        return pair(self.world, mx1=group, mx2=group)
 
     def begin(self, per_phase=PER_PHASE, load=LOAD):
         """Sessions in every phase and a load beside them."""

@@ -140,7 +140,8 @@ class Wire:
         check(done.returncode == 0, "%s: %s" % (" ".join(words), done.stderr))
 
     def popen(self, *words, where="wire"):
-        return subprocess.Popen(self.prefix(where) + list(words), stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(self.prefix(where) + list(words), stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True, bufsize=1)
 
     @contextlib.contextmanager
     def inside(self, where="wire"):
