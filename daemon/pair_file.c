@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define MAGIC	      0x5458545052494150ull /* "PAIRPTXT", little endian */
+#define MAGIC	      0x3258545052494150ull /* "PAIRPTX2", little endian */
 #define FILE_NAME_MAX 32
 
 struct head {
@@ -19,8 +19,9 @@ struct head {
 };
 
 static const char *const names[][PAIR_TEXT_KINDS] = {
-    [PAIR_FILE_OUT] = {"pair-out-running", "pair-out-startup"},
-    [PAIR_FILE_IN] = {"pair-in-running", "pair-in-startup"},
+    [PAIR_FILE_OUT] = {"pair-out-confirm", "pair-out-running", "pair-out-startup",
+	"pair-out-candidate"},
+    [PAIR_FILE_IN] = {"pair-in-confirm", "pair-in-running", "pair-in-startup", "pair-in-candidate"},
 };
 
 static bool

@@ -32,7 +32,10 @@ struct pair_file {
 	uint32_t serial;		  /* likewise: its number */
 	uint32_t is_live; /* running: the host runs by it, and does not only ask about it */
 	uint32_t length;
-	uint32_t is_erased; /* startup: there is none any more */
+	uint32_t is_erased;  /* not running: there is none, or none any more */
+	uint64_t expires_ms; /* confirm: when it is gone back to, in this host's gateway time */
+	uint8_t
+	    base[PAIR_DIGEST_SIZE]; /* candidate: of the running configuration that it began with */
 	char saved[PAIR_FILE_SAVED_MAX];
 	char by[PAIR_FILE_BY_MAX];
 };

@@ -287,13 +287,26 @@ check_mark(const struct sync_mark *mark)
 	return SYNC_GOOD;
 }
 
+/* There is a time at which it is gone back to, and only for that. */
+static bool
+has_right_time(const struct sync_text *text)
+{
+	bool has_one = text->kind == SYNC_TEXT_CONFIRM && !text->is_erased;
+
+	return has_one ? text->expires_ms != 0 && text->expires_ms <= SYNC_TIME_MAX &&
+			     text->left_ms <= SYNC_LEFT_MAX
+		       : text->expires_ms == 0 && text->left_ms == 0;
+}
+
 static enum sync_reason
 check_text(const struct sync_text *text)
 {
-	if (text->generation.length != SYNC_GENERATION_SIZE)
+	if (text->generation.length != SYNC_GENERATION_SIZE ||
+	    (text->base.length != 0 && text->base.length != SYNC_GENERATION_SIZE))
 		return SYNC_BAD_GENERATION;
-	if (text->kind < SYNC_TEXT_RUNNING || text->kind > SYNC_TEXT_CANDIDATE ||
-	    !is_printable(text->saved, SYNC_SAVED_MAX) || !is_printable(text->by, SYNC_NAME_MAX))
+	if (text->kind < SYNC_TEXT_RUNNING || text->kind >= SYNC_TEXT_KINDS ||
+	    !has_right_time(text) || !is_printable(text->saved, SYNC_SAVED_MAX) ||
+	    !is_printable(text->by, SYNC_NAME_MAX))
 		return SYNC_BAD_TEXT;
 	if (text->total > SYNC_TEXT_MAX || text->offset > text->total ||
 	    text->part.length > text->total - text->offset ||

@@ -188,6 +188,8 @@ take_text(const Smtpguard__Sync__Text *message, struct sync_text *text)
 	    .total = message->total,
 	    .offset = message->offset,
 	    .part = take_bytes(message->part),
+	    .base = take_bytes(message->origin),
+	    .left_ms = message->left_ms,
 	};
 }
 

@@ -205,6 +205,8 @@ put_text(const struct sync_text *text, Smtpguard__Sync__Text *message)
 	message->epoch = text->epoch;
 	message->is_live = text->is_live;
 	message->is_erased = text->is_erased;
+	message->origin = put_bytes(text->base);
+	message->left_ms = text->left_ms;
 	return message;
 }
 

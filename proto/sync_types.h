@@ -33,6 +33,8 @@
 #define SYNC_TEXT_PART_MAX   65536u
 #define SYNC_GENERATION_SIZE 32u
 #define SYNC_WHY_MAX	     127u
+#define SYNC_TIME_MAX	     (UINT64_C(1) << 48) /* of a gateway's clock, ms */
+#define SYNC_LEFT_MAX	     (65535u * UINT64_C(60000))
 #define SYNC_COMPILED_MAX    8u
 #define SYNC_MARKS_MAX	     255u
 #define SYNC_NO_SCALE	     255u /* of an embryo: it has none */
@@ -61,7 +63,13 @@ enum sync_saying {
 };
 
 enum sync_window { SYNC_INPUT = 0, SYNC_OWN_TEXT = 1, SYNC_WINDOWS };
-enum sync_text_kind { SYNC_TEXT_RUNNING = 1, SYNC_TEXT_STARTUP = 2, SYNC_TEXT_CANDIDATE = 3 };
+enum sync_text_kind {
+	SYNC_TEXT_RUNNING = 1,
+	SYNC_TEXT_STARTUP = 2,
+	SYNC_TEXT_CANDIDATE = 3,
+	SYNC_TEXT_CONFIRM = 4,
+	SYNC_TEXT_KINDS /* behind the last */
+};
 
 struct sync_bytes {
 	const uint8_t *data; /* may be NULL when length is 0 */
@@ -260,9 +268,11 @@ struct sync_text {
 	uint64_t expires_ms;
 	uint32_t total, offset;
 	struct sync_bytes part;
-	uint64_t epoch; /* in which it was saved */
-	bool is_live;	/* running: not only a question */
-	bool is_erased; /* startup */
+	uint64_t epoch;		/* in which it was saved */
+	bool is_live;		/* running: not only a question */
+	bool is_erased;		/* not running */
+	struct sync_bytes base; /* candidate: a generation; else none */
+	uint64_t left_ms;	/* confirm: until expires_ms */
 };
 
 struct sync_snapshot_end {

@@ -20,7 +20,15 @@
 
 #define PAIR_DIGEST_SIZE 32u
 
-enum pair_text_kind { PAIR_TEXT_RUNNING, PAIR_TEXT_STARTUP, PAIR_TEXT_KINDS };
+/* In the order in which they are told, and taken: who has the running configuration knows whether it is to be
+ * taken back. */
+enum pair_text_kind {
+	PAIR_TEXT_CONFIRM, /* what an unconfirmed commit goes back to, and when */
+	PAIR_TEXT_RUNNING,
+	PAIR_TEXT_STARTUP,
+	PAIR_TEXT_CANDIDATE,
+	PAIR_TEXT_KINDS
+};
 
 enum pair_verdict { PAIR_VERDICT_NONE, PAIR_VERDICT_TAKEN, PAIR_VERDICT_REFUSED };
 

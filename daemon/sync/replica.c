@@ -16,7 +16,7 @@ struct replica {
 	struct replica_settings settings;
 	struct chunk_cache cache;
 	struct peer_counters counters;
-	struct text_parts text[SYNC_TEXT_CANDIDATE + 1]; /* by kind */
+	struct text_parts text[SYNC_TEXT_KINDS]; /* by kind */
 	uint32_t sessions;
 	uint32_t most; /* slots [0, most) have held one */
 	struct replica_slot slot[];
@@ -70,7 +70,7 @@ replica_destroy(struct replica *replica)
 {
 	if (replica == NULL)
 		return;
-	for (unsigned kind = 0; kind <= SYNC_TEXT_CANDIDATE; kind++)
+	for (unsigned kind = 0; kind < SYNC_TEXT_KINDS; kind++)
 		text_parts_clear(&replica->text[kind]);
 	free(replica);
 }

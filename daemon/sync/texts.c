@@ -11,7 +11,11 @@ _Static_assert(PAIR_FILE_MAX <= SYNC_TEXT_MAX, "what is laid out can be told");
 _Static_assert(PAIR_TEXT_MAX == SYNC_WHY_MAX + 1, "a reason passes whole");
 
 static const uint32_t kinds[PAIR_TEXT_KINDS] = {
-    [PAIR_TEXT_RUNNING] = SYNC_TEXT_RUNNING, [PAIR_TEXT_STARTUP] = SYNC_TEXT_STARTUP};
+    [PAIR_TEXT_CONFIRM] = SYNC_TEXT_CONFIRM,
+    [PAIR_TEXT_RUNNING] = SYNC_TEXT_RUNNING,
+    [PAIR_TEXT_STARTUP] = SYNC_TEXT_STARTUP,
+    [PAIR_TEXT_CANDIDATE] = SYNC_TEXT_CANDIDATE,
+};
 
 void
 texts_open(struct texts *texts, const struct shm *shm, struct channel *channel, int directory)
@@ -42,7 +46,29 @@ complain(const struct texts *texts, const char *what, int error)
 static enum pair_text_kind
 kind_of(const struct sync_text *text)
 {
-	return text->kind == SYNC_TEXT_RUNNING ? PAIR_TEXT_RUNNING : PAIR_TEXT_STARTUP;
+	unsigned kind = 0;
+
+	while (kind < PAIR_TEXT_KINDS - 1 && kinds[kind] != text->kind)
+		kind++;
+	return (enum pair_text_kind)kind;
+}
+
+static uint64_t
+gateway_ms(const struct texts *texts)
+{
+	return atomic_load_explicit(shm_clock_floor(texts->shm), memory_order_relaxed);
+}
+
+/* The other host's time as this one's.  A clock that is behind is raised to the other one by heartbeats
+ * (news.c), one that is ahead stays so. */
+static uint64_t
+own_time(const struct texts *texts, const struct sync_text *text)
+{
+	uint64_t own_ms = gateway_ms(texts) + text->left_ms;
+
+	if (text->expires_ms == 0)
+		return 0;
+	return own_ms > text->expires_ms ? own_ms : text->expires_ms;
 }
 
 void
@@ -54,12 +80,12 @@ texts_came(struct texts *texts, const struct sync_text *text)
 	    .serial = text->serial,
 	    .is_live = text->is_live,
 	    .is_erased = text->is_erased,
+	    .expires_ms = own_time(texts, text),
 	};
 	int result;
 
-	/* No host has candidates yet. */
-	if (text->kind == SYNC_TEXT_CANDIDATE)
-		return;
+	if (text->base.length == sizeof(file.base))
+		memcpy(file.base, text->base.data, sizeof(file.base));
 	strncpy(file.saved, text->saved, sizeof(file.saved) - 1);
 	strncpy(file.by, text->by, sizeof(file.by) - 1);
 	result = pair_file_write(
@@ -97,6 +123,25 @@ texts_decided(struct texts *texts, const struct sync_bytes *generation, const ch
 	publish(texts);
 }
 
+/* What belongs to one kind only.  Whatever the file says, the other host takes it. */
+static void
+add_own(const struct texts *texts, const struct pair_file *file, struct sync_text *text)
+{
+	uint64_t now_ms = gateway_ms(texts), expires_ms = file->expires_ms, left_ms;
+
+	if (text->is_erased)
+		return;
+	if (text->kind == SYNC_TEXT_CANDIDATE)
+		text->base = (struct sync_bytes){file->base, sizeof(file->base)};
+	if (text->kind != SYNC_TEXT_CONFIRM)
+		return;
+	if (expires_ms == 0 || expires_ms > SYNC_TIME_MAX)
+		expires_ms = 1;
+	left_ms = expires_ms > now_ms ? expires_ms - now_ms : 0;
+	text->expires_ms = expires_ms;
+	text->left_ms = left_ms < SYNC_LEFT_MAX ? left_ms : SYNC_LEFT_MAX;
+}
+
 static bool
 tell(const struct texts *texts, struct feed *feed, enum pair_text_kind kind, uint64_t now_us)
 {
@@ -108,7 +153,7 @@ tell(const struct texts *texts, struct feed *feed, enum pair_text_kind kind, uin
 		complain(texts, "telling the other host the configuration", result);
 		return true;
 	}
-	const struct sync_text text = {
+	struct sync_text text = {
 	    .kind = kinds[kind],
 	    .generation = {file.digest, sizeof(file.digest)},
 	    .serial = file.serial,
@@ -120,6 +165,7 @@ tell(const struct texts *texts, struct feed *feed, enum pair_text_kind kind, uin
 	    .is_live = file.is_live != 0,
 	    .is_erased = file.is_erased != 0,
 	};
+	add_own(texts, &file, &text);
 	bool told = feed_tell_text(feed, now_us, &text);
 	free(bytes);
 	return told;
@@ -132,10 +178,14 @@ tell_new(struct texts *texts, struct feed *feed, const struct pair_texts *own, u
 		memset(texts->told, 0, sizeof(texts->told));
 		texts->log = feed_logs(feed);
 	}
-	for (unsigned kind = 0; kind < PAIR_TEXT_KINDS; kind++)
-		if (own->laid[kind] != texts->told[kind] &&
-		    tell(texts, feed, (enum pair_text_kind)kind, now_us))
-			texts->told[kind] = own->laid[kind];
+	/* In their order: none before one that has to wait. */
+	for (unsigned kind = 0; kind < PAIR_TEXT_KINDS; kind++) {
+		if (own->laid[kind] == texts->told[kind])
+			continue;
+		if (!tell(texts, feed, (enum pair_text_kind)kind, now_us))
+			return;
+		texts->told[kind] = own->laid[kind];
+	}
 }
 
 void

@@ -156,6 +156,7 @@ take_text(void *owner, const struct sync_text *whole)
 {
 	(void)owner;
 	DEMAND(whole->total == text_length && whole->part.length == text_length);
+	DEMAND(whole->kind == SYNC_TEXT_CONFIRM && whole->left_ms == 1000);
 	DEMAND(text_length == 0 || memcmp(whole->part.data, text, text_length) == 0);
 	text_taken++;
 }
@@ -300,10 +301,12 @@ static void
 tell_text(void)
 {
 	struct sync_text part = {
-	    .kind = SYNC_TEXT_RUNNING,
+	    .kind = SYNC_TEXT_CONFIRM,
 	    .generation = {(const uint8_t *)"a generation of thirty-two bytes", 32},
 	    .saved = "now",
 	    .by = "somebody",
+	    .expires_ms = 1 + now.now_us / 1000,
+	    .left_ms = 1000,
 	    .total = text_length,
 	    .part = {text, text_length},
 	};

@@ -140,8 +140,8 @@ test_text_round_trip(void **state)
 {
 	struct sync_entry in = {
 	    .kind = SYNC_ENTRY_TEXT,
-	    .text = {SYNC_TEXT_STARTUP, {generation, SYNC_GENERATION_SIZE}, 7, "now", "root", 9, 20,
-		12, {(uint8_t *)"hostname", 8}, 11, true, true},
+	    .text = {SYNC_TEXT_STARTUP, {generation, SYNC_GENERATION_SIZE}, 7, "now", "root", 0, 20,
+		12, {(uint8_t *)"hostname", 8}, 11, true, true, {NULL, 0}, 0},
 	};
 	struct sync_text out = carry(&in).text;
 
@@ -150,11 +150,22 @@ test_text_round_trip(void **state)
 	assert_int_equal(out.serial, 7);
 	assert_string_equal(out.saved, "now");
 	assert_string_equal(out.by, "root");
-	assert_int_equal(out.expires_ms, 9);
 	assert_int_equal(out.offset, 12);
 	assert_memory_equal(out.part.data, "hostname", 8);
 	assert_int_equal(out.epoch, 11);
 	assert_true(out.is_live && out.is_erased);
+	in.text.kind = SYNC_TEXT_CANDIDATE;
+	in.text.base = (struct sync_bytes){generation, SYNC_GENERATION_SIZE};
+	out = carry(&in).text;
+	assert_int_equal(out.base.length, SYNC_GENERATION_SIZE);
+	assert_memory_equal(out.base.data, generation, SYNC_GENERATION_SIZE);
+	in.text.kind = SYNC_TEXT_CONFIRM;
+	in.text.is_erased = false;
+	in.text.expires_ms = SYNC_TIME_MAX;
+	in.text.left_ms = SYNC_LEFT_MAX;
+	out = carry(&in).text;
+	assert_int_equal(out.expires_ms, SYNC_TIME_MAX);
+	assert_int_equal(out.left_ms, SYNC_LEFT_MAX);
 }
 
 /* A good one of each, as protobuf-c has it: what follows breaks one field of it. */
@@ -382,7 +393,8 @@ static void
 test_texts_out_of_range(void **state)
 {
 	(void)state;
-	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = 4, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = SYNC_TEXT_KINDS, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = 0, SYNC_BAD_TEXT);
 	AFTER(use(&s, &s.text, &s.entry.text); s.text.generation.len = 31, SYNC_BAD_GENERATION);
 	AFTER(use(&s, &s.text, &s.entry.text); s.text.total = SYNC_TEXT_MAX + 1, SYNC_BAD_TEXT);
 	AFTER(use(&s, &s.text, &s.entry.text); s.text.offset = 7, SYNC_BAD_TEXT);
@@ -394,6 +406,24 @@ test_texts_out_of_range(void **state)
 	AFTER(
 	    use(&s, &s.text, &s.entry.text);
 	    s.text.saved = (char *)(uintptr_t) "0123456789012345678901234567890123", SYNC_BAD_TEXT);
+}
+
+/* The time of a confirm timer, and what a candidate began with. */
+static void
+test_texts_of_a_commit_out_of_range(void **state)
+{
+	(void)state;
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.expires_ms = 1, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.left_ms = 1, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = SYNC_TEXT_CONFIRM, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = SYNC_TEXT_CONFIRM;
+	      s.text.expires_ms = SYNC_TIME_MAX + 1, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = SYNC_TEXT_CONFIRM;
+	      s.text.expires_ms = 1; s.text.left_ms = SYNC_LEFT_MAX + 1, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = SYNC_TEXT_CONFIRM;
+	      s.text.is_erased = true; s.text.expires_ms = 1, SYNC_BAD_TEXT);
+	AFTER(use(&s, &s.text, &s.entry.text); s.text.kind = SYNC_TEXT_CANDIDATE;
+	      s.text.origin = s.text.generation; s.text.origin.len = 31, SYNC_BAD_GENERATION);
 }
 
 /* The encoder refuses what the decoder would. */
@@ -461,6 +491,7 @@ main(void)
 	    cmocka_unit_test(test_streams_out_of_range),
 	    cmocka_unit_test(test_other_kinds_out_of_range),
 	    cmocka_unit_test(test_texts_out_of_range),
+	    cmocka_unit_test(test_texts_of_a_commit_out_of_range),
 	    cmocka_unit_test(test_a_bad_entry_is_not_encoded),
 	    cmocka_unit_test(test_repeated_empty_parts_are_refused),
 	    cmocka_unit_test(test_wiping_leaves_nothing),
