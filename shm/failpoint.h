@@ -66,15 +66,17 @@
 
 /* Those of a manager that changes the configuration or saves it. */
 #define FAILPOINTS_OF_MANAGER(X)                                                                   \
-	X(policy_filling) /* a policy slot is being filled */                                      \
-	X(change_placed)  /* the compiled images are in place */                                   \
-	X(change_listed)  /* the listener table is written, the supervisor was not asked */        \
-	X(change_applied) /* the supervisor has it, the old table is not retired */                \
-	X(change_taken)	  /* it is the running configuration, not noted yet */                     \
-	X(file_written)	  /* a temporary file is whole, not in its place */                        \
-	X(file_linked)	  /* startup-config is in the history too */                               \
-	X(file_placed)	  /* a file is in its place, not synced */                                 \
-	X(file_erased)	  /* the history has moved, startup-config is not gone */
+	X(policy_filling)  /* a policy slot is being filled */                                     \
+	X(change_placed)   /* the compiled images are in place */                                  \
+	X(change_listed)   /* the listener table is written, the supervisor was not asked */       \
+	X(change_applied)  /* the supervisor has it, the old table is not retired */               \
+	X(commit_prepared) /* the history has what runs, the confirm timer is set */               \
+	X(commit_live)	   /* the candidate runs, and is a candidate still */                      \
+	X(change_taken)	   /* it is the running configuration, not noted yet */                    \
+	X(file_written)	   /* a temporary file is whole, not in its place */                       \
+	X(file_linked)	   /* startup-config is in the history too */                              \
+	X(file_placed)	   /* a file is in its place, not synced */                                \
+	X(file_erased)	   /* the history has moved, startup-config is not gone */
 
 #define FAILPOINTS(X)                                                                              \
 	FAILPOINTS_OF_WORKER(X)                                                                    \

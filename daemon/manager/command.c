@@ -73,6 +73,29 @@ line_is_sound(const char *line)
 	return true;
 }
 
+/* *out is the reason. */
+static void
+refuse_for(struct command *command)
+{
+	struct text reason = command->out;
+
+	text_init(&command->out, reason.most);
+	refuse(command, EX_DATAERR, text_string(&reason));
+	text_free(&reason);
+}
+
+static void
+warn_of_timer(struct command *command)
+{
+	struct text words;
+
+	text_init(&words, CLI_LINE_MAX);
+	if (commit_is_unconfirmed(&command->manager->commit, &words))
+		text_printf(
+		    &command->out, "WARNING: %s, and this line with it\n", text_string(&words));
+	text_free(&words);
+}
+
 /* The line was carried out on `next`, the place of the mode after it is `place`. */
 static void
 take_change(struct command *command, const struct cli_place *place, struct config **next)
@@ -80,19 +103,30 @@ take_change(struct command *command, const struct cli_place *place, struct confi
 	struct manager *manager = command->manager;
 
 	if (!running_change(&manager->running, *next, &command->out)) {
-		struct text reason = command->out;
-
-		text_init(&command->out, reason.most);
-		refuse(command, EX_DATAERR, text_string(&reason));
-		text_free(&reason);
+		refuse_for(command);
 		return;
 	}
 	*next = NULL;
 	command->client->place = *place;
 	if (command->out.length > 0)
 		text_add_string(&command->out, "\n");
+	warn_of_timer(command);
 	event_note(&manager->shm, EVENT_NOTE_CONFIG_CHANGED, 0, command->client->peer.name,
 	    command->request->line, NULL);
+}
+
+static void
+take_candidate(struct command *command, const struct cli_place *place, struct config **next)
+{
+	struct manager *manager = command->manager;
+	const char *by = command->client->peer.name;
+
+	if (!commit_collect(&manager->commit, *next, by, &command->out)) {
+		refuse_for(command);
+		return;
+	}
+	*next = NULL;
+	command->client->place = *place;
 }
 
 static void
@@ -118,6 +152,8 @@ take_done(struct command *command, const struct cli_place *place, const struct c
 	}
 	if (outcome->changed && (active = pair_config_active(&command->manager->pair)) != NULL)
 		refuse_on_standby(command, active);
+	else if (outcome->changed && command->client->place.candidate)
+		take_candidate(command, place, next);
 	else if (outcome->changed)
 		take_change(command, place, next);
 	else
@@ -170,12 +206,22 @@ take_error(struct command *command, const struct cli_outcome *outcome)
 	command->column = outcome->column;
 }
 
+/* The configuration that the lines of this connection are about. */
+static const struct config *
+worked_on(const struct command *command)
+{
+	const struct manager *manager = command->manager;
+
+	return command->client->place.candidate ? commit_candidate(&manager->commit)
+						: manager->running.config;
+}
+
 static void
 execute(struct command *command)
 {
 	struct cli_place place = command->client->place;
 	struct cli_outcome outcome = {0};
-	struct config *next = config_clone(command->manager->running.config);
+	struct config *next = config_clone(worked_on(command));
 
 	if (next == NULL) {
 		refuse(command, EX_TEMPFAIL, "Out of memory");
@@ -197,7 +243,7 @@ assist(struct command *command)
 {
 	struct cli_candidate found[CANDIDATES_MAX];
 	struct control_candidate candidates[CANDIDATES_MAX];
-	const struct config *config = command->manager->running.config;
+	const struct config *config = worked_on(command);
 	const struct cli_place *place = &command->client->place;
 	const char *line = command->request->line;
 	unsigned count = command->request->kind == CONTROL_HELP

@@ -2,7 +2,8 @@
  * command -- what one request of the control socket does
  *
  * A configuration line is tried on a clone; only when it is understood, permitted, compiled and
- * applied does the clone become the running configuration.  Every change is an event with the
+ * applied does the clone become the running configuration; behind `configure candidate` it becomes the
+ * candidate, which is not compiled.  Every change is an event with the
  * user's name.
  */
 #ifndef DAEMON_MANAGER_COMMAND_H

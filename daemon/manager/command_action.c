@@ -1,8 +1,10 @@
 #include "daemon/manager/command_action.h"
 
+#include "daemon/manager/commit_command.h"
 #include "daemon/manager/event_note.h"
 #include "daemon/manager/failover_command.h"
 #include "daemon/manager/session_view.h"
+#include "daemon/manager/show_candidate.h"
 #include "daemon/manager/show_config.h"
 #include "daemon/manager/show_conn.h"
 #include "daemon/manager/show_counters.h"
@@ -62,6 +64,26 @@ static int
 run_show_startup(struct command_action *action)
 {
 	return show_startup_config(action->manager, action->request->json, action->out);
+}
+
+static int
+run_show_candidate(struct command_action *action)
+{
+	return show_candidate(&action->manager->commit, action->request->json, action->out);
+}
+
+static int
+run_show_configuration_diff(struct command_action *action)
+{
+	return show_configuration_diff(
+	    &action->manager->commit, action->request->json, action->out);
+}
+
+static int
+run_show_configuration_history(struct command_action *action)
+{
+	return show_configuration_history(
+	    &action->manager->commit, action->request->json, action->out);
 }
 
 static int
@@ -269,6 +291,12 @@ run_write_memory(struct command_action *action)
 
 	if (is_the_actives(action, &status))
 		return status;
+	text_add_string(action->out, "% ");
+	if (commit_is_unconfirmed(&action->manager->commit, action->out)) {
+		text_add_string(action->out, "; `commit` confirms it\n");
+		return EX_DATAERR;
+	}
+	text_clear(action->out);
 	return write_memory(action->manager, action->client->peer.name, action->out);
 }
 
@@ -280,6 +308,48 @@ run_write_erase(struct command_action *action)
 	if (is_the_actives(action, &status))
 		return status;
 	return write_erase(action->manager, action->out);
+}
+
+static int
+run_commit(struct command_action *action)
+{
+	int status;
+
+	if (is_the_actives(action, &status))
+		return status;
+	return commit_command(
+	    &action->manager->commit, action->outcome, action->client->peer.name, action->out);
+}
+
+static int
+run_commit_check(struct command_action *action)
+{
+	int status;
+
+	if (is_the_actives(action, &status))
+		return status;
+	return commit_command_check(&action->manager->commit, action->out);
+}
+
+static int
+run_rollback(struct command_action *action)
+{
+	int status;
+
+	if (is_the_actives(action, &status))
+		return status;
+	return commit_command_rollback(
+	    &action->manager->commit, action->outcome, action->client->peer.name, action->out);
+}
+
+static int
+run_clear_candidate(struct command_action *action)
+{
+	int status;
+
+	if (is_the_actives(action, &status))
+		return status;
+	return commit_command_clear(&action->manager->commit, action->out);
 }
 
 /* The answer comes first: this process is one of those that are replaced. */
@@ -360,6 +430,9 @@ static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_SHOW_RUNNING_CONFIG] = run_show_running,
     [CLI_ACTION_SHOW_FIXUP] = run_show_fixup,
     [CLI_ACTION_SHOW_STARTUP_CONFIG] = run_show_startup,
+    [CLI_ACTION_SHOW_CANDIDATE] = run_show_candidate,
+    [CLI_ACTION_SHOW_CONFIGURATION_DIFF] = run_show_configuration_diff,
+    [CLI_ACTION_SHOW_CONFIGURATION_HISTORY] = run_show_configuration_history,
     [CLI_ACTION_SHOW_VERSION] = run_show_version,
     [CLI_ACTION_SHOW_CONN] = run_show_conn,
     [CLI_ACTION_SHOW_CONN_DETAIL] = run_show_conn,
@@ -373,6 +446,10 @@ static int (*const handlers[CLI_ACTION_COUNT])(struct command_action *) = {
     [CLI_ACTION_SHOW_FAILOVER_HISTORY] = run_show_failover_history,
     [CLI_ACTION_SHOW_FAILOVER_DIGEST] = run_show_failover_digest,
     [CLI_ACTION_SHOW_EVENTS_FOLLOW] = run_show_events_follow,
+    [CLI_ACTION_COMMIT] = run_commit,
+    [CLI_ACTION_COMMIT_CHECK] = run_commit_check,
+    [CLI_ACTION_ROLLBACK] = run_rollback,
+    [CLI_ACTION_CLEAR_CANDIDATE] = run_clear_candidate,
     [CLI_ACTION_CLEAR_CONN] = run_clear_conn,
     [CLI_ACTION_CLEAR_COUNTERS] = run_clear_counters,
     [CLI_ACTION_CLEAR_SERVICE_POLICY] = run_clear_service_policy,

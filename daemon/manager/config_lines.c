@@ -14,3 +14,14 @@ config_lines(struct lines *lines, const struct config *config, const char *secti
 	config_print(config, section, all, &writer);
 	return !lines->overflow;
 }
+
+bool
+config_digest(const struct config *config, unsigned char digest[LINES_DIGEST_SIZE])
+{
+	struct lines lines;
+
+	lines_init(&lines);
+	bool good = config_lines(&lines, config, NULL, false) && lines_digest(&lines, digest);
+	lines_free(&lines);
+	return good;
+}

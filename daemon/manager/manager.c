@@ -117,6 +117,7 @@ open_parts(struct manager *manager)
 	pair_config_open(&manager->pair, &manager->shm, &manager->settings.failover,
 	    MANAGER_FD_DIRECTORY, manager->running.config);
 	manager->running.pair = &manager->pair;
+	commit_open(&manager->commit, &manager->shm, &manager->running, &manager->pair);
 	log_target_open(&manager->target, manager->settings.log_target);
 	result = log_drain_open(&manager->drain, &manager->shm, &manager->target, &manager->events,
 	    MANAGER_FD_DIRECTORY, running_instance(&manager->running));
@@ -137,6 +138,7 @@ tick(struct manager *manager)
 	manager->ticked_ms = now_ms;
 	activity_look(&manager->activity, now_ms);
 	running_tick(&manager->running, now_ms);
+	commit_tick(&manager->commit, now_ms);
 	control_server_tick(&manager->control, now_ms);
 }
 
@@ -174,7 +176,7 @@ serve(struct manager *manager)
 		if (events > 0)
 			command_follow_flush(manager);
 		pair_config_tick(&manager->pair);
-		pair_follow_tick(&manager->pair, &manager->running);
+		pair_follow_tick(&manager->pair, &manager->running, &manager->commit);
 		timeout = next_pause(timeout, events);
 		tick(manager);
 	}
@@ -191,6 +193,7 @@ close_parts(struct manager *manager)
 	control_server_close(&manager->control);
 	log_drain_close(&manager->drain);
 	log_target_close(&manager->target);
+	commit_close(&manager->commit);
 	running_close(&manager->running);
 	activity_close(&manager->activity);
 	loop_close(&manager->loop);

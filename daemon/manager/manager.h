@@ -8,6 +8,7 @@
 #define DAEMON_MANAGER_MANAGER_H
 
 #include "daemon/manager/activity.h"
+#include "daemon/manager/commit.h"
 #include "daemon/manager/control_server.h"
 #include "daemon/manager/log_drain.h"
 #include "daemon/manager/pair_config.h"
@@ -29,6 +30,7 @@ struct manager {
 	struct supervisor_link link;
 	struct running running;
 	struct pair_config pair;
+	struct commit commit;
 	struct control_server control;
 	struct log_target target;
 	struct event_log events;

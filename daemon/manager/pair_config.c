@@ -66,6 +66,15 @@ pair_config_active(struct pair_config *pair)
 	return pair_config_peer(pair);
 }
 
+bool
+pair_config_follows(const struct pair_config *pair)
+{
+	struct pair_status status;
+
+	return pair_config_is_on(pair) && pair_view_read(shm_pair_view(pair->shm), &status) &&
+	       is_standby(status.state);
+}
+
 uint64_t
 pair_config_epoch(const struct pair_config *pair)
 {
@@ -189,6 +198,31 @@ pair_config_saved(struct pair_config *pair)
 }
 
 void
+pair_config_lay(struct pair_config *pair, enum pair_text_kind kind, const struct store_entry *entry)
+{
+	static const struct lines none;
+	struct pair_file file = {.is_erased = entry == NULL};
+	int result;
+
+	if (!pair_config_is_on(pair))
+		return;
+	if (entry != NULL) {
+		file.expires_ms = entry->expires_ms;
+		memcpy(file.base, entry->base, sizeof(file.base));
+		snprintf(file.saved, sizeof(file.saved), "%s", entry->saved);
+		snprintf(file.by, sizeof(file.by), "%s", entry->by);
+	}
+	result = write_lines(pair, kind, &file, entry == NULL ? &none : &entry->lines);
+	if (result < 0) {
+		event_note(pair->shm, EVENT_NOTE_CONFIG_REFUSED_THERE, 0, pair_config_peer(pair),
+		    strerror(-result), NULL);
+		return;
+	}
+	pair->own.laid[kind]++;
+	pair_config_publish(pair);
+}
+
+void
 pair_config_open(struct pair_config *pair, const struct shm *shm,
     const struct settings_failover *failover, int directory, const struct config *running)
 {
@@ -276,14 +310,8 @@ static bool
 is_same(struct pair_config *pair, const struct config *config)
 {
 	uint8_t digest[PAIR_DIGEST_SIZE];
-	struct lines lines;
-	bool same;
 
-	lines_init(&lines);
-	same = config_lines(&lines, config, NULL, false) && lines_digest(&lines, digest) &&
-	       memcmp(digest, pair->live, sizeof(digest)) == 0;
-	lines_free(&lines);
-	return same;
+	return config_digest(config, digest) && memcmp(digest, pair->live, sizeof(digest)) == 0;
 }
 
 bool
@@ -296,6 +324,19 @@ pair_config_ask(struct pair_config *pair, const struct config *next, struct text
 	if (lay_running(pair, next, &file, true) < 0 || await(pair, file.digest, why))
 		return true;
 	return false;
+}
+
+bool
+pair_config_settle(struct pair_config *pair, const struct config *running, struct text *why)
+{
+	struct pair_file file = {.is_live = 1};
+
+	if (!has_standby(pair))
+		return true;
+	if (lay_running(pair, running, &file, true) < 0)
+		return false;
+	memcpy(pair->live, file.digest, sizeof(pair->live));
+	return await(pair, file.digest, why);
 }
 
 /* Of what was told without a question. */

@@ -10,6 +10,9 @@
  * about sessions: `degrade` lets it hold, and an event says so; `strict` refuses it.  Without a synced
  * standby a change holds at once; a standby that comes is told what holds.
  *
+ * The candidate and the confirm timer (commit.h) are told whenever they change; the standby keeps them for
+ * the time when it is the active one.
+ *
  * Standby: what comes is taken (pair_follow.h), and changes by its own operators are refused
  * (pair_config_active()).
  *
@@ -18,6 +21,7 @@
 #ifndef DAEMON_MANAGER_PAIR_CONFIG_H
 #define DAEMON_MANAGER_PAIR_CONFIG_H
 
+#include "daemon/manager/store.h"
 #include "daemon/manager/text.h"
 #include "daemon/policy/config.h"
 #include "daemon/settings.h"
@@ -46,6 +50,9 @@ void pair_config_open(struct pair_config *pair, const struct shm *shm,
 
 /* NULL: changes are this host's to make; else it is the standby, and the active one has that name. */
 const char *pair_config_active(struct pair_config *pair);
+/* It was the standby when sync has last said how the pair stands, be that process alive or not: what comes
+ * due by itself is the active's to do. */
+bool pair_config_follows(const struct pair_config *pair);
 /* The epoch in which something is saved now; 0 without a pair. */
 uint64_t pair_config_epoch(const struct pair_config *pair);
 
@@ -57,6 +64,13 @@ void pair_config_holds(struct pair_config *pair, const struct config *config);
 void pair_config_tell(struct pair_config *pair, const struct config *config);
 /* startup-config is another one, or gone. */
 void pair_config_saved(struct pair_config *pair);
+
+/* Candidate and confirm timer are as the entry says; NULL: there is none (any more). */
+void pair_config_lay(
+    struct pair_config *pair, enum pair_text_kind kind, const struct store_entry *entry);
+/* Waits, as for a change, until the standby has everything that was laid out before.  False: it has not said
+ * so, *why says the reason. */
+bool pair_config_settle(struct pair_config *pair, const struct config *running, struct text *why);
 
 /* At each turn, on either host. */
 void pair_config_tick(struct pair_config *pair);

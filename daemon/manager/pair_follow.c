@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHY_MAX	      4096u
-#define RUNNING_WORDS "the running configuration"
+#define WHY_MAX		4096u
+#define RUNNING_WORDS	"the running configuration"
+#define CANDIDATE_WORDS "the candidate"
+#define CONFIRM_WORDS	"the confirm timer"
 
 /* False: lines that no configuration has. */
 static bool
@@ -128,8 +130,71 @@ take_startup(struct pair_config *pair)
 		pair_config_saved(pair);
 }
 
+/* -errno; *why perhaps more than that. */
+static int
+take_draft(struct commit *commit, enum pair_text_kind kind, const struct pair_file *file,
+    char *text, struct text *why)
+{
+	struct store_entry entry = {.expires_ms = file->expires_ms};
+	const struct store_entry *given = file->is_erased ? NULL : &entry;
+	int result = -EFBIG;
+
+	snprintf(entry.saved, sizeof(entry.saved), "%s", file->saved);
+	snprintf(entry.by, sizeof(entry.by), "%s", file->by);
+	memcpy(entry.base, file->base, sizeof(entry.base));
+	lines_init(&entry.lines);
+	if (!split(text, &entry.lines))
+		text_add_string(why, "it has lines that are too long, or too many");
+	else if (kind == PAIR_TEXT_CONFIRM)
+		result = commit_follow_confirm(commit, given);
+	else
+		result = commit_follow_candidate(commit, given, why);
+	store_entry_free(&entry);
+	return result;
+}
+
+static void
+take_commit(struct pair_config *pair, struct commit *commit, enum pair_text_kind kind)
+{
+	char reason[PAIR_TEXT_MAX];
+	struct pair_file file;
+	struct text why;
+	uint8_t *text;
+	int result = pair_file_read(pair->directory, PAIR_FILE_IN, kind, &file, &text);
+
+	text_init(&why, WHY_MAX);
+	if (result == 0) {
+		result = take_draft(commit, kind, &file, (char *)text, &why);
+		free(text);
+	}
+	if (result < 0 && why.length == 0)
+		text_add_string(&why, strerror(-result));
+	if (result < 0) {
+		make_reason(&why, reason);
+		tell(pair, kind == PAIR_TEXT_CONFIRM ? CONFIRM_WORDS : CANDIDATE_WORDS, reason);
+	}
+	text_free(&why);
+}
+
+static void
+take(struct pair_config *pair, struct running *running, struct commit *commit,
+    enum pair_text_kind kind)
+{
+	switch (kind) {
+	case PAIR_TEXT_RUNNING:
+		take_running(pair, running);
+		break;
+	case PAIR_TEXT_STARTUP:
+		take_startup(pair);
+		break;
+	default:
+		take_commit(pair, commit, kind);
+		break;
+	}
+}
+
 void
-pair_follow_tick(struct pair_config *pair, struct running *running)
+pair_follow_tick(struct pair_config *pair, struct running *running, struct commit *commit)
 {
 	struct pair_texts peer;
 	uint64_t *seen = pair->own.seen;
@@ -137,14 +202,11 @@ pair_follow_tick(struct pair_config *pair, struct running *running)
 	if (!pair_config_is_on(pair))
 		return;
 	pair_texts_read(shm_texts_peer(pair->shm), &peer);
-	if (peer.laid[PAIR_TEXT_RUNNING] != seen[PAIR_TEXT_RUNNING]) {
-		take_running(pair, running);
-		seen[PAIR_TEXT_RUNNING] = peer.laid[PAIR_TEXT_RUNNING];
-		pair_config_publish(pair);
-	}
-	if (peer.laid[PAIR_TEXT_STARTUP] != seen[PAIR_TEXT_STARTUP]) {
-		take_startup(pair);
-		seen[PAIR_TEXT_STARTUP] = peer.laid[PAIR_TEXT_STARTUP];
+	for (unsigned kind = 0; kind < PAIR_TEXT_KINDS; kind++) {
+		if (peer.laid[kind] == seen[kind])
+			continue;
+		take(pair, running, commit, (enum pair_text_kind)kind);
+		seen[kind] = peer.laid[kind];
 		pair_config_publish(pair);
 	}
 }

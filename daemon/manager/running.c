@@ -50,15 +50,22 @@ apply(struct running *running, uint32_t *ret_detail)
 	return 0;
 }
 
+bool
+running_check(struct running *running, const struct config *config, struct text *why)
+{
+	if (config_compile(config, running->compiled))
+		return true;
+	for (unsigned i = 0; i < running->compiled->errors && i < COMPILE_ERRORS_MAX; i++)
+		text_printf(why, "%s%.*s", i == 0 ? "" : "\n",
+		    (int)sizeof(running->compiled->error[i]), running->compiled->error[i]);
+	return false;
+}
+
 static bool
 compile_and_place(struct running *running, const struct config *config, struct text *why)
 {
-	if (!config_compile(config, running->compiled)) {
-		for (unsigned i = 0; i < running->compiled->errors && i < COMPILE_ERRORS_MAX; i++)
-			text_printf(why, "%s%.*s", i == 0 ? "" : "\n",
-			    (int)sizeof(running->compiled->error[i]), running->compiled->error[i]);
+	if (!running_check(running, config, why))
 		return false;
-	}
 	int result = policy_place(running->shm, running->compiled);
 	if (result == -ENOSPC)
 		text_printf(
@@ -203,6 +210,12 @@ bool
 running_follow(struct running *running, struct config *next, bool is_live, struct text *why)
 {
 	return change(running, next, is_live, why);
+}
+
+bool
+running_go_back(struct running *running, struct config *next, struct text *why)
+{
+	return change(running, next, true, why);
 }
 
 void

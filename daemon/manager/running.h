@@ -50,6 +50,11 @@ bool running_change(struct running *running, struct config *next, struct text *w
  * a static whose address cannot be had is borne, as at a start. */
 bool running_follow(struct running *running, struct config *next, bool is_live, struct text *why);
 
+/* The same, back to what has run before: a static whose address cannot be had is borne, as at a start. */
+bool running_go_back(struct running *running, struct config *next, struct text *why);
+/* Could it run, as far as can be said without doing it?  Nothing changes; *why says the reason. */
+bool running_check(struct running *running, const struct config *config, struct text *why);
+
 /* Tries listeners that could not be opened, when it is time. */
 void running_tick(struct running *running, uint64_t now_ms);
 

@@ -12,28 +12,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-static json_t *
-lines_json(const struct lines *lines)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < lines->count; i++) {
-		struct text line;
-
-		/* A saved line that is no UTF-8 would be refused by the JSON library. */
-		json_t *string = json_string(lines->line[i]);
-		if (string == NULL) {
-			text_init(&line, 4 * LINES_LENGTH_MAX);
-			text_add_escaped(
-			    &line, lines->line[i], strlen(lines->line[i]), 4 * LINES_LENGTH_MAX);
-			string = json_string(text_string(&line));
-			text_free(&line);
-		}
-		json_array_append_new(list, string);
-	}
-	return list;
-}
-
 static void
 add_lines(struct text *out, const struct lines *lines)
 {
@@ -60,7 +38,7 @@ show_running_config(
 	lines_init(&lines);
 	bool whole = config_lines(&lines, manager->running.config, section, all);
 	if (json)
-		show_json_finish(out, json_pack("{s:o}", "lines", lines_json(&lines)));
+		show_json_finish(out, json_pack("{s:o}", "lines", show_json_lines(&lines)));
 	else
 		add_lines(out, &lines);
 	lines_free(&lines);
@@ -98,7 +76,7 @@ add_startup_json(struct text *out, const struct store_entry *entry)
 	show_json_finish(
 	    out, json_pack("{s:i, s:i, s:s, s:s, s:s, s:o}", "serial", (int)entry->serial, "epoch",
 		     (int)entry->epoch, "saved", entry->saved, "by", entry->by, "checksum", hex,
-		     "lines", lines_json(&entry->lines)));
+		     "lines", show_json_lines(&entry->lines)));
 }
 
 int

@@ -1,5 +1,7 @@
 #include "daemon/manager/show_json.h"
 
+#include <string.h>
+
 static int
 dump(const char *buffer, size_t size, void *context)
 {
@@ -42,4 +44,26 @@ void
 show_json_list_end(struct text *out)
 {
 	text_add_string(out, "]}\n");
+}
+
+json_t *
+show_json_lines(const struct lines *lines)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < lines->count; i++) {
+		struct text line;
+
+		/* A saved line that is no UTF-8 would be refused by the JSON library. */
+		json_t *string = json_string(lines->line[i]);
+		if (string == NULL) {
+			text_init(&line, 4 * LINES_LENGTH_MAX);
+			text_add_escaped(
+			    &line, lines->line[i], strlen(lines->line[i]), 4 * LINES_LENGTH_MAX);
+			string = json_string(text_string(&line));
+			text_free(&line);
+		}
+		json_array_append_new(list, string);
+	}
+	return list;
 }

@@ -7,6 +7,7 @@
 #ifndef DAEMON_MANAGER_SHOW_JSON_H
 #define DAEMON_MANAGER_SHOW_JSON_H
 
+#include "daemon/manager/lines.h"
 #include "daemon/manager/text.h"
 
 #include <jansson.h>
@@ -17,6 +18,9 @@
 void show_json_add(struct text *out, json_t *value);
 /* A whole answer: adds "schema" to the object, a line end behind it, and releases it. */
 void show_json_finish(struct text *out, json_t *object);
+
+/* A configuration, line by line. */
+json_t *show_json_lines(const struct lines *lines);
 
 /* A long list, one element at a time: {"schema":1,<head>"NAME":[ ... ]}. head: "" or members, each
  * with a comma behind it. */

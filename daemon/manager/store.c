@@ -199,8 +199,8 @@ fill_digest(struct store_entry *entry, const struct lines *lines)
 	return lines_digest(lines, entry->digest) ? 0 : -ENOMEM;
 }
 
-static int
-fill_entry(struct store_entry *entry, const struct lines *lines, const char *by)
+int
+store_stamp(struct store_entry *entry, const struct lines *lines, const char *by)
 {
 	time_t now = time(NULL);
 	struct tm parts;
@@ -274,7 +274,7 @@ store_save(int directory, const struct lines *lines, const char *by, uint64_t ep
 	ret_entry->serial++;
 	if (epoch > ret_entry->epoch)
 		ret_entry->epoch = (uint32_t)epoch;
-	int result = fill_entry(ret_entry, lines, by);
+	int result = store_stamp(ret_entry, lines, by);
 
 	return result < 0 ? result : put(directory, ret_entry, lines, ret_bytes);
 }
@@ -324,23 +324,40 @@ store_erase(int directory)
 }
 
 int
+store_put(int directory, const char *name, const struct store_entry *entry,
+    const struct lines *lines, bool sync)
+{
+	char temporary[STORE_NAME_MAX + sizeof(STORE_TEMPORARY)];
+	struct text text;
+	int result;
+
+	snprintf(temporary, sizeof(temporary), "%s" STORE_TEMPORARY, name);
+	text_init(&text, STORE_FILE_MAX);
+	store_format_write(&text, entry, lines);
+	result = text.overflow ? -EFBIG : write_temporary(directory, temporary, &text, sync);
+	text_free(&text);
+	if (result < 0)
+		return result;
+	if (renameat(directory, temporary, directory, name) < 0) {
+		result = -errno;
+		unlinkat(directory, temporary, 0);
+		return result;
+	}
+	FAILPOINT(file_placed);
+	return sync ? sync_directory(directory) : 0;
+}
+
+int
 store_keep_running(int directory, const struct lines *lines, uint64_t tag)
 {
 	struct store_entry entry = {.tag = tag};
-	struct text text;
-	int result = fill_entry(&entry, lines, "");
+	int result = store_stamp(&entry, lines, "");
 
-	if (result < 0)
-		return result;
-	text_init(&text, STORE_FILE_MAX);
-	store_format_write(&text, &entry, lines);
-	result = text.overflow
-		     ? -EFBIG
-		     : write_temporary(directory, STORE_RUNNING STORE_TEMPORARY, &text, false);
-	text_free(&text);
-	if (result == 0 &&
-	    renameat(directory, STORE_RUNNING STORE_TEMPORARY, directory, STORE_RUNNING) < 0)
-		result = -errno;
-	FAILPOINT(file_placed);
-	return result;
+	return result < 0 ? result : store_put(directory, STORE_RUNNING, &entry, lines, false);
+}
+
+int
+store_remove(int directory, const char *name)
+{
+	return unlinkat(directory, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }

@@ -10,6 +10,9 @@
  * the manager's death loses no change.  It is not synced: it need not outlive the host.  `tag` ties
  * it to the shared memory in which that configuration was applied.
  *
+ * The same form, by store_put(), have the candidate, what an unconfirmed commit goes back to, and what
+ * commits have replaced (candidate.h, confirm.h, committed.h).
+ *
  * All calls take a descriptor of the directory (O_PATH will do).  Errors: 0 or -errno; -EBADMSG: a
  * file that does not hold, with the reason in `why`.  Called by the manager only.
  */
@@ -32,7 +35,10 @@
 struct store_entry {
 	uint32_t serial; /* rises with each save */
 	uint32_t epoch;
-	uint64_t tag; /* of running-config; 0 in startup-config */
+	uint64_t tag;	     /* of running-config; 0 in startup-config */
+	uint64_t expires_ms; /* confirm.h: gateway time; else 0 */
+	bool has_base;	     /* candidate.h; else false */
+	unsigned char base[LINES_DIGEST_SIZE];
 	char saved[STORE_SAVED_MAX];
 	char by[STORE_BY_MAX];
 	unsigned char digest[LINES_DIGEST_SIZE];
@@ -64,5 +70,14 @@ int store_take(int directory, struct store_entry *entry);
 int store_erase(int directory);
 
 int store_keep_running(int directory, const struct lines *lines, uint64_t tag);
+
+/* Fills in who, when, and the digest of the lines. -EOVERFLOW, -ENOMEM. */
+int store_stamp(struct store_entry *entry, const struct lines *lines, const char *by);
+/* The entry, its lines excepted, with those lines as a file of that name, whole or not at all.  `sync`: it
+ * outlives the host's sudden end. */
+int store_put(int directory, const char *name, const struct store_entry *entry,
+    const struct lines *lines, bool sync);
+/* It need not be there. */
+int store_remove(int directory, const char *name);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define STORE_SCHEMA 1
+#define HEX_DIGITS   "0123456789abcdef"
 
 static void
 add_string(struct text *text, const char *string)
@@ -34,6 +35,14 @@ store_format_write(struct text *text, const struct store_entry *entry, const str
 	    STORE_SCHEMA, entry->serial, entry->epoch);
 	if (entry->tag != 0)
 		text_printf(text, "tag = \"%016" PRIx64 "\";\n", entry->tag);
+	if (entry->expires_ms != 0)
+		text_printf(text, "expires = \"%016" PRIx64 "\";\n", entry->expires_ms);
+	if (entry->has_base) {
+		char base[65];
+
+		lines_digest_hex(entry->base, base);
+		text_printf(text, "base = \"%s\";\n", base);
+	}
 	text_add_string(text, "saved = ");
 	add_string(text, entry->saved);
 	text_add_string(text, ";\nby = ");
@@ -90,18 +99,37 @@ read_lines(const config_t *config, struct lines *lines)
 	return true;
 }
 
+/* 0 when it is not there. */
 static bool
-read_tag(const config_t *config, uint64_t *ret_tag)
+read_hex(const config_t *config, const char *key, uint64_t *ret_number)
 {
 	char hex[17];
 
-	*ret_tag = 0;
-	if (config_lookup(config, "tag") == NULL)
+	*ret_number = 0;
+	if (config_lookup(config, key) == NULL)
 		return true;
-	if (!read_string(config, "tag", hex, sizeof(hex)) ||
-	    hex[strspn(hex, "0123456789abcdef")] != '\0')
+	if (!read_string(config, key, hex, sizeof(hex)) || hex[strspn(hex, HEX_DIGITS)] != '\0')
 		return false;
-	*ret_tag = strtoull(hex, NULL, 16);
+	*ret_number = strtoull(hex, NULL, 16);
+	return true;
+}
+
+static bool
+read_base(const config_t *config, struct store_entry *entry)
+{
+	char hex[65];
+
+	if (config_lookup(config, "base") == NULL)
+		return true;
+	if (!read_string(config, "base", hex, sizeof(hex)) ||
+	    strspn(hex, HEX_DIGITS) != 2 * sizeof(entry->base))
+		return false;
+	for (size_t i = 0; i < sizeof(entry->base); i++) {
+		const char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+		entry->base[i] = (unsigned char)strtoul(digits, NULL, 16);
+	}
+	entry->has_base = true;
 	return true;
 }
 
@@ -121,8 +149,9 @@ read_entry(const config_t *config, struct store_entry *entry, char *why)
 		return refuse(why, "no serial or epoch");
 	if (!read_string(config, "saved", entry->saved, sizeof(entry->saved)) ||
 	    !read_string(config, "by", entry->by, sizeof(entry->by)) ||
-	    !read_tag(config, &entry->tag))
-		return refuse(why, "no valid saved, by or tag");
+	    !read_hex(config, "tag", &entry->tag) ||
+	    !read_hex(config, "expires", &entry->expires_ms) || !read_base(config, entry))
+		return refuse(why, "no valid saved, by, tag, expires or base");
 	if (!read_lines(config, &entry->lines))
 		return refuse(why, "lines are missing, too many or too long");
 	if (!read_string(config, "checksum", checksum, sizeof(checksum)))

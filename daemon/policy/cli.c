@@ -141,14 +141,18 @@ cli_help(const struct cli_place *place, const struct config *config, const char 
 void
 cli_prompt(const struct cli_place *place, const struct config *config, char *buffer, size_t size)
 {
-	static const char *const suffix[] = {
-	    [CLI_VIEW] = "> ",
-	    [CLI_EXEC] = "# ",
-	    [CLI_CONFIG] = "(config)# ",
-	    [CLI_POLICY_MAP] = "(config-pmap)# ",
-	    [CLI_PARAMETERS] = "(config-pmap-p)# ",
-	    [CLI_CLASS] = "(config-pmap-c)# ",
-	    [CLI_CLASS_MAP] = "(config-cmap)# ",
+	static const char *const inner[] = {
+	    [CLI_CONFIG] = "",
+	    [CLI_POLICY_MAP] = "-pmap",
+	    [CLI_PARAMETERS] = "-pmap-p",
+	    [CLI_CLASS] = "-pmap-c",
+	    [CLI_CLASS_MAP] = "-cmap",
 	};
-	snprintf(buffer, size, "%s%s", config->hostname, suffix[place->mode]);
+
+	if (place->mode == CLI_VIEW || place->mode == CLI_EXEC)
+		snprintf(
+		    buffer, size, "%s%s", config->hostname, place->mode == CLI_VIEW ? "> " : "# ");
+	else
+		snprintf(buffer, size, "%s(config%s%s)# ", config->hostname,
+		    place->candidate ? "-candidate" : "", inner[place->mode]);
 }

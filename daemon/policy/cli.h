@@ -17,6 +17,9 @@
  * afterwards: outcome.changed for configuration lines, cli_action_writes() for actions, and
  * `enable` by place.mode; the caller discards clone and place if the operator must not.
  *
+ * `configure candidate` leads to the same modes as `configure terminal`, with place.candidate set until
+ * they are left: which configuration the clone is of, and what becomes of it, is the caller's.
+ *
  * Values of an action: names, numbers and addresses in their order, and for `show running-config`
  * the words "all" and the section ("static") in full spelling.
  *
@@ -48,7 +51,8 @@ struct cli_place {
 	enum cli_mode mode;
 	char map[64];
 	char class_name[64];
-	bool esmtp; /* the policy-map is of type inspect esmtp */
+	bool esmtp;	/* the policy-map is of type inspect esmtp */
+	bool candidate; /* of the configuration modes: lines are collected for `commit` */
 };
 
 enum cli_status {
@@ -91,7 +95,7 @@ unsigned cli_complete(const struct cli_place *place, const struct config *config
 unsigned cli_help(const struct cli_place *place, const struct config *config, const char *line,
     struct cli_candidate *candidates, unsigned most);
 
-/* "mx-guard(config-pmap)# " */
+/* "mx-guard(config-pmap)# ", with place.candidate "mx-guard(config-candidate-pmap)# " */
 void cli_prompt(
     const struct cli_place *place, const struct config *config, char *buffer, size_t size);
 bool cli_action_writes(enum cli_action action); /* needs the right to change */

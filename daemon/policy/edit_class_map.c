@@ -1,5 +1,7 @@
 #include "daemon/policy/edit_class_map.h"
 
+#include "daemon/policy/edit_mode.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -38,8 +40,7 @@ static void
 enter(struct edit *edit, const char *name)
 {
 	struct cli_place *place = edit->place;
-	memset(place, 0, sizeof(*place));
-	place->mode = CLI_CLASS_MAP;
+	edit_mode_go(place, CLI_CLASS_MAP);
 	snprintf(place->map, sizeof(place->map), "%s", name);
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/policy/edit_esmtp.h"
 
+#include "daemon/policy/edit_mode.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -8,8 +10,7 @@ static void
 enter_map(struct edit *edit, const char *name)
 {
 	struct cli_place *place = edit->place;
-	memset(place, 0, sizeof(*place));
-	place->mode = CLI_POLICY_MAP;
+	edit_mode_go(place, CLI_POLICY_MAP);
 	place->esmtp = true;
 	snprintf(place->map, sizeof(place->map), "%s", name);
 }

@@ -2,11 +2,14 @@
 
 #include <string.h>
 
-static void
-go(struct cli_place *place, enum cli_mode mode)
+void
+edit_mode_go(struct cli_place *place, enum cli_mode mode)
 {
+	bool stays = place->candidate && mode != CLI_VIEW && mode != CLI_EXEC;
+
 	memset(place, 0, sizeof(*place));
 	place->mode = mode;
+	place->candidate = stays;
 }
 
 void
@@ -19,13 +22,21 @@ edit_enable(struct edit *edit)
 void
 edit_disable(struct edit *edit)
 {
-	go(edit->place, CLI_VIEW);
+	edit_mode_go(edit->place, CLI_VIEW);
 }
 
 void
 edit_configure(struct edit *edit)
 {
-	go(edit->place, CLI_CONFIG);
+	edit_mode_go(edit->place, CLI_CONFIG);
+	edit->place->candidate = false;
+}
+
+void
+edit_configure_candidate(struct edit *edit)
+{
+	edit_mode_go(edit->place, CLI_CONFIG);
+	edit->place->candidate = true;
 }
 
 void
@@ -37,7 +48,7 @@ edit_exit(struct edit *edit)
 void
 edit_end(struct edit *edit)
 {
-	go(edit->place, CLI_EXEC);
+	edit_mode_go(edit->place, CLI_EXEC);
 }
 
 void
@@ -53,10 +64,10 @@ edit_mode_leave(struct cli_place *place)
 		break;
 	case CLI_POLICY_MAP:
 	case CLI_CLASS_MAP:
-		go(place, CLI_CONFIG);
+		edit_mode_go(place, CLI_CONFIG);
 		break;
 	case CLI_CONFIG:
-		go(place, CLI_EXEC);
+		edit_mode_go(place, CLI_EXEC);
 		break;
 	case CLI_EXEC:
 	case CLI_VIEW:

@@ -1,6 +1,7 @@
 #include "daemon/policy/edit_policy.h"
 
 #include "daemon/policy/builtin_map.h"
+#include "daemon/policy/edit_mode.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,8 +62,7 @@ edit_policy_map(struct edit *edit)
 		edit_changed(edit);
 	}
 	struct cli_place *place = edit->place;
-	memset(place, 0, sizeof(*place));
-	place->mode = CLI_POLICY_MAP;
+	edit_mode_go(place, CLI_POLICY_MAP);
 	snprintf(place->map, sizeof(place->map), "%s", name);
 }
 

@@ -17,7 +17,7 @@
 #include "daemon/policy/pattern.h"
 
 #define GRAMMAR_HELP_MAX  (PATTERN_TOKENS_MAX + 1)
-#define GRAMMAR_ROWS_MAX  40 /* known in one set of levels */
+#define GRAMMAR_ROWS_MAX  48 /* known in one set of levels */
 #define GRAMMAR_PATHS_MAX 64
 
 enum grammar_level {

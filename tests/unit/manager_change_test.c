@@ -189,6 +189,73 @@ test_erasing_is_whole_or_absent(void **state)
 	free(found);
 }
 
+/* What runs is the old configuration, and the candidate is there; or it is the new one, and it is taken back
+ * in time. */
+static void
+expect_whole_commit(struct gateway *gateway, enum failpoint point, unsigned pass)
+{
+	char *running = ask_for(gateway, "show running-config");
+	char *candidate = ask_for(gateway, "show candidate");
+	bool is_new = strstr(running, "hostname after") != NULL;
+	bool is_pending = strstr(candidate, "! Unconfirmed") != NULL;
+	bool is_candidate = strstr(candidate, "hostname after") != NULL;
+
+	if (is_new != is_pending || is_new == is_candidate ||
+	    is_new == (strstr(running, "hostname before") != NULL))
+		fail_msg("%s pass %u: running:\n%s\ncandidate:\n%s", names[point], pass, running,
+		    candidate);
+	free(running);
+	free(candidate);
+	if (!is_new)
+		do_lines(gateway, (const char *const[]){"commit confirmed 5", NULL});
+}
+
+static void
+expect_taken_back(struct gateway *gateway)
+{
+	atomic_fetch_add(shm_clock_floor(&gateway->shm), 5 * 60000u);
+	for (unsigned i = 0; i < 500; i++) {
+		char *running = ask_for(gateway, "show running-config");
+		bool is_back = strstr(running, "hostname before") != NULL;
+
+		free(running);
+		if (is_back)
+			return;
+		usleep(20000);
+	}
+	fail_msg("it was not taken back");
+}
+
+static void
+test_a_commit_is_whole_or_absent(void **state)
+{
+	static const char *const before[] = {
+	    "hostname before", "configure candidate", "hostname after", "end", NULL};
+	static const enum failpoint points[] = {FAILPOINT_change_placed, FAILPOINT_change_listed,
+	    FAILPOINT_change_applied, FAILPOINT_change_taken, FAILPOINT_commit_prepared,
+	    FAILPOINT_commit_live, FAILPOINT_file_written, FAILPOINT_file_placed};
+	unsigned deaths = 0;
+
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		bool died = true;
+
+		for (unsigned pass = 1; died && pass <= PASSES; pass++) {
+			struct gateway *gateway = *state;
+
+			do_lines(gateway, before);
+			died = do_until_death(gateway, "commit confirmed 5", points[i], pass);
+			expect_whole_commit(gateway, points[i], pass);
+			if (pass == 1)
+				expect_taken_back(gateway);
+			deaths += died;
+			assert_int_equal(gateway_teardown(state), 0);
+			assert_int_equal(gateway_setup(state), 0);
+		}
+	}
+	/* Three files are written: history, confirm timer, running configuration. */
+	assert_in_range(deaths, 6 + 2 * 3, 8 * PASSES);
+}
+
 int
 main(void)
 {
@@ -198,6 +265,7 @@ main(void)
 	    TEST(test_listeners_fit_what_is_found),
 	    TEST(test_saving_is_whole_or_absent),
 	    TEST(test_erasing_is_whole_or_absent),
+	    TEST(test_a_commit_is_whole_or_absent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

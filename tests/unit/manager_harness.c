@@ -167,13 +167,21 @@ int
 gateway_teardown(void **state)
 {
 	static const char *const names[] = {"control.sock", "startup-config", "startup-config.1",
-	    "startup-config.2", "running-config", "log-position", "pair-out-running",
-	    "pair-out-startup", "pair-in-running", "pair-in-startup"};
+	    "startup-config.2", "running-config", "log-position", "candidate-config",
+	    "confirm-config", "pair-out-running", "pair-out-startup", "pair-out-candidate",
+	    "pair-out-confirm", "pair-in-running", "pair-in-startup", "pair-in-candidate",
+	    "pair-in-confirm"};
 	struct gateway *gateway = *state;
 
 	gateway_stop_manager(gateway, SIGTERM, 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlinkat(gateway->directory, names[i], 0);
+	for (unsigned slot = 0; slot < COMMITTED_SLOTS; slot++) {
+		char name[STORE_NAME_MAX];
+
+		snprintf(name, sizeof(name), "committed.%u", slot);
+		unlinkat(gateway->directory, name, 0);
+	}
 	close(gateway->directory);
 	close(gateway->listener);
 	shm_detach(&gateway->shm);

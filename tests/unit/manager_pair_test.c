@@ -29,9 +29,24 @@ struct scene {
 	atomic_int state;  /* enum role_state */
 	atomic_int answer; /* enum pair_verdict; NONE: it does not */
 	atomic_uint asked;
+	atomic_uint told;	/* what holds */
+	atomic_bool armed;	/* there was a confirm timer when it was asked or told last */
 	struct pair_texts peer; /* the thread's, while it runs */
 	uint64_t answered;
 };
+
+static bool
+has_timer(const struct scene *scene)
+{
+	struct pair_file file;
+	uint8_t *text;
+
+	if (pair_file_read(
+		scene->gateway->directory, PAIR_FILE_OUT, PAIR_TEXT_CONFIRM, &file, &text) < 0)
+		return false;
+	free(text);
+	return !file.is_erased;
+}
 
 static void
 answer_question(struct scene *scene)
@@ -49,6 +64,10 @@ answer_question(struct scene *scene)
 	free(text);
 	scene->answered = own.laid[PAIR_TEXT_RUNNING];
 	atomic_fetch_add(&scene->asked, !file.is_live);
+	atomic_fetch_add(&scene->told, file.is_live);
+	/* The question is what matters: a refused one is taken back at once. */
+	if (!file.is_live || verdict == PAIR_VERDICT_TAKEN)
+		atomic_store(&scene->armed, has_timer(scene));
 	/* What holds is never refused here. */
 	if (verdict == PAIR_VERDICT_NONE)
 		return;
@@ -173,6 +192,45 @@ runs_by(struct scene *scene, const char *words)
 	return person_says(&scene->person, words);
 }
 
+/* Events are not there at once. */
+static void
+expect_shown(struct scene *scene, const char *line, const char *words)
+{
+	for (unsigned i = 0; i < LOOKS / 4; i++) {
+		assert_int_equal(person_execute(&scene->person, line), EX_OK);
+		if (person_says(&scene->person, words))
+			return;
+		usleep(LOOK_US);
+	}
+	fail_msg("'%s' does not show '%s': %s", line, words, text_string(&scene->person.text));
+}
+
+static struct pair_file
+laid(const struct scene *scene, enum pair_text_kind kind, const char *words)
+{
+	struct pair_file file;
+	uint8_t *text;
+
+	assert_int_equal(
+	    pair_file_read(scene->gateway->directory, PAIR_FILE_OUT, kind, &file, &text), 0);
+	if (strstr((char *)text, words) == NULL)
+		fail_msg("'%s' is not in what is laid out: %s", words, (char *)text);
+	free(text);
+	return file;
+}
+
+static void
+expect_laid(const struct scene *scene, enum pair_text_kind kind, const char *words)
+{
+	assert_int_equal(laid(scene, kind, words).is_erased, 0);
+}
+
+static void
+expect_erased(const struct scene *scene, enum pair_text_kind kind)
+{
+	assert_int_equal(laid(scene, kind, "").is_erased, 1);
+}
+
 static void
 test_the_standby_follows(void **state)
 {
@@ -279,6 +337,70 @@ test_what_is_saved_is_saved_here(void **state)
 	expect_saved(scene, NULL);
 }
 
+/* Kept for the time when this host is the active one, and so is that there is none. */
+static void
+test_candidate_and_timer_are_kept(void **state)
+{
+	struct scene *scene = *state;
+	struct pair_file file = {.saved = "2026-01-01T00:00:00Z", .by = "eve", .expires_ms = 60000};
+	struct pair_texts own;
+
+	start(scene, SETTINGS_COMMIT_DEGRADE);
+	sync_starts(scene, ROLE_SYNCED, PAIR_VERDICT_NONE);
+	bring(scene, PAIR_TEXT_CONFIRM, "hostname before\n", file);
+	bring(scene, PAIR_TEXT_RUNNING, "hostname trial\n", (struct pair_file){.is_live = 1});
+	memset(file.base, 7, sizeof(file.base));
+	bring(scene, PAIR_TEXT_CANDIDATE, "hostname draft\n", file);
+	expect_shown(scene, "show candidate", "! Unconfirmed: the commit of eve at 2026-01-01");
+	expect_shown(scene, "show candidate", "! Changed 2026-01-01T00:00:00Z by eve, and the ");
+	expect_shown(scene, "show candidate", "hostname draft\n");
+	assert_int_equal(person_execute(&scene->person, "commit"), EX_UNAVAILABLE);
+	assert_true(person_says(&scene->person, "failover: this host is the standby"));
+	assert_int_equal(person_execute(&scene->person, "rollback 1"), EX_UNAVAILABLE);
+	assert_int_equal(person_execute(&scene->person, "clear candidate"), EX_UNAVAILABLE);
+	assert_int_equal(person_execute(&scene->person, "configure candidate"), EX_OK);
+	assert_int_equal(person_execute(&scene->person, "hostname mine"), EX_UNAVAILABLE);
+	/* As this host will tell them. */
+	own = verdict(scene);
+	expect_laid(scene, PAIR_TEXT_CANDIDATE, "hostname draft\n");
+	expect_laid(scene, PAIR_TEXT_CONFIRM, "hostname before\n");
+	bring(scene, PAIR_TEXT_CANDIDATE, "", (struct pair_file){.is_erased = 1});
+	expect_shown(scene, "show candidate", "! No candidate");
+	bring(scene, PAIR_TEXT_CANDIDATE, "nonsense\n", file);
+	expect_shown(scene, "show events", "109091: Failover: this host cannot take the candidate");
+	assert_true(verdict(scene).laid[PAIR_TEXT_CANDIDATE] > own.laid[PAIR_TEXT_CANDIDATE]);
+	bring(scene, PAIR_TEXT_CONFIRM, "", (struct pair_file){.is_erased = 1});
+	assert_int_equal(person_execute(&scene->person, "show candidate"), EX_OK);
+	assert_false(person_says(&scene->person, "! Unconfirmed"));
+}
+
+/* The time passes on a standby without anything being done; the active one does it then. */
+static void
+test_the_timer_is_the_actives(void **state)
+{
+	struct scene *scene = *state;
+	struct pair_file file = {.by = "eve", .expires_ms = 1};
+
+	start(scene, SETTINGS_COMMIT_DEGRADE);
+	sync_starts(scene, ROLE_SYNCED, PAIR_VERDICT_NONE);
+	bring(scene, PAIR_TEXT_RUNNING, "hostname trial\n", (struct pair_file){.is_live = 1});
+	atomic_store(shm_clock_floor(&scene->gateway->shm), 1000);
+	bring(scene, PAIR_TEXT_CONFIRM, "hostname before\n", file);
+	sleep(2);
+	assert_true(runs_by(scene, "hostname trial\n"));
+	/* Not either while sync is silent. */
+	sync_ends(scene);
+	sleep(1 + PAIR_ALIVE_MS / 1000);
+	assert_true(runs_by(scene, "hostname trial\n"));
+	sync_starts(scene, ROLE_DEGRADED, PAIR_VERDICT_NONE);
+	for (unsigned i = 0; !runs_by(scene, "hostname before\n"); i++) {
+		assert_true(i < LOOKS);
+		usleep(LOOK_US);
+	}
+	expect_shown(scene, "show events", "109052: The commit of eve was not confirmed in time");
+	expect_erased(scene, PAIR_TEXT_CONFIRM);
+}
+
 /* ---- the active ---- */
 
 static void
@@ -348,6 +470,55 @@ test_without_an_answer_strict(void **state)
 	assert_false(runs_by(scene, "hostname unanswered"));
 }
 
+/* The timer is there before the standby is asked, and gone before the operator is told so. */
+static void
+test_a_commit_is_told(void **state)
+{
+	struct scene *scene = *state;
+	unsigned asked;
+
+	begin_changes(scene, SETTINGS_COMMIT_DEGRADE, ROLE_ACTIVE, PAIR_VERDICT_REFUSED);
+	assert_int_equal(person_execute(&scene->person, "configure candidate"), EX_OK);
+	assert_int_equal(person_execute(&scene->person, "hostname trial"), EX_OK);
+	expect_laid(scene, PAIR_TEXT_CANDIDATE, "hostname trial\n");
+	/* Nobody is asked about a candidate, nor by `commit check`. */
+	assert_int_equal(person_execute(&scene->person, "commit check"), EX_OK);
+	assert_int_equal(atomic_load(&scene->asked), 0);
+	assert_int_equal(person_execute(&scene->person, "commit confirmed 5"), EX_DATAERR);
+	assert_true(person_says(&scene->person, "the standby mx2 cannot run by it: for a reason"));
+	assert_true(atomic_load(&scene->armed));
+	expect_erased(scene, PAIR_TEXT_CONFIRM);
+	expect_laid(scene, PAIR_TEXT_CANDIDATE, "hostname trial\n");
+	atomic_store(&scene->answer, PAIR_VERDICT_TAKEN);
+	assert_int_equal(person_execute(&scene->person, "commit confirmed 5"), EX_OK);
+	expect_laid(scene, PAIR_TEXT_CONFIRM, "hostname smtpguard\n");
+	expect_erased(scene, PAIR_TEXT_CANDIDATE);
+	asked = atomic_load(&scene->told);
+	atomic_store(&scene->armed, true);
+	assert_int_equal(person_execute(&scene->person, "commit"), EX_OK);
+	assert_true(person_says(&scene->person, "Commit confirmed\n"));
+	assert_false(person_says(&scene->person, "WARNING"));
+	assert_true(atomic_load(&scene->told) > asked);
+	assert_false(atomic_load(&scene->armed));
+	expect_erased(scene, PAIR_TEXT_CONFIRM);
+}
+
+/* A standby that is lost, or does not answer, keeps nobody from confirming; it is said. */
+static void
+test_a_confirmation_without_an_answer(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_changes(scene, SETTINGS_COMMIT_STRICT, ROLE_ACTIVE, PAIR_VERDICT_TAKEN);
+	assert_int_equal(person_execute(&scene->person, "configure candidate"), EX_OK);
+	assert_int_equal(person_execute(&scene->person, "hostname trial"), EX_OK);
+	assert_int_equal(person_execute(&scene->person, "commit confirmed 5"), EX_OK);
+	atomic_store(&scene->answer, PAIR_VERDICT_NONE);
+	assert_int_equal(person_execute(&scene->person, "commit"), EX_OK);
+	assert_true(person_says(&scene->person, "WARNING: the standby may not know it: failover"));
+	assert_true(person_says(&scene->person, "Commit confirmed\n"));
+}
+
 /* Nobody has to be able to take over. */
 static void
 test_without_a_standby(void **state)
@@ -378,6 +549,10 @@ main(void)
 	    TEST(test_what_it_cannot_follow),
 	    TEST(test_its_operators_change_nothing),
 	    TEST(test_what_is_saved_is_saved_here),
+	    TEST(test_candidate_and_timer_are_kept),
+	    TEST(test_the_timer_is_the_actives),
+	    TEST(test_a_commit_is_told),
+	    TEST(test_a_confirmation_without_an_answer),
 	    TEST(test_the_standby_is_asked_first),
 	    TEST(test_without_an_answer),
 	    TEST(test_without_an_answer_strict),

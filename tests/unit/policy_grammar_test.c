@@ -128,6 +128,20 @@ test_actions(void **state)
 	expect_action("show events follow", CLI_ACTION_SHOW_EVENTS_FOLLOW, NULL);
 	expect_action("clear conn 0123456789abcdef", CLI_ACTION_CLEAR_CONN, "0123456789abcdef");
 	expect_action("clear counters", CLI_ACTION_CLEAR_COUNTERS, NULL);
+	expect_action("clear candidate", CLI_ACTION_CLEAR_CANDIDATE, NULL);
+	expect_action("show candidate", CLI_ACTION_SHOW_CANDIDATE, NULL);
+	expect_action("show configuration diff", CLI_ACTION_SHOW_CONFIGURATION_DIFF, NULL);
+	expect_action("show configuration history", CLI_ACTION_SHOW_CONFIGURATION_HISTORY, NULL);
+	expect_action("commit", CLI_ACTION_COMMIT, NULL);
+	expect_action("commit check", CLI_ACTION_COMMIT_CHECK, NULL);
+	expect_action("commit force", CLI_ACTION_COMMIT, "force");
+	run("commit force confirmed 65535");
+	assert_int_equal(outcome.action, CLI_ACTION_COMMIT);
+	assert_int_equal(outcome.values, 3);
+	assert_string_equal(outcome.value[0], "force");
+	assert_string_equal(outcome.value[1], "confirmed");
+	assert_string_equal(outcome.value[2], "65535");
+	expect_action("rollback 10", CLI_ACTION_ROLLBACK, "10");
 	expect_action("clear service-policy", CLI_ACTION_CLEAR_SERVICE_POLICY, NULL);
 	expect_action("write", CLI_ACTION_WRITE_MEMORY, NULL);
 	expect_action("wr mem", CLI_ACTION_WRITE_MEMORY, NULL);
@@ -246,6 +260,41 @@ test_modes(void **state)
 	expect_mode("policy-map global_policy", CLI_POLICY_MAP);
 	expect_mode("hostname inner", CLI_CONFIG);
 	expect_mode("end", CLI_EXEC);
+}
+
+/* The modes of the candidate lead into each other, and not to those that are live. */
+static void
+test_modes_of_the_candidate(void **state)
+{
+	char prompt[96];
+
+	(void)state;
+	expect_mode("configure candidate", CLI_CONFIG);
+	assert_true(place.candidate);
+	cli_prompt(&place, config, prompt, sizeof(prompt));
+	assert_string_equal(prompt, "smtpguard(config-candidate)# ");
+	expect_mode("policy-map type inspect esmtp strict", CLI_POLICY_MAP);
+	expect_mode("parameters", CLI_PARAMETERS);
+	cli_prompt(&place, config, prompt, sizeof(prompt));
+	assert_string_equal(prompt, "smtpguard(config-candidate-pmap-p)# ");
+	expect_mode("class-map c", CLI_CLASS_MAP);
+	expect_mode("policy-map global_policy", CLI_POLICY_MAP);
+	expect_mode("class inspection_default", CLI_CLASS);
+	expect_mode("hostname inner", CLI_CONFIG);
+	assert_true(place.candidate);
+	expect_action("commit", CLI_ACTION_COMMIT, NULL);
+	assert_true(place.candidate);
+	expect_mode("configure terminal", CLI_CONFIG);
+	assert_false(place.candidate);
+	expect_mode("configure candidate", CLI_CONFIG);
+	expect_mode("end", CLI_EXEC);
+	assert_false(place.candidate);
+	expect_mode("conf cand", CLI_CONFIG);
+	expect_mode("exit", CLI_EXEC);
+	assert_false(place.candidate);
+	expect_mode("conf cand", CLI_CONFIG);
+	expect_mode("disable", CLI_VIEW);
+	assert_false(place.candidate);
 }
 
 static void
@@ -395,6 +444,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_where_it_fails, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_nothing_to_do, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_modes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_modes_of_the_candidate, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refusal_leaves_the_place, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_configuration_lines_in_exec, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_values_beat_abbreviations, setup, teardown),
