@@ -166,7 +166,7 @@ set_window(int fd, const struct leg_plan *plan)
 		window.rcv_wnd = plan->tcp.receive_window;
 	window.rcv_wup = plan->receive_next;
 	window.snd_wl1 = plan->receive_next - 1;
-	window.snd_wnd = plan->tcp.send_window;
+	window.snd_wnd = plan->hides_window ? 0 : plan->tcp.send_window;
 	window.max_window = plan->tcp.max_window > plan->tcp.send_window ? plan->tcp.max_window
 									 : plan->tcp.send_window;
 	return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) < 0 ? -errno

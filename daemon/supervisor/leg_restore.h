@@ -41,6 +41,7 @@ struct leg_plan {
 	struct leg_tcp tcp;    /* as it is to stand in the slot: of those positions */
 	uint32_t mark;	       /* 0: none */
 	bool keeps_alive;
+	bool hides_window; /* from the kernel: that an answer was taken shows by its window */
 };
 
 /* Pure.  `record` was checked; the leg was dumped.  acknowledged: of the output that the record has. */
@@ -53,7 +54,7 @@ int leg_restore(const struct leg_plan *plan, const struct iovec *output, unsigne
 /* The peer is to answer. */
 void leg_probe(int fd);
 
-/* An answer that acknowledges more than was put back is not taken: who plans a send window of 0 sees by
+/* An answer that acknowledges more than was put back is not taken: who hides the window sees by
  * its being 0 still that there was none, or such a one. */
 struct leg_answer {
 	bool has_come; /* the peer has sent something since the connection was made */

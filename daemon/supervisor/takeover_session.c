@@ -111,8 +111,7 @@ make_leg(const struct takeover_source *source, uint32_t slot, const struct recor
 	} else {
 		output.count = 0;
 	}
-	if (leg->ends)
-		leg->plan.tcp.send_window = 0;
+	leg->plan.hides_window = leg->ends;
 	leg->fd = leg_restore(&leg->plan, output.piece, output.count);
 	return leg->fd < 0 ? leg->fd : 0;
 }
