@@ -165,6 +165,8 @@ take_adopted(struct worker *worker, const struct handover_item *item, const int 
 	session = session_take(worker, item->slot, item->generation);
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		session_attach(session, leg, item->legs & HANDOVER_LEG(leg) ? fds[next++] : -1);
+	if (item->legs & HANDOVER_LEG(SHM_SERVER))
+		session->leg[SHM_SERVER].flags |= LEG_UNTOLD;
 	adopt_session(worker, session, item);
 	if (worker->draining)
 		session_signal(worker, session, SIGNAL_SHUTDOWN);
