@@ -19,9 +19,10 @@ struct head {
 };
 
 static const char *const names[][PAIR_TEXT_KINDS] = {
-    [PAIR_FILE_OUT] = {"pair-out-confirm", "pair-out-running", "pair-out-startup",
-	"pair-out-candidate"},
-    [PAIR_FILE_IN] = {"pair-in-confirm", "pair-in-running", "pair-in-startup", "pair-in-candidate"},
+    [PAIR_FILE_OUT] = {"pair-out-policies", "pair-out-confirm", "pair-out-running",
+	"pair-out-startup", "pair-out-candidate"},
+    [PAIR_FILE_IN] = {"pair-in-policies", "pair-in-confirm", "pair-in-running", "pair-in-startup",
+	"pair-in-candidate"},
 };
 
 static bool

@@ -68,6 +68,7 @@ enum sync_text_kind {
 	SYNC_TEXT_STARTUP = 2,
 	SYNC_TEXT_CANDIDATE = 3,
 	SYNC_TEXT_CONFIRM = 4,
+	SYNC_TEXT_POLICIES = 5,
 	SYNC_TEXT_KINDS /* behind the last */
 };
 

@@ -23,6 +23,7 @@
 /* In the order in which they are told, and taken: who has the running configuration knows whether it is to be
  * taken back. */
 enum pair_text_kind {
+	PAIR_TEXT_POLICIES, /* that sessions run by, and the running configuration does not give any more */
 	PAIR_TEXT_CONFIRM, /* what an unconfirmed commit goes back to, and when */
 	PAIR_TEXT_RUNNING,
 	PAIR_TEXT_STARTUP,

@@ -55,6 +55,17 @@ lines_add(struct lines *lines, const char *text)
 }
 
 bool
+lines_split(struct lines *lines, char *text)
+{
+	char *line, *rest = text;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if ((rest != NULL || line[0] != '\0') && !lines_add(lines, line))
+			return false;
+	return true;
+}
+
+bool
 lines_digest(const struct lines *lines, unsigned char digest[LINES_DIGEST_SIZE])
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();

@@ -27,6 +27,9 @@ void lines_init(struct lines *lines);
 void lines_free(struct lines *lines);
 bool lines_add(struct lines *lines, const char *text);
 
+/* Adds the lines of a text, each with '\n' behind it, which is cut up. False: lines that no list has. */
+bool lines_split(struct lines *lines, char *text);
+
 /* SHA-256 over all lines, each with '\n' behind it; false: no memory. */
 bool lines_digest(const struct lines *lines, unsigned char digest[LINES_DIGEST_SIZE]);
 void lines_digest_hex(const unsigned char digest[LINES_DIGEST_SIZE], char hex[65]);

@@ -194,6 +194,7 @@ close_parts(struct manager *manager)
 	log_drain_close(&manager->drain);
 	log_target_close(&manager->target);
 	commit_close(&manager->commit);
+	pair_config_close(&manager->pair);
 	running_close(&manager->running);
 	activity_close(&manager->activity);
 	loop_close(&manager->loop);

@@ -155,9 +155,21 @@ lay_live(struct pair_config *pair, const struct config *config, bool is_new)
 		memcpy(pair->live, file.digest, sizeof(pair->live));
 }
 
-void
-pair_config_holds(struct pair_config *pair, const struct config *config)
+/* Told before the configuration that takes their place, should a standby come now. */
+static void
+keep_policies(struct pair_config *pair, const struct config *old, const struct config *config)
 {
+	bool pruned = !pair_config_follows(pair) && pair_policies_prune(&pair->policies, pair->shm);
+
+	if (pair_policies_change(&pair->policies, pair->shm, old, config) || pruned)
+		pair_config_lay_policies(pair);
+}
+
+void
+pair_config_holds(struct pair_config *pair, const struct config *old, const struct config *config)
+{
+	if (pair_config_is_on(pair))
+		keep_policies(pair, old, config);
 	lay_live(pair, config, false);
 }
 
@@ -223,6 +235,44 @@ pair_config_lay(struct pair_config *pair, enum pair_text_kind kind, const struct
 }
 
 void
+pair_config_lay_policies(struct pair_config *pair)
+{
+	struct store_entry entry = {.serial = 0};
+
+	lines_init(&entry.lines);
+	if (pair_policies_write(&pair->policies, &entry.lines))
+		pair_config_lay(pair, PAIR_TEXT_POLICIES, &entry);
+	else
+		event_note(pair->shm, EVENT_NOTE_CONFIG_REFUSED_THERE, 0, pair_config_peer(pair),
+		    strerror(EFBIG), NULL);
+	store_entry_free(&entry);
+}
+
+/* Of a manager that has died. */
+static void
+find_policies(struct pair_config *pair)
+{
+	struct pair_file file;
+	struct lines lines;
+	uint8_t *text;
+
+	if (pair->own.laid[PAIR_TEXT_POLICIES] == 0 ||
+	    pair_file_read(pair->directory, PAIR_FILE_OUT, PAIR_TEXT_POLICIES, &file, &text) < 0)
+		return;
+	lines_init(&lines);
+	if (lines_split(&lines, (char *)text))
+		pair_policies_read(&pair->policies, &lines);
+	lines_free(&lines);
+	free(text);
+}
+
+void
+pair_config_close(struct pair_config *pair)
+{
+	pair_policies_free(&pair->policies);
+}
+
+void
 pair_config_open(struct pair_config *pair, const struct shm *shm,
     const struct settings_failover *failover, int directory, const struct config *running)
 {
@@ -234,6 +284,7 @@ pair_config_open(struct pair_config *pair, const struct shm *shm,
 	pair_texts_read(shm_texts_own(shm), &pair->own);
 	pair_texts_read(shm_texts_peer(shm), &peer);
 	pair->verdicts = peer.verdicts;
+	find_policies(pair);
 	pair_config_tell(pair, running);
 	/* A host on which nothing was ever saved takes nothing from the other one. */
 	lay_startup(pair, false);
@@ -353,6 +404,14 @@ look_at_verdict(struct pair_config *pair)
 void
 pair_config_tick(struct pair_config *pair)
 {
-	if (pair_config_is_on(pair))
-		look_at_verdict(pair);
+	uint64_t now_ms = monotonic_now_ms();
+
+	if (!pair_config_is_on(pair))
+		return;
+	look_at_verdict(pair);
+	if (now_ms - pair->pruned_ms < PAIR_CONFIG_PRUNE_MS || pair_config_follows(pair))
+		return;
+	pair->pruned_ms = now_ms;
+	if (pair_policies_prune(&pair->policies, pair->shm))
+		pair_config_lay_policies(pair);
 }

@@ -21,6 +21,7 @@
 #ifndef DAEMON_MANAGER_PAIR_CONFIG_H
 #define DAEMON_MANAGER_PAIR_CONFIG_H
 
+#include "daemon/manager/pair_policies.h"
 #include "daemon/manager/store.h"
 #include "daemon/manager/text.h"
 #include "daemon/policy/config.h"
@@ -29,6 +30,8 @@
 #include "shm/region.h"
 
 #define PAIR_CONFIG_WAIT_MS 2000u
+#define PAIR_CONFIG_PRUNE_MS                                                                       \
+	10000u /* how often is looked whether sessions still run by what is kept */
 
 /* What an operator hears who would change it on the standby; with pair_config_active(). */
 #define PAIR_CONFIG_STANDBY_TEXT "failover: this host is the standby, change it on %s"
@@ -42,11 +45,15 @@ struct pair_config {
 	bool is_silent;			/* it has not answered, and was not waited for since */
 	uint8_t live[PAIR_DIGEST_SIZE]; /* what was laid out last as holding */
 	char name[PAIR_NAME_MAX];	/* pair_config_peer() */
+	struct pair_policies policies;
+	uint64_t pruned_ms; /* CLOCK_MONOTONIC */
 };
 
 /* Lays out what holds. */
 void pair_config_open(struct pair_config *pair, const struct shm *shm,
     const struct settings_failover *failover, int directory, const struct config *running);
+
+void pair_config_close(struct pair_config *pair);
 
 /* NULL: changes are this host's to make; else it is the standby, and the active one has that name. */
 const char *pair_config_active(struct pair_config *pair);
@@ -58,8 +65,9 @@ uint64_t pair_config_epoch(const struct pair_config *pair);
 
 /* Before a change holds.  False: the standby refuses it, *why says the reason. */
 bool pair_config_ask(struct pair_config *pair, const struct config *next, struct text *why);
-/* It holds. */
-void pair_config_holds(struct pair_config *pair, const struct config *config);
+/* It holds, in the place of `old`. */
+void pair_config_holds(
+    struct pair_config *pair, const struct config *old, const struct config *config);
 /* What was shown does not hold: this does. */
 void pair_config_tell(struct pair_config *pair, const struct config *config);
 /* startup-config is another one, or gone. */
@@ -79,5 +87,7 @@ void pair_config_tick(struct pair_config *pair);
 bool pair_config_is_on(const struct pair_config *pair);
 const char *pair_config_peer(struct pair_config *pair);
 void pair_config_publish(const struct pair_config *pair);
+/* What is kept of policies is another set. */
+void pair_config_lay_policies(struct pair_config *pair);
 
 #endif

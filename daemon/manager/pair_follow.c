@@ -14,18 +14,7 @@
 #define RUNNING_WORDS	"the running configuration"
 #define CANDIDATE_WORDS "the candidate"
 #define CONFIRM_WORDS	"the confirm timer"
-
-/* False: lines that no configuration has. */
-static bool
-split(char *text, struct lines *lines)
-{
-	char *line, *rest = text;
-
-	while ((line = strsep(&rest, "\n")) != NULL)
-		if ((rest != NULL || line[0] != '\0') && !lines_add(lines, line))
-			return false;
-	return true;
-}
+#define POLICIES_WORDS	"the policies of the sessions"
 
 static bool
 follow(
@@ -35,7 +24,7 @@ follow(
 	struct lines lines;
 
 	lines_init(&lines);
-	if (!split(text, &lines))
+	if (!lines_split(&lines, text))
 		text_add_string(why, "it has lines that are too long, or too many");
 	else
 		next = running_load_lines(pair->shm, &lines, is_live ? NULL : why);
@@ -106,7 +95,7 @@ take_saved(const struct pair_config *pair, const struct pair_file *file, char *t
 	snprintf(entry.saved, sizeof(entry.saved), "%s", file->saved);
 	snprintf(entry.by, sizeof(entry.by), "%s", file->by);
 	lines_init(&entry.lines);
-	if (split(text, &entry.lines))
+	if (lines_split(&entry.lines, text))
 		result = store_take(pair->directory, &entry);
 	store_entry_free(&entry);
 	return result;
@@ -143,7 +132,7 @@ take_draft(struct commit *commit, enum pair_text_kind kind, const struct pair_fi
 	snprintf(entry.by, sizeof(entry.by), "%s", file->by);
 	memcpy(entry.base, file->base, sizeof(entry.base));
 	lines_init(&entry.lines);
-	if (!split(text, &entry.lines))
+	if (!lines_split(&entry.lines, text))
 		text_add_string(why, "it has lines that are too long, or too many");
 	else if (kind == PAIR_TEXT_CONFIRM)
 		result = commit_follow_confirm(commit, given);
@@ -176,6 +165,38 @@ take_commit(struct pair_config *pair, struct commit *commit, enum pair_text_kind
 	text_free(&why);
 }
 
+/* As this host would tell them. */
+static void
+take_policies(struct pair_config *pair)
+{
+	char reason[PAIR_TEXT_MAX];
+	struct pair_file file;
+	struct lines lines;
+	struct text why;
+	uint8_t *text;
+	bool taken = false;
+	int result =
+	    pair_file_read(pair->directory, PAIR_FILE_IN, PAIR_TEXT_POLICIES, &file, &text);
+
+	text_init(&why, WHY_MAX);
+	lines_init(&lines);
+	if (result == 0) {
+		taken = lines_split(&lines, (char *)text) &&
+			pair_policies_read(&pair->policies, &lines) &&
+			pair_policies_place(&pair->policies, pair->shm, &why);
+		pair_config_lay_policies(pair);
+		free(text);
+	}
+	if (!taken && why.length == 0)
+		text_add_string(&why, result < 0 ? strerror(-result) : "they are no such text");
+	if (!taken) {
+		make_reason(&why, reason);
+		tell(pair, POLICIES_WORDS, reason);
+	}
+	lines_free(&lines);
+	text_free(&why);
+}
+
 static void
 take(struct pair_config *pair, struct running *running, struct commit *commit,
     enum pair_text_kind kind)
@@ -186,6 +207,9 @@ take(struct pair_config *pair, struct running *running, struct commit *commit,
 		break;
 	case PAIR_TEXT_STARTUP:
 		take_startup(pair);
+		break;
+	case PAIR_TEXT_POLICIES:
+		take_policies(pair);
 		break;
 	default:
 		take_commit(pair, commit, kind);

@@ -153,8 +153,35 @@ name_slots(struct listener_table *listeners, const uint32_t place[COMPILE_IMAGES
 	}
 }
 
+static void
+mark_kept(uint32_t kept, bool used[POLICY_SLOTS])
+{
+	for (uint32_t i = 0; i < POLICY_SLOTS; i++)
+		used[i] = used[i] || (kept >> i & 1) != 0;
+}
+
 int
-policy_place(const struct shm *shm, struct compiled *compiled)
+policy_place_image(const struct shm *shm, const struct compiled_image *image, uint32_t *kept)
+{
+	struct policy_area *area = shm_policy(shm);
+	bool used[POLICY_SLOTS] = {false};
+	uint32_t place = find_same(area, image);
+
+	if (place == POLICY_SLOTS) {
+		mark_sessions(shm, used);
+		mark_tables(area, used);
+		mark_kept(*kept, used);
+		place = find_free(area, used);
+		if (place == POLICY_SLOTS)
+			return -ENOSPC;
+		fill(shm, place, image);
+	}
+	*kept |= 1u << place;
+	return 0;
+}
+
+int
+policy_place(const struct shm *shm, struct compiled *compiled, uint32_t kept)
 {
 	struct policy_area *area = shm_policy(shm);
 	bool used[POLICY_SLOTS] = {false};
@@ -164,6 +191,7 @@ policy_place(const struct shm *shm, struct compiled *compiled)
 		return -EPROTO;
 	mark_sessions(shm, used);
 	mark_tables(area, used);
+	mark_kept(kept, used);
 	for (unsigned i = 0; i < compiled->images; i++) {
 		place[i] = find_same(area, &compiled->image[i]);
 		mark(used, place[i]);

@@ -13,10 +13,12 @@
 #include "daemon/policy/compile.h"
 #include "shm/region.h"
 
-/* Places all images and rewrites the policy_slot of listeners and class rules from image index to
+/* Slots whose bit is set in `kept` hold what is needed, though nobody names it.  Places all images and rewrites the policy_slot of listeners and class rules from image index to
  * policy slot.
  * 0, -ENOSPC: no slot is free, -EPROTO: the compiled form does not hold. */
-int policy_place(const struct shm *shm, struct compiled *compiled);
+int policy_place(const struct shm *shm, struct compiled *compiled, uint32_t kept);
+/* One image that nobody names yet, so that its slot is one of those kept from then on. 0, -ENOSPC. */
+int policy_place_image(const struct shm *shm, const struct compiled_image *image, uint32_t *kept);
 
 /* The sequence of the newest table, 0 if there is none yet; *ret_table its index. */
 uint64_t policy_place_newest(const struct shm *shm, uint32_t *ret_table);

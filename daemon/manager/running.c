@@ -66,7 +66,8 @@ compile_and_place(struct running *running, const struct config *config, struct t
 {
 	if (!running_check(running, config, why))
 		return false;
-	int result = policy_place(running->shm, running->compiled);
+	int result = policy_place(running->shm, running->compiled,
+	    running->pair != NULL ? running->pair->policies.placed : 0);
 	if (result == -ENOSPC)
 		text_printf(
 		    why, "sessions still use all %u policies; try again later", POLICY_SLOTS);
@@ -192,7 +193,7 @@ change(struct running *running, struct config *next, bool bear_all, struct text 
 		return stay(running);
 	}
 	if (running->pair != NULL)
-		pair_config_holds(running->pair, next);
+		pair_config_holds(running->pair, running->config, next);
 	config_free(running->config);
 	running->config = next;
 	FAILPOINT(change_taken);

@@ -62,13 +62,38 @@ hash_map(const struct config *config, const struct compiled_image *image,
 }
 
 static void
-build_image(const struct config *config, struct compiled *compiled, struct compiled_image *image)
+fill_image(const struct config *config, const char *name, struct compiled_image *image)
 {
 	struct inspect_policy policy;
+	snprintf(image->name, sizeof(image->name), "%s", name);
 	map_policy(config, image->name, &policy);
 	_Static_assert(sizeof(policy) <= sizeof(image->bytes), "a policy has room in its image");
 	memcpy(image->bytes, &policy, sizeof(policy));
 	image->size = sizeof(policy);
+}
+
+bool
+config_compile_map(const struct config *config, const char *name, struct compiled_image *ret_image)
+{
+	fill_image(config, name, ret_image);
+	return inspect_policy_check(ret_image->bytes, ret_image->size) &&
+	       hash_map(config, ret_image, ret_image->generation);
+}
+
+void
+config_print_map(const struct config *config, const char *name, const struct config_writer *writer)
+{
+	char line[CONFIG_HOSTNAME_MAX + 16];
+	snprintf(line, sizeof(line), "hostname %s", config->hostname);
+	writer->line(writer->context, line);
+	/* The others cannot be changed, and so are there. */
+	if (tree_find_map((struct config *)config, name) != NULL)
+		print_map_whole(config, name, writer);
+}
+
+static void
+check_image(const struct config *config, struct compiled *compiled, struct compiled_image *image)
+{
 	const char *shown = image->name[0] != '\0' ? image->name : "no inspect esmtp";
 	if (!inspect_policy_check(image->bytes, image->size))
 		add_error(compiled, "policy-map type inspect esmtp %s: not a policy", shown);
@@ -90,8 +115,8 @@ image_for(const struct config *config, struct compiled *compiled, const char *na
 		return 0;
 	}
 	struct compiled_image *image = &compiled->image[compiled->images];
-	snprintf(image->name, sizeof(image->name), "%s", name);
-	build_image(config, compiled, image);
+	fill_image(config, name, image);
+	check_image(config, compiled, image);
 	return compiled->images++;
 }
 

@@ -35,4 +35,12 @@ struct compiled {
 /* false: errors > 0 and nothing of the rest may be used. */
 bool config_compile(const struct config *config, struct compiled *ret_compiled);
 
+/* One map alone; name "" is for relay and raw.  False: it gives no policy. */
+bool config_compile_map(
+    const struct config *config, const char *name, struct compiled_image *ret_image);
+/* Lines which, entered upon a factory configuration, give that map its image again, with the same
+ * generation. */
+void config_print_map(
+    const struct config *config, const char *name, const struct config_writer *writer);
+
 #endif

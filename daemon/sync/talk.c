@@ -161,7 +161,7 @@ static void
 tell_whole(struct sync *sync)
 {
 	if (sync->whole_due && sync->is_measured && sync->positions != NULL &&
-	    feed_is_whole(&sync->feed) &&
+	    feed_is_whole(&sync->feed) && texts_are_decided(&sync->texts) &&
 	    standing_simple(sync, ROLE_IN_SNAPSHOT, sync->role.start.epoch.number) == ROLE_NO_NONE)
 		sync->whole_due = false;
 }

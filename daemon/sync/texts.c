@@ -11,6 +11,7 @@ _Static_assert(PAIR_FILE_MAX <= SYNC_TEXT_MAX, "what is laid out can be told");
 _Static_assert(PAIR_TEXT_MAX == SYNC_WHY_MAX + 1, "a reason passes whole");
 
 static const uint32_t kinds[PAIR_TEXT_KINDS] = {
+    [PAIR_TEXT_POLICIES] = SYNC_TEXT_POLICIES,
     [PAIR_TEXT_CONFIRM] = SYNC_TEXT_CONFIRM,
     [PAIR_TEXT_RUNNING] = SYNC_TEXT_RUNNING,
     [PAIR_TEXT_STARTUP] = SYNC_TEXT_STARTUP,
@@ -117,10 +118,27 @@ pass_on(struct texts *texts, const struct feed *feed, const struct pair_texts *o
 void
 texts_decided(struct texts *texts, const struct sync_bytes *generation, const char *reason)
 {
+	if (memcmp(generation->data, texts->running, sizeof(texts->running)) == 0)
+		texts->is_decided = true;
 	pair_texts_decide(&texts->peer, generation->data,
 	    reason == NULL ? PAIR_VERDICT_TAKEN : PAIR_VERDICT_REFUSED,
 	    reason == NULL ? "" : reason);
 	publish(texts);
+}
+
+bool
+texts_are_decided(const struct texts *texts)
+{
+	uint64_t laid = texts->own.laid[PAIR_TEXT_RUNNING];
+
+	return laid == 0 || (texts->told[PAIR_TEXT_RUNNING] == laid && texts->is_decided);
+}
+
+void
+texts_agreed(struct texts *texts)
+{
+	if (!texts->is_decided)
+		memset(texts->told, 0, sizeof(texts->told));
 }
 
 /* What belongs to one kind only.  Whatever the file says, the other host takes it. */
@@ -143,7 +161,7 @@ add_own(const struct texts *texts, const struct pair_file *file, struct sync_tex
 }
 
 static bool
-tell(const struct texts *texts, struct feed *feed, enum pair_text_kind kind, uint64_t now_us)
+tell(struct texts *texts, struct feed *feed, enum pair_text_kind kind, uint64_t now_us)
 {
 	struct pair_file file;
 	uint8_t *bytes;
@@ -166,6 +184,10 @@ tell(const struct texts *texts, struct feed *feed, enum pair_text_kind kind, uin
 	    .is_erased = file.is_erased != 0,
 	};
 	add_own(texts, &file, &text);
+	if (kind == PAIR_TEXT_RUNNING) {
+		memcpy(texts->running, file.digest, sizeof(texts->running));
+		texts->is_decided = false;
+	}
 	bool told = feed_tell_text(feed, now_us, &text);
 	free(bytes);
 	return told;

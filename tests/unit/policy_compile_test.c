@@ -149,6 +149,62 @@ test_parameters_arrive(void **state)
 	assert_false(policy_of(0)->flags & INSPECT_LOG_EARLY);
 }
 
+/* ---- one map, on another host ---- */
+
+static struct config *there;
+static struct cli_place there_place;
+
+static void
+enter_there(void *context, const char *text)
+{
+	struct cli_outcome outcome;
+
+	(void)context;
+	cli_execute(&there_place, there, text, &outcome);
+	if (outcome.status != CLI_DONE)
+		fail_msg("'%s' is not understood: %s", text, outcome.message);
+}
+
+static void
+expect_same_there(const char *name)
+{
+	struct config_writer writer = {.line = enter_there};
+	struct compiled_image *image = malloc(2 * sizeof(*image));
+
+	assert_non_null(image);
+	there = config_create();
+	there_place = (struct cli_place){.mode = CLI_CONFIG};
+	config_print_map(config, name, &writer);
+	assert_true(config_compile_map(config, name, &image[0]));
+	assert_true(config_compile_map(there, name, &image[1]));
+	assert_memory_equal(image[0].generation, image[1].generation, POLICY_HASH_SIZE);
+	assert_int_equal(image[0].size, image[1].size);
+	assert_memory_equal(image[0].bytes, image[1].bytes, image[0].size);
+	config_free(there);
+	free(image);
+}
+
+static void
+test_a_map_by_its_lines(void **state)
+{
+	static const char *const lines[] = {"hostname mx", "policy-map type inspect esmtp strict",
+	    "description what it is for", "parameters", "mask-banner text \"mx ESMTP\"",
+	    "no allow-tls", "line-endings reject", "nul space", "monitor-only",
+	    "command-timeout 60", "errors-max 5", "allow-verb EXPN", "no allow-extension SIZE",
+	    "greeting-delay 1500 action log", "match cmd line length gt 100", "drop-connection log",
+	    "match header line length gt 998", "reject 552 5.3.4 \"too long\" log",
+	    "policy-map type inspect esmtp plain"};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		run(lines[i]);
+	expect_same_there("strict");
+	expect_same_there("plain");
+	expect_same_there("_default_esmtp_map");
+	expect_same_there("_compat_fixup_4_4");
+	expect_same_there("");
+}
+
 static void
 test_policy_by_interface(void **state)
 {
@@ -254,6 +310,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_nothing_listens, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_static_with_the_default_map, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_parameters_arrive, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_map_by_its_lines, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_policy_by_interface, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_generation, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_every_map_in_use, setup, teardown),

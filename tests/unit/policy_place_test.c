@@ -73,11 +73,11 @@ test_rules_name_the_slots_of_their_images(void **state)
 
 	(void)state;
 	compile(1);
-	assert_int_equal(policy_place(&shm, compiled), 0);
+	assert_int_equal(policy_place(&shm, compiled, 0), 0);
 	policy_place_listeners(&shm, &compiled->listeners, 1);
 	/* The first two places are taken: an index is no longer its slot's number. */
 	compile(2);
-	assert_int_equal(policy_place(&shm, compiled), 0);
+	assert_int_equal(policy_place(&shm, compiled, 0), 0);
 	table = &shm_policy(&shm)->listeners[policy_place_listeners(&shm, &compiled->listeners, 2)];
 	assert_memory_equal(image_at(table->entry[0].policy_slot), "\2\0", 2);
 	assert_memory_equal(image_at(table->class_rule[0].policy_slot), "\2\0", 2);
@@ -96,13 +96,13 @@ test_images_of_rules_are_kept(void **state)
 	(void)state;
 	for (uint8_t i = 0; i < 2; i++) {
 		compile(i);
-		assert_int_equal(policy_place(&shm, compiled), 0);
+		assert_int_equal(policy_place(&shm, compiled, 0), 0);
 		named[i] = compiled->listeners.class_rule[1].policy_slot;
 		policy_place_listeners(&shm, &compiled->listeners, i + 1u);
 	}
 	for (uint8_t seed = 10; seed < 10 + 2 * POLICY_SLOTS; seed++) {
 		compile(seed);
-		assert_int_equal(policy_place(&shm, compiled), 0);
+		assert_int_equal(policy_place(&shm, compiled, 0), 0);
 	}
 	assert_memory_equal(image_at(named[0]), "\0\1", 2);
 	assert_memory_equal(image_at(named[1]), "\1\1", 2);
@@ -111,7 +111,7 @@ test_images_of_rules_are_kept(void **state)
 	policy_place_retire(&shm, 1);
 	for (uint8_t seed = 10; seed < 10 + 2 * POLICY_SLOTS; seed++) {
 		compile(seed);
-		assert_int_equal(policy_place(&shm, compiled), 0);
+		assert_int_equal(policy_place(&shm, compiled, 0), 0);
 	}
 	assert_memory_not_equal(image_at(named[0]), "\0\1", 2);
 }
@@ -123,12 +123,12 @@ test_what_sessions_name_is_kept(void **state)
 
 	(void)state;
 	compile(1);
-	assert_int_equal(policy_place(&shm, compiled), 0);
+	assert_int_equal(policy_place(&shm, compiled, 0), 0);
 	custody->policy_slot = compiled->listeners.class_rule[1].policy_slot;
 	atomic_store(&custody->state, SLOT_OPEN);
 	for (uint8_t seed = 10; seed < 10 + POLICY_SLOTS; seed++) {
 		compile(seed);
-		assert_int_equal(policy_place(&shm, compiled), 0);
+		assert_int_equal(policy_place(&shm, compiled, 0), 0);
 	}
 	assert_memory_equal(image_at(custody->policy_slot), "\1\1", 2);
 }
@@ -143,7 +143,7 @@ test_what_does_not_hold_is_refused(void **state)
 	do {                                                                                       \
 		compile(1);                                                                        \
 		change;                                                                            \
-		assert_int_equal(policy_place(&shm, compiled), -EPROTO);                           \
+		assert_int_equal(policy_place(&shm, compiled, 0), -EPROTO);                        \
 	} while (0)
 	REFUSE(compiled->images = COMPILE_IMAGES_MAX + 1);
 	REFUSE(compiled->image[1].size = POLICY_IMAGE_MAX + 1);

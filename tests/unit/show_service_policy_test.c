@@ -61,7 +61,7 @@ static uint32_t
 install(void)
 {
 	assert_true(config_compile(config, compiled));
-	assert_int_equal(policy_place(&shm, compiled), 0);
+	assert_int_equal(policy_place(&shm, compiled, 0), 0);
 	compiled->listeners.sequence = policy_place_newest(&shm, &(uint32_t){0}) + 1;
 	policy_place_listeners(&shm, &compiled->listeners, compiled->listeners.sequence);
 	return compiled->listeners.entry[0].policy_slot;

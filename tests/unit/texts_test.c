@@ -36,8 +36,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	static const char *const names[] = {
-	    "pair-in-confirm", "pair-in-running", "pair-in-startup", "pair-in-candidate"};
+	static const char *const names[] = {"pair-in-confirm", "pair-in-running", "pair-in-startup",
+	    "pair-in-candidate", "pair-in-policies"};
 	const struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -87,6 +87,8 @@ test_each_kind_has_its_place(void **state)
 	struct sync_text text = text_of(SYNC_TEXT_RUNNING);
 
 	assert_int_equal(came(fixture, &text, PAIR_TEXT_RUNNING).is_erased, 0);
+	text = text_of(SYNC_TEXT_POLICIES);
+	came(fixture, &text, PAIR_TEXT_POLICIES);
 	text = text_of(SYNC_TEXT_STARTUP);
 	came(fixture, &text, PAIR_TEXT_STARTUP);
 	text = text_of(SYNC_TEXT_CANDIDATE);
@@ -125,6 +127,33 @@ test_the_time_is_this_hosts(void **state)
 	}
 }
 
+static void
+test_the_standby_has_looked_at_what_was_told(void **state)
+{
+	static const uint8_t other[SYNC_GENERATION_SIZE] = {8};
+	const struct sync_bytes right = {generation, sizeof(generation)};
+	const struct sync_bytes wrong = {other, sizeof(other)};
+
+	(void)state;
+	assert_true(texts_are_decided(&texts));
+	texts.own.laid[PAIR_TEXT_RUNNING] = 3;
+	assert_false(texts_are_decided(&texts));
+	texts.told[PAIR_TEXT_RUNNING] = 3;
+	memcpy(texts.running, generation, sizeof(texts.running));
+	texts_decided(&texts, &wrong, NULL);
+	assert_false(texts_are_decided(&texts));
+	/* The answer is lost: all of it is told again. */
+	texts_agreed(&texts);
+	assert_int_equal(texts.told[PAIR_TEXT_RUNNING], 0);
+	texts.told[PAIR_TEXT_RUNNING] = 3;
+	texts_decided(&texts, &right, "it cannot");
+	assert_true(texts_are_decided(&texts));
+	texts_agreed(&texts);
+	assert_true(texts_are_decided(&texts));
+	texts.own.laid[PAIR_TEXT_RUNNING] = 4;
+	assert_false(texts_are_decided(&texts));
+}
+
 int
 main(void)
 {
@@ -132,6 +161,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_each_kind_has_its_place),
 	    TEST(test_the_time_is_this_hosts),
+	    TEST(test_the_standby_has_looked_at_what_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
