@@ -3,6 +3,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/leg_kernel.h"
+#include "daemon/supervisor/orphans.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -288,8 +289,11 @@ int
 leg_restore(const struct leg_plan *plan, const struct iovec *output, unsigned count)
 {
 	const struct queues queues = {.sent = output, .sent_count = count};
+	int fd = make(plan, &queues);
 
-	return make(plan, &queues);
+	if (fd == -EADDRNOTAVAIL && orphans_end_one(&plan->local, &plan->peer) == 0)
+		fd = make(plan, &queues);
+	return fd;
 }
 
 void

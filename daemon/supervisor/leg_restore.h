@@ -11,7 +11,11 @@
  *
  * leg_restore() makes the connection without a packet.  It may be called before the address is here, and
  * must be while no packet can reach it (the door is shut): the kernel takes options only from a
- * connection that has not sent, and a packet to one in repair was never tried.
+ * connection that has not sent, and a packet to one in repair was never tried.  What this host's kernel
+ * has left of an earlier connection between the same two, and no process holds, it ends (orphans.h).
+ *
+ * The kernel does not learn that the peer's FIN was seen: such a leg ends in FIN_WAIT2 when its own is
+ * acknowledged, and there it is over (ending.h).
  *
  * Then the peer is asked: leg_probe() sends a segment that it answers by what it has.  All output being
  * acknowledged, the leg is as it was.  What the peer never had the kernel would send again only after
@@ -48,7 +52,8 @@ struct leg_plan {
 void leg_plan(const struct slot_leg *leg, const struct record *record, enum shm_leg which,
     uint64_t acknowledged, uint64_t gateway_ms, struct leg_plan *ret_plan);
 
-/* output: what may have been sent behind plan->written.  The descriptor, or -errno. */
+/* output: what may have been sent behind plan->written.  The descriptor, or -errno; -EADDRNOTAVAIL:
+ * between the two there is a connection that a process holds. */
 int leg_restore(const struct leg_plan *plan, const struct iovec *output, unsigned count);
 
 /* The peer is to answer. */

@@ -104,20 +104,25 @@ take(const struct nlmsghdr *header, void *context)
 	return MNL_CB_OK;
 }
 
+static int
+end_connection(struct mnl_socket *socket, uint8_t family, const struct inet_diag_sockid *id)
+{
+	const struct inet_diag_req_v2 what = {.sdiag_family = family,
+	    .sdiag_protocol = IPPROTO_TCP,
+	    .idiag_states = STATES_WANTED,
+	    .id = *id};
+
+	return ask(socket, SOCK_DESTROY, NLM_F_ACK, &what, NULL, NULL);
+}
+
 /* Those that were found; one may have come to its end by itself meanwhile. */
 static int
 end_found(struct mnl_socket *socket, uint8_t family, const struct found *found)
 {
 	int ended = 0;
 
-	for (uint32_t i = 0; i < found->count; i++) {
-		const struct inet_diag_req_v2 what = {.sdiag_family = family,
-		    .sdiag_protocol = IPPROTO_TCP,
-		    .idiag_states = STATES_WANTED,
-		    .id = found->id[i]};
-
-		ended += ask(socket, SOCK_DESTROY, NLM_F_ACK, &what, NULL, NULL) == 0;
-	}
+	for (uint32_t i = 0; i < found->count; i++)
+		ended += end_connection(socket, family, &found->id[i]) == 0;
 	return ended;
 }
 
@@ -150,4 +155,66 @@ orphans_end(const struct shm_endpoint *addresses, uint32_t count)
 	if (ended < 0)
 		return ended;
 	return more < 0 ? more : ended + more;
+}
+
+/* ---- one ---- */
+
+static struct inet_diag_sockid
+id_of(const struct shm_endpoint *local, const struct shm_endpoint *peer)
+{
+	size_t length = local->family == 4 ? 4 : 16;
+	struct inet_diag_sockid id = {
+	    .idiag_sport = htons(local->port),
+	    .idiag_dport = htons(peer->port),
+	    .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE},
+	};
+
+	memcpy(id.idiag_src, local->address, length);
+	memcpy(id.idiag_dst, peer->address, length);
+	return id;
+}
+
+static int
+take_one(const struct nlmsghdr *header, void *context)
+{
+	struct inet_diag_msg *found = context;
+
+	if (mnl_nlmsg_get_payload_len(header) >= sizeof(*found))
+		memcpy(found, mnl_nlmsg_get_payload(header), sizeof(*found));
+	return MNL_CB_OK;
+}
+
+/* Where there is no connection the kernel names the listener.  By the cookie the one that was looked at
+ * is ended, and no other. */
+static int
+end_unheld(struct mnl_socket *socket, uint8_t family, const struct inet_diag_sockid *id)
+{
+	const struct inet_diag_req_v2 what = {.sdiag_family = family,
+	    .sdiag_protocol = IPPROTO_TCP,
+	    .idiag_states = STATES_WANTED,
+	    .id = *id};
+	struct inet_diag_msg found = {.idiag_state = TCP_LISTEN};
+	int r = ask(socket, SOCK_DIAG_BY_FAMILY, NLM_F_ACK, &what, take_one, &found);
+
+	if (r < 0)
+		return r;
+	if (found.idiag_state == TCP_LISTEN)
+		return -ENOENT;
+	if (found.idiag_inode != 0)
+		return -EBUSY;
+	return end_connection(socket, family, &found.id);
+}
+
+int
+orphans_end_one(const struct shm_endpoint *local, const struct shm_endpoint *peer)
+{
+	struct inet_diag_sockid id = id_of(local, peer);
+	struct mnl_socket *socket = NULL;
+	int r = open_socket(&socket);
+
+	if (r < 0)
+		return r;
+	r = end_unheld(socket, local->family == 4 ? AF_INET : AF_INET6, &id);
+	mnl_socket_close(socket);
+	return r;
 }

@@ -6,7 +6,7 @@
  * host may have taken them over; when they come back here, they cannot be made beside those.
  *
  * The door is shut: what the kernel sends at their end goes nowhere.  Listeners stay.  A kernel
- * without INET_DIAG_DESTROY ends none.  Supervisor only.
+ * without INET_DIAG_DESTROY ends none.  Supervisor only, any of its threads.
  */
 #ifndef SUPERVISOR_ORPHANS_H
 #define SUPERVISOR_ORPHANS_H
@@ -15,5 +15,9 @@
 
 /* All connections from these addresses. How many were ended, or -errno. */
 int orphans_end(const struct shm_endpoint *addresses, uint32_t count);
+
+/* The one between these two.  0: it was ended; -ENOENT: there is none; -EBUSY: a process holds it, and
+ * it stays; or another -errno. */
+int orphans_end_one(const struct shm_endpoint *local, const struct shm_endpoint *peer);
 
 #endif

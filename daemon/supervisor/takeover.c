@@ -46,15 +46,21 @@ struct share {
 	const struct takeover_source *source;
 	struct takeover_session *session;
 	uint32_t first, sessions, step;
+	bool over;     /* those legs that are over */
+	uint32_t left; /* sessions that have such */
 };
 
 static void *
 restore_share(void *argument)
 {
-	const struct share *share = argument;
+	struct share *share = argument;
 
-	for (uint32_t i = share->first; i < share->sessions; i += share->step)
-		takeover_session_restore(share->source, &share->session[i]);
+	for (uint32_t i = share->first; i < share->sessions; i += share->step) {
+		if (share->over)
+			takeover_session_restore_over(share->source, &share->session[i]);
+		else
+			share->left += takeover_session_restore(share->source, &share->session[i]);
+	}
 	return NULL;
 }
 
@@ -69,18 +75,19 @@ threads_for(uint32_t sessions)
 	return most < THREADS_MOST ? most : THREADS_MOST;
 }
 
-/* A share for which no thread can be had is this one's. */
-static void
-restore_all(const struct takeover_source *source, struct takeover *takeover)
+/* A share for which no thread can be had is this one's.  `work`: so many sessions take time. */
+static uint32_t
+restore_shares(
+    const struct takeover_source *source, struct takeover *takeover, bool over, uint32_t work)
 {
 	struct share share[THREADS_MOST];
 	pthread_t thread[THREADS_MOST];
 	bool runs[THREADS_MOST] = {0};
-	uint32_t threads = threads_for(takeover->sessions);
+	uint32_t threads = threads_for(work), left = 0;
 
 	for (uint32_t i = 0; i < threads; i++)
-		share[i] =
-		    (struct share){source, takeover->session, i, takeover->sessions, threads};
+		share[i] = (struct share){
+		    source, takeover->session, i, takeover->sessions, threads, over, 0};
 	for (uint32_t i = 1; i < threads; i++)
 		runs[i] = pthread_create(&thread[i], NULL, restore_share, &share[i]) == 0;
 	for (uint32_t i = 0; i < threads; i++)
@@ -89,6 +96,18 @@ restore_all(const struct takeover_source *source, struct takeover *takeover)
 	for (uint32_t i = 1; i < threads; i++)
 		if (runs[i])
 			pthread_join(thread[i], NULL);
+	for (uint32_t i = 0; i < threads; i++)
+		left += share[i].left;
+	return left;
+}
+
+static void
+restore_all(const struct takeover_source *source, struct takeover *takeover)
+{
+	uint32_t left = restore_shares(source, takeover, false, takeover->sessions);
+
+	if (left > 0)
+		restore_shares(source, takeover, true, left);
 }
 
 /* ---- the slots ---- */
@@ -128,6 +147,17 @@ note_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg which,
 	atomic_store_explicit(&public->accepted, 0, memory_order_relaxed);
 }
 
+/* Its end was not needed any more: whoever adopts the session finds it done. */
+static void
+note_over(struct supervisor *supervisor, uint32_t slot, enum shm_leg which,
+    const struct takeover_leg *leg)
+{
+	struct slot_leg *public = &shm_custody(&supervisor->shm, slot)->leg[which];
+
+	if (leg->is_over && leg->fd < 0 && leg->error == 0)
+		atomic_store_explicit(&public->state, LEG_ENDED, memory_order_release);
+}
+
 static bool
 is_connected(const struct custody *custody, uint32_t slot)
 {
@@ -163,6 +193,7 @@ take(struct supervisor *supervisor, struct takeover_session *session)
 		if (session->leg[leg].fd >= 0)
 			custody_set_leg(custody, slot, (enum shm_leg)leg, session->leg[leg].fd);
 		note_leg(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
+		note_over(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
 	}
 	find_policy(supervisor, slot);
 	custody_set_state(custody, slot, is_connected(custody, slot) ? SLOT_OPEN : SLOT_OPENING);

@@ -91,7 +91,7 @@ list_output(const struct shm *shm, uint32_t slot, const struct record *record, e
 /* ---- making them ---- */
 
 static int
-make_leg(const struct takeover_source *source, uint32_t slot, const struct record *record,
+plan_and_make(const struct takeover_source *source, uint32_t slot, const struct record *record,
     enum shm_leg which, struct takeover_leg *leg)
 {
 	const struct slot_leg *from = &shm_custody(source->shm, slot)->leg[which];
@@ -112,29 +112,93 @@ make_leg(const struct takeover_source *source, uint32_t slot, const struct recor
 		output.count = 0;
 	}
 	leg->plan.hides_window = leg->ends;
-	leg->fd = leg_restore(&leg->plan, output.piece, output.count);
-	return leg->fd < 0 ? leg->fd : 0;
+	return leg_restore(&leg->plan, output.piece, output.count);
 }
 
-void
+static void
+make_leg(const struct takeover_source *source, uint32_t slot, const struct record *record,
+    enum shm_leg which, struct takeover_leg *leg)
+{
+	int fd = plan_and_make(source, slot, record, which, leg);
+
+	leg->fd = fd < 0 ? -1 : fd;
+	leg->error = fd < 0 ? fd : 0;
+}
+
+/* A reset ends both directions, whose ever it is. */
+static bool
+is_over(const struct record *record, enum shm_leg leg)
+{
+	uint8_t seen = record->end_seen[leg], ending = record->ending[leg];
+
+	if (record->flags & RECORD_FINISHED || seen == ENDING_RESET || ending > ENDING_FIN)
+		return true;
+	return ending == ENDING_FIN && (seen == ENDING_FIN || record->end_stored[leg]);
+}
+
+static bool
+read_record(const struct takeover_source *source, uint32_t slot, struct record *ret_record)
+{
+	const struct slot_custody *custody = shm_custody(source->shm, slot);
+	const struct slot_session *shared = shm_session(source->shm, slot);
+
+	return record_read(shared, atomic_load(&custody->generation), ret_record) &&
+	       window_check_slot(shared, source->shm, slot);
+}
+
+static bool
+was_open(const struct takeover_source *source, uint32_t slot, int leg)
+{
+	const struct slot_leg *public = &shm_custody(source->shm, slot)->leg[leg];
+
+	return atomic_load_explicit(&public->state, memory_order_acquire) == LEG_OPEN;
+}
+
+bool
 takeover_session_restore(const struct takeover_source *source, struct takeover_session *session)
 {
-	const struct slot_custody *custody = shm_custody(source->shm, session->slot);
-	const struct slot_session *shared = shm_session(source->shm, session->slot);
 	struct record record;
-	bool holds = record_read(shared, atomic_load(&custody->generation), &record) &&
-		     window_check_slot(shared, source->shm, session->slot);
+	bool holds = read_record(source, session->slot, &record), waits = false;
 
 	for (int i = 0; i < SHM_LEGS; i++) {
 		struct takeover_leg *leg = &session->leg[i];
 
 		*leg = (struct takeover_leg){.fd = -1};
-		if (atomic_load_explicit(&custody->leg[i].state, memory_order_acquire) != LEG_OPEN)
+		if (!was_open(source, session->slot, i))
 			continue;
-		leg->error = holds ? make_leg(source, session->slot, &record, (enum shm_leg)i, leg)
-				   : -EBADMSG;
-		if (leg->error < 0)
-			leg->fd = -1;
+		leg->is_over = holds && is_over(&record, (enum shm_leg)i);
+		waits |= leg->is_over;
+		if (!holds)
+			leg->error = -EBADMSG;
+		else if (!leg->is_over)
+			make_leg(source, session->slot, &record, (enum shm_leg)i, leg);
+	}
+	return waits;
+}
+
+void
+takeover_session_restore_over(
+    const struct takeover_source *source, struct takeover_session *session)
+{
+	struct record record;
+	bool holds;
+
+	if (!session->leg[SHM_CLIENT].is_over && !session->leg[SHM_SERVER].is_over)
+		return;
+	holds = read_record(source, session->slot, &record);
+	for (int i = 0; i < SHM_LEGS; i++) {
+		struct takeover_leg *leg = &session->leg[i];
+
+		if (!leg->is_over)
+			continue;
+		if (holds)
+			make_leg(source, session->slot, &record, (enum shm_leg)i, leg);
+		else
+			leg->error = -EBADMSG;
+		if (leg->error == -EADDRNOTAVAIL)
+			leg->error = 0;
+		if (leg->fd < 0)
+			leg->asks = false;
 	}
 }
 

@@ -5,8 +5,13 @@
  * (leg_restore.h).  A leg that had ended, failed or was not there yet on the other host is not made;
  * one that cannot be made has an error.
  *
- * takeover_session_restore() changes nothing but what it is given, so several threads may work on as
- * many sessions; the slots are the main thread's matter.  Supervisor only.
+ * A leg that is over by its record may have come to its end on the other host, and another session have
+ * the same two ends there already.  So the legs that are over are made behind all others, of all sessions;
+ * where the other one stands by then this one's peer has had its end, and it needs none: no descriptor and
+ * no error.
+ *
+ * Restoring changes nothing but what it is given, so several threads may work on as many sessions; the
+ * slots are the main thread's matter.  Supervisor only.
  */
 #ifndef SUPERVISOR_TAKEOVER_SESSION_H
 #define SUPERVISOR_TAKEOVER_SESSION_H
@@ -22,6 +27,7 @@ struct takeover_leg {
 	int error; /* why, if there should be one */
 	bool asks; /* it waits for what the peer has of its output, or for the answer to its FIN */
 	bool ends; /* its FIN is committed, with all output before it */
+	bool is_over;	   /* both directions have their end, as committed */
 	uint64_t asked_us; /* the last time, after the first */
 	struct leg_plan plan;
 };
@@ -37,7 +43,10 @@ struct takeover_source {
 	bool has_marks;
 };
 
-void takeover_session_restore(
+/* True: takeover_session_restore_over() has work to do, once this was done for all sessions. */
+bool takeover_session_restore(
+    const struct takeover_source *source, struct takeover_session *session);
+void takeover_session_restore_over(
     const struct takeover_source *source, struct takeover_session *session);
 
 /* The door is open: the peer is asked. */

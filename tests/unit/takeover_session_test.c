@@ -1,0 +1,657 @@
+/*
+ * Sessions whose host is lost, made anew from slot and record: each state of a leg, and two that have the
+ * same ends.  Their peers are real ones on the loopback device.
+ */
+#include "daemon/supervisor/takeover_session.h"
+
+#include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/leg_kernel.h"
+#include "loopback.h"
+#include "shm/chunk.h"
+#include "shm/region.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SLOTS	   8u
+#define GENERATION 3u
+#define LENGTH	   20000u /* of an output that is more than a first flight */
+#define SEGMENT	   1000u
+
+struct scene {
+	struct shm shm;
+	struct chunk_cache cache;
+	struct takeover_source source;
+};
+
+/* ---- what sync would have written ---- */
+
+static int
+set_up(void **state)
+{
+	const struct shm_plan plan = {.slots = SLOTS, .chunks = 32, .workers = 1};
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	assert_non_null(scene);
+	*state = scene;
+	assert_int_equal(shm_create(&scene->shm, &plan), 0);
+	chunk_cache_init(&scene->cache, 1);
+	scene->source = (struct takeover_source){.shm = &scene->shm, .gateway_ms = 3000};
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct scene *scene = *state;
+
+	shm_detach(&scene->shm);
+	free(scene);
+	return 0;
+}
+
+static struct slot_leg *
+leg_of(const struct scene *scene, uint32_t slot, enum shm_leg leg)
+{
+	return &shm_custody(&scene->shm, slot)->leg[leg];
+}
+
+static void
+set_state(const struct scene *scene, uint32_t slot, enum shm_leg leg, enum leg_state state)
+{
+	atomic_store(&leg_of(scene, slot, leg)->state, state);
+}
+
+/* Dumped as at its opening. */
+static void
+describe(const struct scene *scene, uint32_t slot, enum shm_leg leg, const struct loopback *link)
+{
+	struct slot_leg *public = leg_of(scene, slot, leg);
+
+	public->local = link->local;
+	public->peer = link->remote;
+	assert_int_equal(leg_dump(link->ours, public, leg == SHM_SERVER, 1000), 0);
+	set_state(scene, slot, leg, LEG_OPEN);
+}
+
+static struct record *
+begin_record(const struct scene *scene, uint32_t slot)
+{
+	struct slot_session *shared = shm_session(&scene->shm, slot);
+
+	atomic_store(&shm_custody(&scene->shm, slot)->generation, GENERATION);
+	atomic_store(&shared->generation, GENERATION);
+	/* The first one: nothing of an earlier one is in it. */
+	atomic_store(&shared->published, 0);
+	return record_begin(shared, GENERATION);
+}
+
+static void
+publish(const struct scene *scene, uint32_t slot, struct record *record)
+{
+	record_publish(shm_session(&scene->shm, slot), record);
+}
+
+static void
+publish_nothing(const struct scene *scene, uint32_t slot)
+{
+	publish(scene, slot, begin_record(scene, slot));
+}
+
+/* So many octets of the gateway's own text to the server, which are committed and not acknowledged. */
+static void
+write_text(struct scene *scene, uint32_t slot, struct record *record, uint8_t text[LENGTH])
+{
+	struct window *window = &shm_session(&scene->shm, slot)->text[SHM_SERVER];
+
+	for (size_t i = 0; i < LENGTH; i++)
+		text[i] = (uint8_t)(i * 7 + i / 251);
+	window_rebase(window, 0);
+	assert_int_equal(window_append(window, &scene->shm, &scene->cache, slot), 0);
+	assert_true(window_write(window, &scene->shm, 0, text, LENGTH));
+	assert_true(outlet_push(&record->outlet[SHM_SERVER], OUTLET_INSERT, LENGTH));
+}
+
+/* Without a packet, and nothing of it stays. */
+static void
+lose(struct loopback *link)
+{
+	assert_int_equal(leg_end(link->ours, true), 0);
+	close(link->ours);
+	link->ours = -1;
+}
+
+static void
+end_session(struct takeover_session *session)
+{
+	for (int i = 0; i < SHM_LEGS; i++)
+		takeover_leg_end(&session->leg[i]);
+}
+
+static void
+expect_text(int fd, const uint8_t *text, size_t length)
+{
+	static uint8_t bytes[LENGTH];
+
+	if (length == 0)
+		return;
+	assert_int_equal(recv(fd, bytes, length, MSG_WAITALL), length);
+	assert_memory_equal(bytes, text, length);
+}
+
+/* ---- each state of a leg ---- */
+
+static void
+check_live(struct scene *scene, unsigned family, uint32_t slot)
+{
+	struct loopback client = loopback_connect(family, false);
+	struct loopback server = loopback_connect(family, true);
+	struct takeover_session session = {.slot = slot};
+
+	describe(scene, slot, SHM_CLIENT, &client);
+	describe(scene, slot, SHM_SERVER, &server);
+	publish_nothing(scene, slot);
+	lose(&client);
+	lose(&server);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	for (int i = 0; i < SHM_LEGS; i++) {
+		const struct takeover_leg *leg = &session.leg[i];
+		int peer = i == SHM_CLIENT ? client.peer : server.peer;
+
+		assert_int_equal(leg->error, 0);
+		assert_true(leg->fd >= 0);
+		assert_false(leg->is_over);
+		assert_false(leg->asks);
+		loopback_expect_passes(peer, leg->fd);
+		loopback_expect_passes(leg->fd, peer);
+	}
+	end_session(&session);
+	close(client.peer);
+	close(server.peer);
+}
+
+static void
+test_live(void **state)
+{
+	loopback_enter();
+	check_live(*state, 4, 0);
+	check_live(*state, 6, 1);
+}
+
+/* Of the other host's legs that one only which it had. */
+static void
+test_not_there(void **state)
+{
+	static const enum leg_state states[] = {LEG_NONE, LEG_CONNECTING, LEG_FAILED, LEG_ENDED};
+	struct scene *scene = *state;
+	struct loopback client;
+
+	loopback_enter();
+	client = loopback_connect(4, false);
+	describe(scene, 0, SHM_CLIENT, &client);
+	publish_nothing(scene, 0);
+	lose(&client);
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct takeover_session session = {.slot = 0};
+
+		set_state(scene, 0, SHM_SERVER, states[i]);
+		assert_false(takeover_session_restore(&scene->source, &session));
+		assert_true(session.leg[SHM_CLIENT].fd >= 0);
+		assert_int_equal(session.leg[SHM_SERVER].fd, -1);
+		assert_int_equal(session.leg[SHM_SERVER].error, 0);
+		assert_true(takeover_leg_look(&session.leg[SHM_SERVER], 0));
+		end_session(&session);
+	}
+	close(client.peer);
+}
+
+static void
+test_no_record(void **state)
+{
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+
+	set_state(scene, 0, SHM_CLIENT, LEG_OPEN);
+	set_state(scene, 0, SHM_SERVER, LEG_OPEN);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	for (int i = 0; i < SHM_LEGS; i++) {
+		assert_int_equal(session.leg[i].error, -EBADMSG);
+		assert_int_equal(session.leg[i].fd, -1);
+	}
+	/* Somebody else's chunk. */
+	publish_nothing(scene, 0);
+	assert_int_equal(window_append(&shm_session(&scene->shm, 0)->text[SHM_SERVER], &scene->shm,
+			     &scene->cache, 1),
+	    0);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_int_equal(session.leg[SHM_CLIENT].error, -EBADMSG);
+}
+
+static void
+test_not_dumped(void **state)
+{
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+
+	set_state(scene, 0, SHM_CLIENT, LEG_OPEN);
+	publish_nothing(scene, 0);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_int_equal(session.leg[SHM_CLIENT].error, -EOPNOTSUPP);
+	assert_int_equal(session.leg[SHM_CLIENT].fd, -1);
+}
+
+/* ---- output that may have been sent ---- */
+
+/* Of LENGTH octets the peer has `got`, and the FIN behind them if our side has ended. */
+static struct loopback
+open_server(struct scene *scene, uint8_t text[LENGTH], size_t got, enum ending ending)
+{
+	struct loopback server = loopback_connect(4, true);
+	struct record *record = begin_record(scene, 0);
+
+	describe(scene, 0, SHM_SERVER, &server);
+	leg_of(scene, 0, SHM_SERVER)->tcp.mss = SEGMENT;
+	write_text(scene, 0, record, text);
+	record->ending[SHM_SERVER] = (uint8_t)ending;
+	publish(scene, 0, record);
+	if (got > 0) {
+		assert_int_equal(send(server.ours, text, got, 0), got);
+		expect_text(server.peer, text, got);
+	}
+	if (ending == ENDING_FIN) {
+		assert_int_equal(shutdown(server.ours, SHUT_WR), 0);
+		loopback_expect_end(server.peer);
+	}
+	lose(&server);
+	return server;
+}
+
+static void
+ask_and_look(struct takeover_leg *leg)
+{
+	uint64_t waited_us = 0;
+
+	takeover_leg_ask(leg);
+	for (; !takeover_leg_look(leg, waited_us); waited_us += 1000)
+		usleep(1000);
+	assert_int_equal(leg->error, 0);
+	assert_true(waited_us >= 20000 && waited_us < 3000000);
+}
+
+/* It goes on from where the peer stands, whatever that is. */
+static void
+test_much_output(void **state)
+{
+	static uint8_t text[LENGTH];
+	struct scene *scene = *state;
+
+	loopback_enter();
+	for (size_t got = 0; got <= LENGTH; got += LENGTH / 2) {
+		struct takeover_session session = {.slot = 0};
+		struct takeover_leg *leg = &session.leg[SHM_SERVER];
+		struct loopback server = open_server(scene, text, got, ENDING_NONE);
+
+		assert_false(takeover_session_restore(&scene->source, &session));
+		assert_true(leg->asks);
+		assert_false(leg->ends);
+		ask_and_look(leg);
+		assert_int_equal(leg->plan.written, got);
+		if (got < LENGTH)
+			assert_int_equal(send(leg->fd, text + got, LENGTH - got, 0), LENGTH - got);
+		expect_text(server.peer, text + got, LENGTH - got);
+		loopback_expect_passes(server.peer, leg->fd);
+		end_session(&session);
+		close(server.peer);
+		window_release_all(&shm_session(&scene->shm, 0)->text[SHM_SERVER], &scene->shm,
+		    &scene->cache, false);
+	}
+}
+
+/* The peer has our FIN: it is not said again, and the other direction goes on. */
+static void
+test_ended_by_us(void **state)
+{
+	static uint8_t text[LENGTH];
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+	struct takeover_leg *leg = &session.leg[SHM_SERVER];
+	struct loopback server;
+
+	loopback_enter();
+	server = open_server(scene, text, LENGTH, ENDING_FIN);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_false(leg->is_over);
+	assert_true(leg->ends);
+	ask_and_look(leg);
+	loopback_expect_passes(server.peer, leg->fd);
+	loopback_expect_state(&server.local, &server.remote, TCP_FIN_WAIT2);
+	assert_int_equal(shutdown(server.peer, SHUT_WR), 0);
+	loopback_expect_end(leg->fd);
+	end_session(&session);
+	close(server.peer);
+}
+
+static void
+test_little_output(void **state)
+{
+	static uint8_t text[LENGTH];
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+	struct takeover_leg *leg = &session.leg[SHM_SERVER];
+	struct loopback server;
+
+	loopback_enter();
+	server = open_server(scene, text, 100, ENDING_NONE);
+	leg_of(scene, 0, SHM_SERVER)->tcp.mss = LENGTH / 4;
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_false(leg->asks);
+	takeover_leg_ask(leg);
+	assert_true(takeover_leg_look(leg, 0));
+	assert_int_equal(leg->plan.written, 0);
+	assert_int_equal(send(leg->fd, text, LENGTH, 0), LENGTH);
+	expect_text(server.peer, text + 100, LENGTH - 100);
+	end_session(&session);
+	close(server.peer);
+}
+
+/* ---- legs that are over ---- */
+
+static void
+both_by_fin(struct record *record)
+{
+	record->end_seen[SHM_SERVER] = ENDING_FIN;
+	record->ending[SHM_SERVER] = ENDING_FIN;
+}
+
+static void
+stored_fin(struct record *record)
+{
+	record->end_stored[SHM_SERVER] = 1;
+	record->ending[SHM_SERVER] = ENDING_FIN;
+}
+
+static void
+reset_by_peer(struct record *record)
+{
+	record->end_seen[SHM_SERVER] = ENDING_RESET;
+}
+
+static void
+reset_by_us(struct record *record)
+{
+	record->ending[SHM_SERVER] = ENDING_RESET;
+}
+
+static void
+silent(struct record *record)
+{
+	record->ending[SHM_SERVER] = ENDING_SILENT;
+}
+
+static void
+finished(struct record *record)
+{
+	record->flags |= RECORD_FINISHED;
+}
+
+typedef void set_record(struct record *record);
+
+static set_record *const ways_to_end[] = {
+    both_by_fin, stored_fin, reset_by_peer, reset_by_us, silent, finished};
+#define WAYS (sizeof(ways_to_end) / sizeof(ways_to_end[0]))
+
+static void
+publish_ended(const struct scene *scene, uint32_t slot, set_record *set)
+{
+	struct record *record = begin_record(scene, slot);
+
+	set(record);
+	publish(scene, slot, record);
+}
+
+/* In one slot the earlier session, in the other the one that has its server's leg at the same ends. */
+static void
+check_earlier_session(struct scene *scene, unsigned family, set_record *set)
+{
+	struct loopback client = loopback_connect(family, false);
+	struct loopback server = loopback_connect(family, true);
+	struct takeover_session earlier = {.slot = 0}, live = {.slot = 1};
+
+	describe(scene, 0, SHM_CLIENT, &client);
+	describe(scene, 0, SHM_SERVER, &server);
+	describe(scene, 1, SHM_SERVER, &server);
+	publish_ended(scene, 0, set);
+	publish_nothing(scene, 1);
+	lose(&client);
+	lose(&server);
+	assert_true(takeover_session_restore(&scene->source, &earlier));
+	assert_int_equal(earlier.leg[SHM_SERVER].fd, -1);
+	assert_int_equal(earlier.leg[SHM_CLIENT].fd >= 0, set != finished);
+	assert_false(takeover_session_restore(&scene->source, &live));
+	assert_int_equal(live.leg[SHM_SERVER].error, 0);
+	takeover_session_restore_over(&scene->source, &earlier);
+	assert_true(earlier.leg[SHM_CLIENT].fd >= 0);
+	assert_int_equal(earlier.leg[SHM_SERVER].fd, -1);
+	assert_int_equal(earlier.leg[SHM_SERVER].error, 0);
+	assert_true(earlier.leg[SHM_SERVER].is_over);
+	takeover_leg_ask(&earlier.leg[SHM_SERVER]);
+	assert_true(takeover_leg_look(&earlier.leg[SHM_SERVER], 0));
+	loopback_expect_passes(server.peer, live.leg[SHM_SERVER].fd);
+	loopback_expect_passes(live.leg[SHM_SERVER].fd, server.peer);
+	loopback_expect_passes(earlier.leg[SHM_CLIENT].fd, client.peer);
+	end_session(&earlier);
+	end_session(&live);
+	close(client.peer);
+	close(server.peer);
+}
+
+static void
+test_earlier_session(void **state)
+{
+	loopback_enter();
+	for (size_t i = 0; i < WAYS; i++)
+		check_earlier_session(*state, 4, ways_to_end[i]);
+	check_earlier_session(*state, 6, both_by_fin);
+}
+
+/* Nobody else is there: what of it the peer may not have had yet, it gets. */
+static void
+test_over_and_alone(void **state)
+{
+	struct scene *scene = *state;
+
+	loopback_enter();
+	for (unsigned family = 4; family <= 6; family += 2) {
+		struct loopback server = loopback_connect(family, true);
+		struct takeover_session session = {.slot = 0};
+		struct takeover_leg *leg = &session.leg[SHM_SERVER];
+
+		describe(scene, 0, SHM_SERVER, &server);
+		publish_ended(scene, 0, both_by_fin);
+		assert_int_equal(shutdown(server.peer, SHUT_WR), 0);
+		loopback_expect_end(server.ours);
+		lose(&server);
+		assert_true(takeover_session_restore(&scene->source, &session));
+		assert_int_equal(leg->fd, -1);
+		takeover_session_restore_over(&scene->source, &session);
+		assert_int_equal(leg->error, 0);
+		assert_int_equal(shutdown(leg->fd, SHUT_WR), 0);
+		loopback_expect_end(server.peer);
+		end_session(&session);
+		close(server.peer);
+	}
+}
+
+/* Another error than that its ends are taken is one. */
+static void
+test_over_and_not_to_be_made(void **state)
+{
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+
+	set_state(scene, 0, SHM_SERVER, LEG_OPEN);
+	publish_ended(scene, 0, both_by_fin);
+	assert_true(takeover_session_restore(&scene->source, &session));
+	assert_int_equal(session.leg[SHM_SERVER].error, 0);
+	takeover_session_restore_over(&scene->source, &session);
+	assert_int_equal(session.leg[SHM_SERVER].error, -EOPNOTSUPP);
+	assert_int_equal(session.leg[SHM_SERVER].fd, -1);
+}
+
+static void
+half_by_peer(struct record *record)
+{
+	record->end_seen[SHM_SERVER] = ENDING_FIN;
+	record->end_stored[SHM_SERVER] = 1;
+}
+
+static void
+half_by_us(struct record *record)
+{
+	record->ending[SHM_SERVER] = ENDING_FIN;
+}
+
+/* What has one end only goes on, and is made with the others. */
+static void
+test_half_is_not_over(void **state)
+{
+	static set_record *const ways[] = {half_by_peer, half_by_us};
+	struct scene *scene = *state;
+
+	loopback_enter();
+	for (int i = 0; i < 2; i++) {
+		struct loopback server = loopback_connect(4, true);
+		struct takeover_session session = {.slot = 0};
+
+		describe(scene, 0, SHM_SERVER, &server);
+		publish_ended(scene, 0, ways[i]);
+		lose(&server);
+		assert_false(takeover_session_restore(&scene->source, &session));
+		assert_true(session.leg[SHM_SERVER].fd >= 0);
+		end_session(&session);
+		close(server.peer);
+	}
+}
+
+/* ---- what is in the way ---- */
+
+/* Two that live cannot have the same ends: the one that stands stays, whichever that is. */
+static void
+test_two_live_ones(void **state)
+{
+	struct scene *scene = *state;
+	struct takeover_session session[2] = {{.slot = 0}, {.slot = 1}};
+	struct loopback server;
+
+	loopback_enter();
+	server = loopback_connect(4, true);
+	for (uint32_t i = 0; i < 2; i++) {
+		describe(scene, i, SHM_SERVER, &server);
+		publish_nothing(scene, i);
+	}
+	lose(&server);
+	for (int i = 0; i < 2; i++)
+		assert_false(takeover_session_restore(&scene->source, &session[i]));
+	assert_int_equal(session[1].leg[SHM_SERVER].error, -EADDRNOTAVAIL);
+	assert_int_equal(session[1].leg[SHM_SERVER].fd, -1);
+	loopback_expect_passes(session[0].leg[SHM_SERVER].fd, server.peer);
+	end_session(&session[0]);
+	close(server.peer);
+}
+
+/* The kernel has an earlier connection between the same two in that state, and no process has it. */
+static void
+check_leftover(struct scene *scene, unsigned family, unsigned state)
+{
+	struct loopback server = loopback_connect(family, true);
+	struct takeover_session session = {.slot = 0};
+	struct takeover_leg *leg = &session.leg[SHM_SERVER];
+
+	describe(scene, 0, SHM_SERVER, &server);
+	publish_nothing(scene, 0);
+	if (state == TCP_FIN_WAIT1)
+		loopback_deafen(server.peer);
+	close(server.ours);
+	if (state == TCP_TIME_WAIT) {
+		loopback_expect_end(server.peer);
+		assert_int_equal(shutdown(server.peer, SHUT_WR), 0);
+	}
+	loopback_expect_state(&server.local, &server.remote, state);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_int_equal(leg->error, 0);
+	assert_int_equal(loopback_state(&server.local, &server.remote), TCP_ESTABLISHED);
+	end_session(&session);
+	close(server.peer);
+}
+
+static void
+test_leftovers(void **state)
+{
+	static const unsigned states[] = {TCP_TIME_WAIT, TCP_FIN_WAIT2, TCP_FIN_WAIT1};
+
+	loopback_enter();
+	for (int stamps = 0; stamps < 2; stamps++) {
+		loopback_set_timestamps(stamps);
+		for (int i = 0; i < 3; i++) {
+			check_leftover(*state, 4, states[i]);
+			check_leftover(*state, 6, states[i]);
+		}
+	}
+}
+
+/* ---- without a packet ---- */
+
+static void
+test_end_is_silent(void **state)
+{
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+	struct loopback server;
+	char byte;
+
+	loopback_enter();
+	server = loopback_connect(4, true);
+	describe(scene, 0, SHM_SERVER, &server);
+	publish_nothing(scene, 0);
+	lose(&server);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	takeover_leg_end(&session.leg[SHM_SERVER]);
+	assert_int_equal(session.leg[SHM_SERVER].fd, -1);
+	assert_int_equal(loopback_state(&server.local, &server.remote), 0);
+	assert_int_equal(recv(server.peer, &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+	takeover_leg_end(&session.leg[SHM_SERVER]);
+	close(server.peer);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_live),
+	    TEST(test_not_there),
+	    TEST(test_no_record),
+	    TEST(test_not_dumped),
+	    TEST(test_much_output),
+	    TEST(test_ended_by_us),
+	    TEST(test_little_output),
+	    TEST(test_earlier_session),
+	    TEST(test_over_and_alone),
+	    TEST(test_over_and_not_to_be_made),
+	    TEST(test_half_is_not_over),
+	    TEST(test_two_live_ones),
+	    TEST(test_leftovers),
+	    TEST(test_end_is_silent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
