@@ -2,6 +2,7 @@
 
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/leg_kernel.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
 
@@ -36,6 +37,22 @@ ending_reset_leg(
 	leg_set_ended(supervisor, slot, leg);
 }
 
+/* Both have ended, and both ends are acknowledged: only the kernel does not know of the peer's. */
+static bool
+is_over(const struct supervisor *supervisor, uint32_t slot, enum shm_leg leg)
+{
+	const struct custody *custody = &supervisor->custody;
+	struct record record;
+	struct tcp_info info;
+
+	return shm_custody(&supervisor->shm, slot)->leg[leg].tcp.restored &&
+	       leg_kernel_info(custody->slot[slot].fd[leg], &info) == 0 &&
+	       info.tcpi_state == TCP_FIN_WAIT2 &&
+	       record_read_any(shm_session(&supervisor->shm, slot),
+		   custody_generation(custody, slot), &record) &&
+	       record.end_seen[leg] == ENDING_FIN;
+}
+
 /* Closes the leg when nothing is waited for any more.  `read`: to its end, nothing is unread. */
 static bool
 leg_leave(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, bool late, bool read)
@@ -48,6 +65,8 @@ leg_leave(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, bool l
 		return false;
 	if (!read)
 		leg_discard_input(fd);
+	if (is_over(supervisor, slot, leg))
+		leg_end(fd, true);
 	leg_set_ended(supervisor, slot, leg);
 	return true;
 }

@@ -5,6 +5,10 @@
  * says; one that ended by FIN keeps its descriptor until the peer has acknowledged all output (or
  * ENDING_WAIT_MS are over), because a close over unread input would send an RST that destroys
  * output still under way.
+ *
+ * A leg that this host has made (leg_restore.h) waits in FIN_WAIT2 for a FIN that the other host has had:
+ * it ends without a packet, as it would by itself had its kernel seen both.  Left to the kernel it would
+ * stand for a minute more, and answer a client that comes back from the same port by RST.
  */
 #ifndef SUPERVISOR_ENDING_H
 #define SUPERVISOR_ENDING_H

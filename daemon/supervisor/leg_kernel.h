@@ -1,8 +1,8 @@
 /*
  * leg_kernel -- what is asked of the kernel about a TCP connection, and told to it, in one call each
  *
- * TCP_QUEUE_SEQ speaks of the queue that was chosen last, in repair mode.  Called by leg and
- * leg_restore only.  0 or -errno.
+ * TCP_QUEUE_SEQ speaks of the queue that was chosen last, in repair mode.  Called by leg,
+ * leg_restore and ending only.  0 or -errno.
  */
 #ifndef SUPERVISOR_LEG_KERNEL_H
 #define SUPERVISOR_LEG_KERNEL_H
