@@ -29,7 +29,14 @@ def descendants(pid):
     return found
 
 
-class Program:
+class Near:
+    """It is reached on loopback, by programs that are started as they are."""
+
+    address = "127.0.0.1"
+    reach = []
+
+
+class Program(Near):
     """One process that listens on self.port, with whatever it starts."""
 
     def __init__(self, world):
@@ -69,7 +76,7 @@ class Program:
         return path
 
 
-class Direct:
+class Direct(Near):
     """No gateway at all: the sink's own port."""
 
     name = "direct"
@@ -95,7 +102,7 @@ class Floor(Program):
                 str(self.server)]
 
 
-class Smtpguard:
+class Smtpguard(Near):
     """smtpguard with one worker, its default map, inspecting."""
 
     name = "smtpguard"

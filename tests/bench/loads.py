@@ -49,25 +49,30 @@ class Load:
     def units(self, messages):
         return messages if self.unit == "message" else messages * self.size / 1e6
 
-    def run(self, gateway, share):
-        """(units a second, CPU microseconds of the gateway a unit)"""
+    def send(self, gateway, messages):
+        """Seconds that it took; every message must have been accepted."""
         program, environment = postfix_program("smtp-source")
-        messages = self.messages(gateway, share)
-        words = [program, "-s", str(self.sessions), "-m", str(messages), "-l", str(self.size),
+        words = [*gateway.reach, program, "-s", str(self.sessions), "-m", str(messages), "-l", str(self.size),
                  "-f", "a@example.org", "-t", "b@example.org"]
         words += ["-d"] if self.reuse else []
-        before = cpu_by_process(gateway.pids())
         accepted = gateway.messages() if hasattr(gateway, "messages") else 0
         start = time.monotonic()
-        done = subprocess.run(words + ["127.0.0.1:%d" % gateway.port], env=environment,
+        done = subprocess.run(words + ["%s:%d" % (gateway.address, gateway.port)], env=environment,
                               capture_output=True, text=True, timeout=600)
         seconds = time.monotonic() - start
         if done.returncode != 0:
             raise Failure("%s, %s: smtp-source: %s" % (gateway.name, self.name,
                                                        (done.stdout + done.stderr)[-300:]))
-        cpu = cpu_between(before, cpu_by_process(gateway.pids()))
         if hasattr(gateway, "messages") and gateway.messages() - accepted != messages:
             raise Failure("%s, %s: not every message was accepted" % (gateway.name, self.name))
+        return seconds
+
+    def run(self, gateway, share):
+        """(units a second, CPU microseconds of the gateway a unit)"""
+        messages = self.messages(gateway, share)
+        before = cpu_by_process(gateway.pids())
+        seconds = self.send(gateway, messages)
+        cpu = cpu_between(before, cpu_by_process(gateway.pids()))
         units = self.units(messages)
         return units / seconds, cpu / units * 1e6
 
@@ -83,9 +88,9 @@ LOADS = (
 
 
 def latency(build, gateway, count):
-    """(p50, p99) of a transaction in microseconds."""
-    done = subprocess.run([os.path.join(build, "tests/bench/latency"), str(gateway.port), str(count)],
-                          capture_output=True, text=True, timeout=120)
+    """(p50, p99) of a transaction in microseconds, and of a command."""
+    done = subprocess.run([*gateway.reach, os.path.join(build, "tests/bench/latency"), gateway.address,
+                           str(gateway.port), str(count)], capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         raise Failure("%s: %s" % (gateway.name, done.stderr.strip()))
     return tuple(float(word) for word in done.stdout.split())

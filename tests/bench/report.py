@@ -11,6 +11,9 @@ import profiling
 from gateways import GATEWAYS, LAYER_4
 
 
+TITLE = "# What smtpguard costs beside others"
+
+
 class Results:
     """load -> gateway -> one pair of figures a round."""
 
@@ -56,7 +59,7 @@ def load_table(load, medians):
 def latency_table(medians):
     lines = ["## One transaction after another (1 KB)", "", "| gateway | p50 us | p99 us |",
              "|---|---:|---:|"]
-    lines += ["| %s | %.0f | %.0f |" % (name, *medians[name]) for name in in_order(medians)]
+    lines += ["| %s | %.0f | %.0f |" % (name, *medians[name][:2]) for name in in_order(medians)]
     return lines + [""]
 
 
@@ -87,8 +90,7 @@ def cpu_model():
 
 
 def text(results, profiles, given):
-    lines = ["# What smtpguard costs beside others", "",
-             "`tests/bench/run --rounds %d%s`, %s, %s, %d CPUs, Linux %s." % (
+    lines = ["`tests/bench/run --rounds %d%s`, %s, %s, %d CPUs, Linux %s." % (
                  given.rounds, " --quick" if given.quick else "", datetime.date.today().isoformat(),
                  cpu_model(), os.cpu_count(), platform.release()),
              "Load generator, sink and gateway share the machine, so throughput says little beside the",
@@ -108,3 +110,17 @@ def text(results, profiles, given):
     if profiles:
         lines += profile_tables(profiles)
     return "\n".join(lines)
+
+
+def record(path, title, text):
+    """Puts the part with that title into the file; what else it holds stays."""
+    parts = {}
+    with open(path) as file:
+        for line in file.read().splitlines():
+            if line.startswith("# "):
+                parts[line] = []
+            else:
+                parts[next(reversed(parts))].append(line)
+    parts[title] = ["", text]
+    with open(path, "w") as file:
+        file.write("\n\n".join("\n".join([head, *body]).strip("\n") for head, body in parts.items()) + "\n")
