@@ -29,6 +29,7 @@ struct sync_writer {
 	int level;	      /* of the running zstd stream; LEVEL_NONE: there is none */
 	size_t before, after; /* bytes since it was judged last */
 	size_t rest;	      /* bytes to go plain before compression is tried again */
+	struct sync_written written;
 };
 
 struct sync_reader {
@@ -124,19 +125,48 @@ put_compressed(struct sync_writer *writer, int level, const uint8_t *frames, siz
 	return SYNC_GOOD;
 }
 
+static void
+put_plain(const uint8_t *frames, size_t length, uint8_t *out, size_t *ret_length)
+{
+	frame_put_header(out, BLOCK_PLAIN, (uint32_t)length);
+	memcpy(out + FRAME_HEADER_SIZE, frames, length);
+	*ret_length = FRAME_HEADER_SIZE + length;
+}
+
+static void
+count(struct sync_written *written, int level, size_t length, size_t sent)
+{
+	written->plain += level == LEVEL_NONE ? length : 0;
+	written->fast += level == LEVEL_BUSY ? length : 0;
+	written->normal += level == LEVEL_NORMAL ? length : 0;
+	written->sent += sent;
+}
+
 enum sync_reason
 sync_writer_put(struct sync_writer *writer, const uint8_t *frames, size_t length, bool is_secret,
     uint8_t out[SYNC_STREAM_BLOCK_MAX], size_t *ret_length)
 {
+	enum sync_reason reason = SYNC_GOOD;
+
 	if (length == 0 || length > SYNC_STREAM_PLAIN_MAX)
 		return SYNC_BAD_FRAME_LENGTH;
 	int level = choose_level(writer, length, is_secret);
-	if (level != LEVEL_NONE)
-		return put_compressed(writer, level, frames, length, out, ret_length);
-	frame_put_header(out, BLOCK_PLAIN, (uint32_t)length);
-	memcpy(out + FRAME_HEADER_SIZE, frames, length);
-	*ret_length = FRAME_HEADER_SIZE + length;
-	return SYNC_GOOD;
+	if (level == LEVEL_NONE)
+		put_plain(frames, length, out, ret_length);
+	else
+		reason = put_compressed(writer, level, frames, length, out, ret_length);
+	if (reason == SYNC_GOOD)
+		count(&writer->written, level, length, *ret_length);
+	return reason;
+}
+
+struct sync_written
+sync_writer_take_written(struct sync_writer *writer)
+{
+	struct sync_written written = writer->written;
+
+	writer->written = (struct sync_written){0};
+	return written;
 }
 
 struct sync_reader *

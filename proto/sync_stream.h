@@ -28,6 +28,12 @@
 
 enum sync_cpu { SYNC_CPU_FREE, SYNC_CPU_BUSY, SYNC_CPU_SHORT };
 
+/* Bytes of frames, by what became of them, and what all of them became. */
+struct sync_written {
+	uint64_t plain, fast, normal;
+	uint64_t sent;
+};
+
 struct sync_writer;
 struct sync_reader;
 
@@ -40,6 +46,8 @@ void sync_writer_set_cpu(struct sync_writer *writer, enum sync_cpu cpu);
  * After SYNC_BAD_MEMORY the connection is lost. */
 enum sync_reason sync_writer_put(struct sync_writer *writer, const uint8_t *frames, size_t length,
     bool is_secret, uint8_t out[SYNC_STREAM_BLOCK_MAX], size_t *ret_length);
+/* Since it was asked last. */
+struct sync_written sync_writer_take_written(struct sync_writer *writer);
 
 struct sync_reader *sync_reader_create(void);
 void sync_reader_destroy(struct sync_reader *reader);

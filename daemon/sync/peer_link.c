@@ -378,6 +378,13 @@ peer_link_set_cpu(struct peer_link *link, unsigned cpu)
 		wire_set_cpu(link->chosen->wire, cpu);
 }
 
+struct sync_written
+peer_link_take_written(struct peer_link *link)
+{
+	return link->chosen != NULL ? wire_take_written(link->chosen->wire)
+				    : (struct sync_written){0};
+}
+
 void
 peer_link_end(struct peer_link *link, uint64_t now_us, bool is_soon)
 {

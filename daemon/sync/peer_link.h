@@ -19,6 +19,7 @@
 #include "daemon/loop.h"
 #include "daemon/sync/key.h"
 #include "proto/sync_reason.h"
+#include "proto/sync_stream.h"
 #include "proto/sync_types.h"
 #include "shm/layout.h"
 
@@ -69,6 +70,7 @@ bool peer_link_has_room(const struct peer_link *link);
 void peer_link_put(struct peer_link *link, const struct sync_message *message, bool is_secret);
 void peer_link_push(struct peer_link *link);
 void peer_link_set_cpu(struct peer_link *link, unsigned cpu);
+struct sync_written peer_link_take_written(struct peer_link *link);
 
 /* The owner has no use for the connection any more; down() is not told. is_soon: try again at once. */
 void peer_link_end(struct peer_link *link, uint64_t now_us, bool is_soon);

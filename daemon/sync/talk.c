@@ -3,7 +3,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/sync/news.h"
 #include "daemon/sync/standing.h"
-#include "proto/sync_stream.h"
+#include "shm/counters.h"
 #include "shm/gateway_clock.h"
 #include "shm/record.h"
 
@@ -139,6 +139,20 @@ send_due(struct sync *sync)
 }
 
 static void
+count_written(struct sync *sync)
+{
+	struct counter_block *block = shm_counters(&sync->shm, SHM_WRITER_SYNC);
+	struct sync_written written = peer_link_take_written(sync->link);
+
+	if (written.sent == 0)
+		return;
+	counter_add(block, COUNTER_sync_bytes_plain, written.plain);
+	counter_add(block, COUNTER_sync_bytes_fast, written.fast);
+	counter_add(block, COUNTER_sync_bytes_normal, written.normal);
+	counter_add(block, COUNTER_sync_bytes_sent, written.sent);
+}
+
+static void
 look_at_cpu(struct sync *sync)
 {
 	struct timespec used;
@@ -175,6 +189,7 @@ talk_tick(struct sync *sync)
 	texts_tick(&sync->texts, &sync->feed, sync->now_us);
 	tell_whole(sync);
 	send_due(sync);
+	count_written(sync);
 	if (channel_state(sync->channel) == CHANNEL_CLOSED)
 		end_conversation(sync);
 }

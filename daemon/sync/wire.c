@@ -2,7 +2,6 @@
 
 #include "daemon/sync/tls.h"
 #include "proto/sync_codec.h"
-#include "proto/sync_stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -280,4 +279,12 @@ wire_set_cpu(struct wire *wire, unsigned cpu)
 {
 	if (wire->stream != NULL)
 		sync_writer_set_cpu(wire->stream->writer, (enum sync_cpu)cpu);
+}
+
+struct sync_written
+wire_take_written(struct wire *wire)
+{
+	if (wire->stream == NULL)
+		return (struct sync_written){0};
+	return sync_writer_take_written(wire->stream->writer);
 }

@@ -15,6 +15,7 @@
 
 #include "daemon/sync/key.h"
 #include "proto/sync_reason.h"
+#include "proto/sync_stream.h"
 #include "proto/sync_types.h"
 
 enum wire_state {
@@ -50,5 +51,7 @@ void wire_push(struct wire *wire);
 size_t wire_drain(struct wire *wire, uint8_t *to, size_t size);
 
 void wire_set_cpu(struct wire *wire, unsigned cpu); /* enum sync_cpu */
+/* As sync_writer_take_written(). */
+struct sync_written wire_take_written(struct wire *wire);
 
 #endif

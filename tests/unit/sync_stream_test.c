@@ -191,6 +191,29 @@ test_compression_follows_the_cpu(void **state)
 	assert_int_equal(carry(fixture, length, false), 2);
 }
 
+static void
+test_what_was_written_is_counted(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t length = fill(fixture, 10, 0), sent;
+	struct sync_written written;
+
+	put(fixture, length, true);
+	sent = fixture->length;
+	put(fixture, length, false);
+	sent += fixture->length;
+	sync_writer_set_cpu(fixture->writer, SYNC_CPU_BUSY);
+	put(fixture, length, false);
+	put(fixture, length, false);
+	written = sync_writer_take_written(fixture->writer);
+	assert_int_equal(written.plain, length);
+	assert_int_equal(written.normal, length);
+	assert_int_equal(written.fast, 2 * length);
+	assert_true(written.sent > sent && written.sent < 2 * length);
+	written = sync_writer_take_written(fixture->writer);
+	assert_int_equal(written.plain + written.normal + written.fast + written.sent, 0);
+}
+
 /* Six random bits in each byte, as base64 has them: it is left alone, and tried again later. */
 static void
 test_what_hardly_shrinks_is_left_alone(void **state)
@@ -343,6 +366,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_largest_block, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_small_and_secret_blocks_go_plain, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_compression_follows_the_cpu, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_what_was_written_is_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_what_hardly_shrinks_is_left_alone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_bomb_is_bounded, setup, teardown),
