@@ -37,6 +37,7 @@ struct channel {
 	unsigned words;
 	struct sync_word word[CHANNEL_WORDS];
 	uint64_t unsent_us; /* since when entries wait; CHANNEL_NEVER: none does */
+	uint64_t sent_us;   /* when entries were sent last */
 
 	bool is_started;   /* standby: the active has said Start */
 	bool is_told_anew; /* standby: and it was that of a snapshot */

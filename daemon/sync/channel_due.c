@@ -94,6 +94,23 @@ make_word(struct channel *channel, struct sync_message *message)
 	return true;
 }
 
+uint64_t
+channel_gathers_until(const struct channel *channel)
+{
+	if (channel->state != CHANNEL_TALKING || channel->words > 0 ||
+	    !outgoing_is_under_way(channel->outgoing))
+		return 0;
+	return channel->sent_us + channel->settings.batch_us;
+}
+
+static uint64_t
+batch_at(const struct channel *channel)
+{
+	uint64_t until = channel_gathers_until(channel);
+
+	return until > channel->unsent_us ? until : channel->unsent_us;
+}
+
 static bool
 make_batch(struct channel *channel, uint64_t now_us, struct sync_message *message)
 {
@@ -102,14 +119,14 @@ make_batch(struct channel *channel, uint64_t now_us, struct sync_message *messag
 	if (!has_to_send(channel) || channel->start_due)
 		return false;
 	outgoing_peek(channel->outgoing, batch);
-	if (batch->entries == 0 || (!batch->is_full && channel->words == 0 &&
-				       now_us - channel->unsent_us < channel->settings.batch_us))
+	if (batch->entries == 0 || (!batch->is_full && now_us < batch_at(channel)))
 		return false;
 	*message = (struct sync_message){
 	    .kind = SYNC_BATCH,
 	    .batch = {channel->epoch, batch->first, batch->entries, batch->entry},
 	};
 	outgoing_mark_sent(channel->outgoing, batch->entries);
+	channel->sent_us = now_us;
 	if (!outgoing_has_unsent(channel->outgoing))
 		channel->unsent_us = CHANNEL_NEVER;
 	return true;
@@ -188,7 +205,7 @@ channel_deadline(const struct channel *channel)
 		return deadline;
 	if (channel->beat_us + settings->heartbeat_us < deadline)
 		deadline = channel->beat_us + settings->heartbeat_us;
-	if (has_to_send(channel) && channel->unsent_us + settings->batch_us < deadline)
-		deadline = channel->unsent_us + settings->batch_us;
+	if (has_to_send(channel) && batch_at(channel) < deadline)
+		deadline = batch_at(channel);
 	return deadline;
 }

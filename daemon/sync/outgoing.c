@@ -197,6 +197,12 @@ outgoing_has_unsent(const struct outgoing *outgoing)
 }
 
 bool
+outgoing_is_under_way(const struct outgoing *outgoing)
+{
+	return outgoing->is_open && outgoing->sent > outgoing->acknowledged;
+}
+
+bool
 outgoing_is_protected(const struct outgoing *outgoing, uint32_t slot, uint32_t generation)
 {
 	uint64_t complete = bases_complete_at(outgoing->bases, slot, generation);

@@ -61,6 +61,8 @@ uint64_t outgoing_newest(const struct outgoing *outgoing);
 uint64_t outgoing_acknowledged(const struct outgoing *outgoing);
 size_t outgoing_held_bytes(const struct outgoing *outgoing); /* not acknowledged */
 bool outgoing_has_unsent(const struct outgoing *outgoing);
+bool outgoing_is_under_way(
+    const struct outgoing *outgoing); /* sent and not acknowledged: something */
 /* Whether the standby could carry that session on as it was at its latest acknowledged entry. */
 bool outgoing_is_protected(const struct outgoing *outgoing, uint32_t slot, uint32_t generation);
 

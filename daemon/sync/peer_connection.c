@@ -198,7 +198,8 @@ read_once(struct peer_connection *connection)
 	} else {
 		take(connection, bytes, (size_t)length);
 	}
-	return length > 0 && connection->phase != PEER_FREE;
+	/* Had there been more it would have come too. */
+	return length == sizeof(bytes) && connection->phase != PEER_FREE;
 }
 
 static void

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static enum pair_channel
 channel_word_of(const struct sync *sync)
@@ -77,5 +76,5 @@ status_publish(struct sync *sync)
 	snprintf(status->peer, sizeof(status->peer), "%s", sync->role.peer);
 	if (memcmp(&before, status, sizeof(before)) != 0)
 		pair_view_publish(shm_pair_view(&sync->shm), status);
-	pair_view_alive(shm_pair_view(&sync->shm), (int32_t)getpid(), monotonic_now_ms());
+	pair_view_alive(shm_pair_view(&sync->shm), sync->pid, monotonic_now_ms());
 }

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
@@ -62,14 +61,12 @@ saved_ready(struct loop_source *source, uint32_t events)
 		standing_saved(sync, &saved);
 }
 
-/* That there is something is said; what, the turn finds. */
+/* That there is something is said; what, the turn finds.  Nobody reads the count: each word is an edge. */
 static void
 count_ready(struct loop_source *source, uint32_t events)
 {
-	eventfd_t count;
-
+	(void)source;
 	(void)events;
-	eventfd_read(source->fd, &count);
 }
 
 static void
@@ -140,10 +137,10 @@ open_loop(struct sync *sync)
 		result = requests_open(&sync->requests, &sync->loop, SYNC_FD_REQUESTS, answered);
 	sync->journal = (struct loop_source){SYNC_FD_JOURNAL, count_ready};
 	if (result == 0)
-		result = loop_add(&sync->loop, &sync->journal, EPOLLIN);
+		result = loop_add(&sync->loop, &sync->journal, EPOLLIN | EPOLLET);
 	if (result == 0 && sync->positions != NULL) {
 		sync->embryos = (struct loop_source){gate_fd(sync, SYNC_GATE_EMBRYOS), count_ready};
-		result = loop_add(&sync->loop, &sync->embryos, EPOLLIN);
+		result = loop_add(&sync->loop, &sync->embryos, EPOLLIN | EPOLLET);
 	}
 	if (result == 0 && sync->settings.failover.fifo[0] != '\0')
 		result = notify_fifo_open(&sync->fifo, &sync->loop, SYNC_FD_FIFO, &fifo_calls);
@@ -230,25 +227,40 @@ close_parts(struct sync *sync)
 /* ---- the loop ---- */
 
 static int
-pause_of(const struct sync *sync)
+pause_until(const struct sync *sync, uint64_t deadline)
 {
-	uint64_t deadline = standing_deadline(sync), talk = talk_deadline(sync);
+	uint64_t standing = standing_deadline(sync), talk = talk_deadline(sync);
 
+	if (standing < deadline)
+		deadline = standing;
 	if (talk < deadline)
 		deadline = talk;
 	/* Up, so that the deadline has passed then. */
 	return deadline <= sync->now_us ? 0 : (int)((deadline - sync->now_us + 999) / 1000);
 }
 
+/* Until something happens, a worker's commit among it while that would be told at once. */
+static int
+wait(struct sync *sync)
+{
+	uint64_t gathers = talk_gathers_until(sync);
+	int result;
+
+	if (gathers > sync->now_us)
+		return loop_turn(&sync->loop, pause_until(sync, gathers));
+	/* A worker that commits from here on sees that it has to wake this process. */
+	release_sleep(shm_release(&sync->shm));
+	result =
+	    loop_turn(&sync->loop, feed_has_news(&sync->feed) ? 0 : pause_until(sync, UINT64_MAX));
+	release_wake(shm_release(&sync->shm));
+	return result;
+}
+
 static int
 serve(struct sync *sync)
 {
 	while (!sync->stopping) {
-		/* A worker that commits from here on sees that it has to wake this process. */
-		release_sleep(shm_release(&sync->shm));
-		int result =
-		    loop_turn(&sync->loop, feed_has_news(&sync->feed) ? 0 : pause_of(sync));
-		release_wake(shm_release(&sync->shm));
+		int result = wait(sync);
 
 		if (result < 0)
 			return complain("event loop", strerror(-result), EX_OSERR);
@@ -286,6 +298,7 @@ sync_run(bool has_gate)
 	sync = calloc(1, sizeof(*sync));
 	if (sync == NULL)
 		return complain("memory", strerror(ENOMEM), EX_OSERR);
+	sync->pid = (int32_t)getpid();
 	sync->hold_bytes = HOLD_BYTES;
 	sync->hold_entries = HOLD_ENTRIES;
 	look_at_clock(sync);

@@ -76,6 +76,7 @@ struct sync {
 	struct epoch_saver *saver;
 	uint8_t key[KEY_SIZE];
 	bool stopping;
+	int32_t pid;
 	uint64_t now_us; /* CLOCK_BOOTTIME of this turn */
 
 	/* talk */

@@ -208,6 +208,12 @@ talk_deadline(const struct sync *sync)
 	return link < channel ? link : channel;
 }
 
+uint64_t
+talk_gathers_until(const struct sync *sync)
+{
+	return feed_is_telling(&sync->feed) ? channel_gathers_until(sync->channel) : 0;
+}
+
 /* ---- the start ---- */
 
 static uint64_t

@@ -19,5 +19,8 @@ void talk_close(struct sync *sync);
 /* Once in each turn: connects, and sends what is due. */
 void talk_tick(struct sync *sync);
 uint64_t talk_deadline(const struct sync *sync);
+/* Till then nothing that is committed would be told: no worker need wake this process.  In the past:
+ * it is told at once. */
+uint64_t talk_gathers_until(const struct sync *sync);
 
 #endif

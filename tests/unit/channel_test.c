@@ -415,6 +415,15 @@ test_batches_are_bounded(void **state)
 	bool is_secret;
 
 	sync_hosts(fixture);
+	/* Nothing is under way: it goes at once. */
+	tell_session(fixture, 1, false);
+	assert_true(channel_gathers_until(fixture->a.channel) <= fixture->time.now_us);
+	assert_int_equal(channel_deadline(fixture->a.channel), fixture->time.now_us);
+	assert_true(channel_next(fixture->a.channel, &fixture->time, &message, &is_secret));
+	assert_int_equal(message.batch.entries, 1);
+	channel_receive(fixture->b.channel, fixture->time.now_us, &message);
+	/* One more waits for others, but not for ever. */
+	assert_int_equal(channel_gathers_until(fixture->a.channel), fixture->time.now_us + 100);
 	tell_session(fixture, 1, false);
 	assert_false(channel_next(fixture->a.channel, &fixture->time, &message, &is_secret));
 	assert_int_equal(channel_deadline(fixture->a.channel), fixture->time.now_us + 100);
@@ -430,6 +439,14 @@ test_batches_are_bounded(void **state)
 	assert_true(channel_next(fixture->a.channel, &fixture->time, &message, &is_secret));
 	assert_int_equal(message.batch.entries, 4);
 	assert_false(channel_next(fixture->a.channel, &fixture->time, &message, &is_secret));
+	/* What is left goes with the acknowledgement of what was under way. */
+	channel_receive(fixture->b.channel, fixture->time.now_us, &message);
+	assert_true(channel_next(fixture->b.channel, &fixture->time, &message, &is_secret));
+	assert_int_equal(message.kind, SYNC_ACK);
+	channel_receive(fixture->a.channel, fixture->time.now_us, &message);
+	assert_true(channel_gathers_until(fixture->a.channel) <= fixture->time.now_us);
+	assert_true(channel_next(fixture->a.channel, &fixture->time, &message, &is_secret));
+	assert_int_equal(message.batch.entries, 1);
 }
 
 static void
