@@ -78,11 +78,10 @@ static const int worker_calls[] = {
 };
 
 static const int gate_calls[] = {
-    SCMP_SYS(poll),
-    SCMP_SYS(ppoll),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
     SCMP_SYS(recvmmsg),
     SCMP_SYS(sendto),
-    SCMP_SYS(read),
     SCMP_SYS(write),
     SCMP_SYS(clock_gettime),
 };

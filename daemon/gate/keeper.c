@@ -3,7 +3,7 @@
 #include "daemon/gate/packet.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +16,21 @@ seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (uint32_t)now.tv_sec;
+}
+
+/* Each word of sync is an edge: nobody has to read how many there were. */
+static int
+open_epoll(struct keeper *keeper)
+{
+	struct epoll_event word = {.events = EPOLLIN | EPOLLET, .data.fd = KEEPER_FD_WAKE};
+	struct epoll_event packet = {.events = EPOLLIN, .data.fd = keeper->queue.socket};
+
+	keeper->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (keeper->epoll < 0 ||
+	    epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, KEEPER_FD_WAKE, &word) < 0 ||
+	    epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, keeper->queue.socket, &packet) < 0)
+		return -errno;
+	return 0;
 }
 
 int
@@ -35,11 +50,14 @@ keeper_open(struct keeper *keeper, uint32_t slots, uint16_t queue_number, const 
 	keeper->parked = parked_create(slots, KEEPER_PARKED_MOST);
 	if (keeper->parked == NULL)
 		return -ENOMEM;
-	keeper->wake = KEEPER_FD_WAKE;
 	keeper->embryos = KEEPER_FD_EMBRYOS;
 	keeper->embryo_first = atomic_load(&keeper->board->embryos.written) + 1;
 	*ret_step = "packet queue";
-	return queue_open(&keeper->queue, queue_number);
+	error = queue_open(&keeper->queue, queue_number);
+	if (error < 0)
+		return error;
+	*ret_step = "epoll";
+	return open_epoll(keeper);
 }
 
 static void
@@ -209,23 +227,23 @@ tell_of_embryos(struct keeper *keeper)
 static int
 turn(struct keeper *keeper, const char **ret_step)
 {
-	struct pollfd ready[] = {
-	    {.fd = keeper->queue.socket, .events = POLLIN}, {.fd = keeper->wake, .events = POLLIN}};
+	struct epoll_event ready[2];
 	int count, error;
-	uint64_t words;
+	bool has_word, has_packets = false;
 
-	*ret_step = "poll";
-	count = poll(ready, 2, parked_is_empty(keeper->parked) ? -1 : LOOK_MS);
+	*ret_step = "wait";
+	count = epoll_wait(keeper->epoll, ready, 2, parked_is_empty(keeper->parked) ? -1 : LOOK_MS);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
-	*ret_step = "wake-up";
-	if (ready[1].revents != 0 && read(keeper->wake, &words, sizeof(words)) < 0 &&
-	    errno != EAGAIN)
-		return -errno;
-	if (count == 0 || ready[1].revents != 0)
+	has_word = count == 0;
+	for (int i = 0; i < count; i++) {
+		has_word = has_word || ready[i].data.fd == KEEPER_FD_WAKE;
+		has_packets = has_packets || ready[i].data.fd == keeper->queue.socket;
+	}
+	if (has_word)
 		review(keeper);
 	*ret_step = "packet queue";
-	if (ready[0].revents != 0) {
+	if (has_packets) {
 		error = queue_receive(&keeper->queue, take_packet, keeper);
 		if (error < 0)
 			return error;

@@ -25,7 +25,7 @@ struct keeper {
 	struct gate_positions positions;
 	struct gate_board *board;
 	struct parked *parked;
-	int wake, embryos;
+	int epoll, embryos;
 	bool has_embryos;		 /* of this turn */
 	int error;			 /* of a verdict that could not be told */
 	uint64_t embryo_first;		 /* the oldest that waits is this number or a later one */

@@ -14,10 +14,14 @@ load(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+/* Nobody else writes: what it reads back is its own. */
 static inline void
-store(uint64_t *word, uint64_t value)
+store(struct gate_positions *table, uint64_t *word, uint64_t value)
 {
+	if (*word == value)
+		return;
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	table->has_moved = true;
 }
 
 uint32_t
@@ -43,7 +47,7 @@ gate_positions_map(struct gate_positions *table, int fd, uint32_t slots, bool is
 	memory = mmap(NULL, table_size(slots), access, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	*table = (struct gate_positions){.place = memory, .slots = slots};
+	*table = (struct gate_positions){.place = memory, .slots = slots, .has_moved = true};
 	return 0;
 }
 
@@ -70,7 +74,7 @@ gate_positions_protect(struct gate_positions *table, uint32_t slot, unsigned leg
 
 	if (place == NULL)
 		return false;
-	store(&place->ack, ack | GATE_ACK_PROTECTED);
+	store(table, &place->ack, ack | GATE_ACK_PROTECTED);
 	return true;
 }
 
@@ -82,7 +86,7 @@ gate_positions_commit(struct gate_positions *table, uint32_t slot, unsigned leg,
 	if (place == NULL || (place->ack & GATE_ACK_PROTECTED) == 0)
 		return false;
 	if ((int32_t)(ack - (uint32_t)place->ack) > 0)
-		store(&place->ack, ack | GATE_ACK_PROTECTED);
+		store(table, &place->ack, ack | GATE_ACK_PROTECTED);
 	return true;
 }
 
@@ -95,9 +99,9 @@ gate_positions_permit_end(
 	if (place == NULL)
 		return false;
 	if (end == GATE_END_BY_RST)
-		store(&place->end, place->end | GATE_END_RST);
+		store(table, &place->end, place->end | GATE_END_RST);
 	else
-		store(&place->end, seq_end | GATE_END_FIN | (place->end & GATE_END_RST));
+		store(table, &place->end, seq_end | GATE_END_FIN | (place->end & GATE_END_RST));
 	return true;
 }
 
@@ -108,8 +112,8 @@ gate_positions_pass(struct gate_positions *table, uint32_t slot, unsigned leg)
 
 	if (place == NULL)
 		return false;
-	store(&place->ack, GATE_ACK_ALONE);
-	store(&place->end, 0);
+	store(table, &place->ack, GATE_ACK_ALONE);
+	store(table, &place->end, 0);
 	return true;
 }
 
@@ -121,8 +125,8 @@ gate_positions_clear(struct gate_positions *table, uint32_t slot)
 
 		if (place == NULL)
 			return false;
-		store(&place->ack, 0);
-		store(&place->end, 0);
+		store(table, &place->ack, 0);
+		store(table, &place->end, 0);
 	}
 	return true;
 }
@@ -130,14 +134,23 @@ gate_positions_clear(struct gate_positions *table, uint32_t slot)
 void
 gate_positions_pass_all(struct gate_positions *table, bool is_alone)
 {
-	store(&table->place[PLACE_HOST].ack, is_alone ? GATE_ACK_ALONE : 0);
+	store(table, &table->place[PLACE_HOST].ack, is_alone ? GATE_ACK_ALONE : 0);
 }
 
 void
 gate_positions_know_embryos(struct gate_positions *table, uint64_t number)
 {
 	if (number > table->place[PLACE_EMBRYOS].ack)
-		store(&table->place[PLACE_EMBRYOS].ack, number);
+		store(table, &table->place[PLACE_EMBRYOS].ack, number);
+}
+
+bool
+gate_positions_take_moved(struct gate_positions *table)
+{
+	bool has_moved = table->has_moved;
+
+	table->has_moved = false;
+	return has_moved;
 }
 
 bool

@@ -40,6 +40,7 @@ enum gate_end { GATE_END_BY_FIN, GATE_END_BY_RST };
 struct gate_positions {
 	struct gate_place *place;
 	uint32_t slots;
+	bool has_moved; /* the writer's: gate_positions_take_moved() */
 };
 
 /* Entries of a table for so many slots. */
@@ -66,6 +67,9 @@ bool gate_positions_clear(struct gate_positions *table, uint32_t slot);
 void gate_positions_pass_all(struct gate_positions *table, bool is_alone);
 /* The standby knows all embryos up to this number (embryo.h); it never goes back. */
 void gate_positions_know_embryos(struct gate_positions *table, uint64_t number);
+/* Whether something was written that was not there already, since it was asked last; of a table that was
+ * just mapped nobody knows.  Then the gate is to be woken (board.h). */
+bool gate_positions_take_moved(struct gate_positions *table);
 
 /* Readers. */
 bool gate_positions_is_alone(const struct gate_positions *table);

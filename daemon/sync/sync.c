@@ -270,7 +270,7 @@ serve(struct sync *sync)
 		standing_tick(sync);
 		witness_tick(&sync->witness, sync->now_us);
 		talk_tick(sync);
-		if (sync->board != NULL)
+		if (sync->board != NULL && gate_positions_take_moved(&sync->places))
 			gate_wake(sync->board, gate_fd(sync, SYNC_GATE_WAKE));
 		status_publish(sync);
 	}

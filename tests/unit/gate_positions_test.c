@@ -97,6 +97,37 @@ test_clear_closes_both_legs(void **state)
 	assert_true(gate_positions_is_clear(&scene->reader, 9));
 }
 
+/* The gate is told of what changed only, and of what an earlier writer may not have told. */
+static void
+test_moves_are_noted(void **state)
+{
+	struct scene *scene = *state;
+	struct gate_positions *table = &scene->writer;
+
+	assert_true(gate_positions_take_moved(table));
+	assert_false(gate_positions_take_moved(table));
+	gate_positions_protect(table, 3, 1, 50);
+	assert_true(gate_positions_take_moved(table));
+	gate_positions_protect(table, 3, 1, 50);
+	gate_positions_commit(table, 3, 1, 50);
+	gate_positions_commit(table, 3, 1, 49);
+	gate_positions_clear(table, 4);
+	gate_positions_pass_all(table, false);
+	gate_positions_know_embryos(table, 0);
+	assert_false(gate_positions_take_moved(table));
+	gate_positions_commit(table, 3, 1, 51);
+	assert_true(gate_positions_take_moved(table));
+	gate_positions_permit_end(table, 3, 1, GATE_END_BY_FIN, 9);
+	assert_true(gate_positions_take_moved(table));
+	gate_positions_pass(table, 3, 0);
+	assert_true(gate_positions_take_moved(table));
+	gate_positions_pass_all(table, true);
+	assert_true(gate_positions_take_moved(table));
+	gate_positions_know_embryos(table, 7);
+	assert_true(gate_positions_take_moved(table));
+	assert_false(gate_positions_take_moved(table));
+}
+
 static void
 test_host_and_embryos_are_nobodys_place(void **state)
 {
@@ -175,6 +206,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_commit_moves_forward_only, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ends_add_up, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_clear_closes_both_legs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_moves_are_noted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_host_and_embryos_are_nobodys_place, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_out_of_range_is_refused, setup, teardown),
