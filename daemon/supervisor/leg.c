@@ -192,6 +192,12 @@ leg_bound_input(int fd)
 }
 
 int
+leg_delay_acknowledgements(int fd)
+{
+	return leg_kernel_set(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
+int
 leg_set_keepalive(int fd)
 {
 	static const struct option options[] = {

@@ -41,6 +41,9 @@ int leg_set_options(int fd);
 /* On a host of a pair, on a listener before it listens and on a socket before it connects: no more is
  * accepted of a peer than a worker can store (worker/unread.h). */
 int leg_bound_input(int fd);
+/* Likewise, but on a socket that listens or is connected already: what is received is acknowledged with the answer, if that
+ * comes soon.  Alone the acknowledgement would come to the gate before the standby has what it is for. */
+int leg_delay_acknowledgements(int fd);
 /* For listeners: a client that is gone without a word is found out though it owes nothing.  The
  * server's leg needs none, it ends with the client's. */
 int leg_set_keepalive(int fd);

@@ -82,7 +82,10 @@ listener_set_up(int fd, const struct shm_endpoint *endpoint, bool bounds_input)
 		r = listener_bind(fd, endpoint);
 	if (r < 0)
 		return r;
-	return listen(fd, LISTENER_BACKLOG) < 0 ? -errno : 0;
+	if (listen(fd, LISTENER_BACKLOG) < 0)
+		return -errno;
+	/* Those that it accepts inherit it. */
+	return bounds_input ? leg_delay_acknowledgements(fd) : 0;
 }
 
 static int

@@ -75,6 +75,8 @@ server_is_open(struct supervisor *supervisor, uint32_t slot)
 	FAILPOINT(server_open);
 	/* For io_uring it must be a blocking one (custody.h). */
 	fcntl(fd, F_SETFL, 0);
+	if (supervisor->listeners.bounds_input)
+		leg_delay_acknowledgements(fd);
 	fill_local(fd, &leg->local);
 	fill_leg(supervisor, fd, leg, true);
 	set_leg_state(supervisor, slot, SHM_SERVER, LEG_OPEN);

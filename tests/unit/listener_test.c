@@ -235,6 +235,8 @@ test_accepted_sockets_inherit_the_options(void **state)
 	assert_int_not_equal(value, 0);
 	assert_int_equal(getsockopt(server, SOL_SOCKET, SO_RCVBUF, &value, &length), 0);
 	assert_int_equal(value, 2 * SHM_RECEIVE_BUFFER);
+	assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_QUICKACK, &value, &length), 0);
+	assert_int_equal(value, 0);
 	close(client);
 	close(server);
 }
