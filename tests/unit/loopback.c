@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -162,17 +163,19 @@ print_end(const struct shm_endpoint *end, char *text, size_t size)
 unsigned
 loopback_state(const struct shm_endpoint *local, const struct shm_endpoint *remote)
 {
-	char ours[48], theirs[48], one[64], other[64], line[512];
-	unsigned found = 0, state;
+	char ours[48], theirs[48], both[128], line[512];
+	unsigned found = 0;
 	FILE *file = fopen(local->family == 4 ? "/proc/self/net/tcp" : "/proc/self/net/tcp6", "re");
 
 	assert_non_null(file);
 	print_end(local, ours, sizeof(ours));
 	print_end(remote, theirs, sizeof(theirs));
-	while (found == 0 && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, " %*d: %63s %63s %x", one, other, &state) == 3 &&
-		    strcmp(one, ours) == 0 && strcmp(other, theirs) == 0)
-			found = state;
+	snprintf(both, sizeof(both), ": %s %s ", ours, theirs);
+	while (found == 0 && fgets(line, sizeof(line), file) != NULL) {
+		const char *at = strstr(line, both);
+
+		found = at == NULL ? 0 : (unsigned)strtoul(at + strlen(both), NULL, 16);
+	}
 	fclose(file);
 	return found;
 }
