@@ -46,7 +46,7 @@ enum leg_flag {
 	LEG_ABSENT = 1 << 10,	   /* will never have a descriptor */
 	LEG_DEAD = 1 << 11,	   /* adopted after its reset: only what had arrived is left */
 	LEG_SETTLED = 1 << 12,	   /* with the FIN: the peer needs nothing more of this host */
-	LEG_UNTOLD = 1 << 13,	   /* it came after the last record */
+	LEG_UNTOLD = 1 << 13,	   /* the last record may be older than it */
 };
 
 /* What has happened to a session and was not yet given to the core. */

@@ -104,13 +104,19 @@ take(const struct nlmsghdr *header, void *context)
 	return MNL_CB_OK;
 }
 
-static int
-end_connection(struct mnl_socket *socket, uint8_t family, const struct inet_diag_sockid *id)
+static struct inet_diag_req_v2
+one(uint8_t family, const struct inet_diag_sockid *id)
 {
-	const struct inet_diag_req_v2 what = {.sdiag_family = family,
+	return (struct inet_diag_req_v2){.sdiag_family = family,
 	    .sdiag_protocol = IPPROTO_TCP,
 	    .idiag_states = STATES_WANTED,
 	    .id = *id};
+}
+
+static int
+end_connection(struct mnl_socket *socket, uint8_t family, const struct inet_diag_sockid *id)
+{
+	const struct inet_diag_req_v2 what = one(family, id);
 
 	return ask(socket, SOCK_DESTROY, NLM_F_ACK, &what, NULL, NULL);
 }
@@ -189,10 +195,7 @@ take_one(const struct nlmsghdr *header, void *context)
 static int
 end_unheld(struct mnl_socket *socket, uint8_t family, const struct inet_diag_sockid *id)
 {
-	const struct inet_diag_req_v2 what = {.sdiag_family = family,
-	    .sdiag_protocol = IPPROTO_TCP,
-	    .idiag_states = STATES_WANTED,
-	    .id = *id};
+	const struct inet_diag_req_v2 what = one(family, id);
 	struct inet_diag_msg found = {.idiag_state = TCP_LISTEN};
 	int r = ask(socket, SOCK_DIAG_BY_FAMILY, NLM_F_ACK, &what, take_one, &found);
 

@@ -1,9 +1,12 @@
 #include "daemon/supervisor/syn_ack.h"
 
+#include "daemon/endpoint.h"
+
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -149,18 +152,16 @@ syn_ack_close(struct syn_ack_sockets *sockets)
 void
 syn_ack_send(const struct syn_ack_sockets *sockets, const struct embryo *embryo)
 {
-	bool is_ipv6 = embryo->peer.family == 6;
-	struct sockaddr_in to4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6};
+	int fd = embryo->peer.family == 6 ? sockets->ipv6 : sockets->ipv4;
+	/* A raw socket of IPv6 takes a port for a protocol. */
+	struct shm_endpoint peer = embryo->peer;
+	struct sockaddr_storage to;
 	uint8_t packet[SYN_ACK_MOST];
 	size_t length = syn_ack_build(embryo, packet);
-	int fd = is_ipv6 ? sockets->ipv6 : sockets->ipv4;
+	unsigned to_length;
 
-	if (fd < 0)
-		return;
-	memcpy(&to4.sin_addr, embryo->peer.address, sizeof(to4.sin_addr));
-	memcpy(&to6.sin6_addr, embryo->peer.address, sizeof(to6.sin6_addr));
-	sendto(fd, packet, length, MSG_NOSIGNAL,
-	    is_ipv6 ? (const struct sockaddr *)&to6 : (const struct sockaddr *)&to4,
-	    is_ipv6 ? sizeof(to6) : sizeof(to4));
+	peer.port = 0;
+	to_length = endpoint_sockaddr(&peer, &to);
+	if (fd >= 0)
+		sendto(fd, packet, length, MSG_NOSIGNAL, (const struct sockaddr *)&to, to_length);
 }

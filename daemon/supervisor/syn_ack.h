@@ -15,7 +15,6 @@
 
 #include "shm/embryos.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Headers of IP and TCP, and options. */

@@ -14,7 +14,7 @@
 #define MSS_LEAST_IPV4 536
 #define MSS_LEAST_IPV6 1220
 
-/* By then there is no such client any more. */
+/* By then whoever lives has answered, but over the longest ways. */
 #define ANSWER_MOST_US 900000u
 
 void
