@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A file with a higher one was not written here; below it there is room for more commits than are ever made. */
+#define SERIAL_READ_MAX ((uint32_t)INT32_MAX / 2)
+
 static void
 slot_name(char name[STORE_NAME_MAX], unsigned slot)
 {
@@ -20,6 +23,18 @@ note_head(struct committed_head *head, const struct store_entry *entry, size_t l
 	snprintf(head->by, sizeof(head->by), "%s", entry->by);
 }
 
+/* The order is by serial, each has its own, and the next one must have room; NULL: so it is. */
+static const char *
+fault_of(const struct committed *committed, uint32_t serial)
+{
+	if (serial == 0 || serial > SERIAL_READ_MAX)
+		return "a serial that no commit has";
+	for (unsigned slot = 0; slot < COMMITTED_SLOTS; slot++)
+		if (committed->slot[slot].serial == serial)
+			return "the serial of another one";
+	return NULL;
+}
+
 void
 committed_open(struct committed *committed, const struct shm *shm, int directory)
 {
@@ -28,15 +43,20 @@ committed_open(struct committed *committed, const struct shm *shm, int directory
 
 	*committed = (struct committed){.directory = directory};
 	for (unsigned slot = 0; slot < COMMITTED_SLOTS; slot++) {
+		const char *fault;
+
 		slot_name(name, slot);
 		int result = store_read(directory, name, &entry, why);
-		if (result == 0) {
+		if (result == -ENOENT)
+			continue;
+		fault = result < 0 ? why : fault_of(committed, entry.serial);
+		if (fault == NULL)
 			note_head(&committed->slot[slot], &entry, entry.lines.count);
-			store_entry_free(&entry);
-		} else if (result != -ENOENT) {
-			event_note(shm, EVENT_NOTE_SAVED_DAMAGED, 0, name, why,
+		else
+			event_note(shm, EVENT_NOTE_SAVED_DAMAGED, 0, name, fault,
 			    "the others that rollback can bring back");
-		}
+		if (result == 0)
+			store_entry_free(&entry);
 	}
 }
 

@@ -73,12 +73,23 @@ read_number(const config_t *config, const char *key, uint32_t *ret_number)
 	return true;
 }
 
+/* What smtpguard writes has none, and the other host of a pair refuses them. */
+static bool
+has_control(const char *string)
+{
+	for (const unsigned char *at = (const unsigned char *)string; *at != '\0'; at++)
+		if (*at < 0x20 || *at == 0x7f)
+			return true;
+	return false;
+}
+
 static bool
 read_string(const config_t *config, const char *key, char *to, size_t size)
 {
 	const char *string;
 
-	if (config_lookup_string(config, key, &string) != CONFIG_TRUE || strlen(string) >= size)
+	if (config_lookup_string(config, key, &string) != CONFIG_TRUE || strlen(string) >= size ||
+	    has_control(string))
 		return false;
 	memcpy(to, string, strlen(string) + 1);
 	return true;

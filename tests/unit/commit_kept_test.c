@@ -123,6 +123,10 @@ test_a_damaged_candidate_is_told(void **state)
 	    {"base = \"00", "base = \"zz"},
 	    {"inspect esmtp", "inspect smtpe"},
 	    {"schema = 1", "schema = 7"},
+	    {"by = \"eve", "by = \"e\x7f"
+			   "e"},
+	    {"by = \"eve", "by = \"e\x01"
+			   "e"},
 	};
 	static const unsigned char base[LINES_DIGEST_SIZE];
 	struct candidate candidate;
@@ -302,6 +306,36 @@ test_a_damaged_one_is_left_out(void **state)
 	expect(&committed, 3, "hostname h1");
 }
 
+/* A serial that cannot be hides none of the others, and keeps nobody from a commit. */
+static void
+test_a_serial_that_cannot_be_is_left_out(void **state)
+{
+	static const uint32_t serials[] = {0, 2, INT32_MAX};
+	const struct fixture *fixture = *state;
+	struct store_entry entry = {0};
+	struct committed committed;
+
+	lines_init(&entry.lines);
+	assert_true(lines_add(&entry.lines, "hostname forged"));
+	assert_int_equal(store_stamp(&entry, &entry.lines, "eve"), 0);
+	committed_open(&committed, &shm, fixture->directory);
+	for (unsigned i = 1; i <= 3; i++)
+		push(&committed, i);
+	for (size_t i = 0; i < sizeof(serials) / sizeof(serials[0]); i++) {
+		entry.serial = serials[i];
+		assert_int_equal(
+		    store_put(fixture->directory, "committed.7", &entry, &entry.lines, false), 0);
+		committed_open(&committed, &shm, fixture->directory);
+		assert_int_equal(newest_event(), 109025);
+		expect(&committed, 1, "hostname h3");
+		expect(&committed, 3, "hostname h1");
+		assert_null(committed_get(&committed, 4));
+	}
+	push(&committed, 4);
+	expect(&committed, 1, "hostname h4");
+	lines_free(&entry.lines);
+}
+
 int
 main(void)
 {
@@ -314,6 +348,7 @@ main(void)
 	    TEST(test_a_timer_of_another_run_is_over),
 	    TEST(test_the_last_ten_are_kept),
 	    TEST(test_a_damaged_one_is_left_out),
+	    TEST(test_a_serial_that_cannot_be_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
