@@ -90,3 +90,24 @@ lines_digest_hex(const unsigned char digest[LINES_DIGEST_SIZE], char hex[65])
 	}
 	hex[64] = '\0';
 }
+
+static int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+lines_digest_unhex(const char *hex, unsigned char ret_digest[LINES_DIGEST_SIZE])
+{
+	for (size_t i = 0; i < LINES_DIGEST_SIZE; i++) {
+		int high = digit(hex[2 * i]), low = high < 0 ? -1 : digit(hex[2 * i + 1]);
+
+		if (low < 0)
+			return false;
+		ret_digest[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}

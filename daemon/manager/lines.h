@@ -33,5 +33,7 @@ bool lines_split(struct lines *lines, char *text);
 /* SHA-256 over all lines, each with '\n' behind it; false: no memory. */
 bool lines_digest(const struct lines *lines, unsigned char digest[LINES_DIGEST_SIZE]);
 void lines_digest_hex(const unsigned char digest[LINES_DIGEST_SIZE], char hex[65]);
+/* The other way; what stands behind the digits is the caller's matter.  False: they are others, or too few. */
+bool lines_digest_unhex(const char *hex, unsigned char ret_digest[LINES_DIGEST_SIZE]);
 
 #endif

@@ -155,30 +155,15 @@ pair_policies_write(const struct pair_policies *policies, struct lines *ret_line
 	return !ret_lines->overflow;
 }
 
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Behind HEAD. */
 static struct pair_policy *
 begin(struct pair_policies *policies, const char *head)
 {
 	uint8_t generation[POLICY_HASH_SIZE];
 
-	if (strlen(head) <= HEX_SIZE || head[HEX_SIZE] != ' ' ||
+	if (!lines_digest_unhex(head, generation) || head[HEX_SIZE] != ' ' ||
 	    strlen(head + HEX_SIZE + 1) >= PAIR_POLICIES_NAME)
 		return NULL;
-	for (unsigned i = 0; i < POLICY_HASH_SIZE; i++) {
-		int high = digit(head[2 * i]), low = digit(head[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return NULL;
-		generation[i] = (uint8_t)(high << 4 | low);
-	}
 	return is_kept(policies, generation) ? NULL
 					     : add(policies, generation, head + HEX_SIZE + 1);
 }

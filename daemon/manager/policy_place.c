@@ -153,9 +153,12 @@ name_slots(struct listener_table *listeners, const uint32_t place[COMPILE_IMAGES
 	}
 }
 
+/* By a session, a table or the caller. */
 static void
-mark_kept(uint32_t kept, bool used[POLICY_SLOTS])
+mark_all(const struct shm *shm, uint32_t kept, bool used[POLICY_SLOTS])
 {
+	mark_sessions(shm, used);
+	mark_tables(shm_policy(shm), used);
 	for (uint32_t i = 0; i < POLICY_SLOTS; i++)
 		used[i] = used[i] || (kept >> i & 1) != 0;
 }
@@ -168,9 +171,7 @@ policy_place_image(const struct shm *shm, const struct compiled_image *image, ui
 	uint32_t place = find_same(area, image);
 
 	if (place == POLICY_SLOTS) {
-		mark_sessions(shm, used);
-		mark_tables(area, used);
-		mark_kept(*kept, used);
+		mark_all(shm, *kept, used);
 		place = find_free(area, used);
 		if (place == POLICY_SLOTS)
 			return -ENOSPC;
@@ -189,9 +190,7 @@ policy_place(const struct shm *shm, struct compiled *compiled, uint32_t kept)
 
 	if (!compiled_holds(compiled))
 		return -EPROTO;
-	mark_sessions(shm, used);
-	mark_tables(area, used);
-	mark_kept(kept, used);
+	mark_all(shm, kept, used);
 	for (unsigned i = 0; i < compiled->images; i++) {
 		place[i] = find_same(area, &compiled->image[i]);
 		mark(used, place[i]);

@@ -13,8 +13,8 @@
 #include "daemon/policy/compile.h"
 #include "shm/region.h"
 
-/* Slots whose bit is set in `kept` hold what is needed, though nobody names it.  Places all images and rewrites the policy_slot of listeners and class rules from image index to
- * policy slot.
+/* Places all images and rewrites the policy_slot of listeners and class rules from image index to
+ * policy slot.  Slots whose bit is set in `kept` hold what is needed, though nobody names it.
  * 0, -ENOSPC: no slot is free, -EPROTO: the compiled form does not hold. */
 int policy_place(const struct shm *shm, struct compiled *compiled, uint32_t kept);
 /* One image that nobody names yet, so that its slot is one of those kept from then on. 0, -ENOSPC. */

@@ -132,14 +132,8 @@ read_base(const config_t *config, struct store_entry *entry)
 
 	if (config_lookup(config, "base") == NULL)
 		return true;
-	if (!read_string(config, "base", hex, sizeof(hex)) ||
-	    strspn(hex, HEX_DIGITS) != 2 * sizeof(entry->base))
+	if (!read_string(config, "base", hex, sizeof(hex)) || !lines_digest_unhex(hex, entry->base))
 		return false;
-	for (size_t i = 0; i < sizeof(entry->base); i++) {
-		const char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
-
-		entry->base[i] = (unsigned char)strtoul(digits, NULL, 16);
-	}
 	entry->has_base = true;
 	return true;
 }
