@@ -35,6 +35,15 @@ monotonic_now_ms(void)
 }
 
 uint64_t
+monotonic_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t
 realtime_now_us(void)
 {
 	struct timespec now;

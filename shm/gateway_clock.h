@@ -27,6 +27,7 @@ uint64_t gateway_clock_advance(
 /* The same with the process's own look at CLOCK_MONOTONIC. */
 uint64_t gateway_clock_look(struct gateway_clock *clock, uint64_t floor_ms);
 uint64_t monotonic_now_ms(void);
+uint64_t monotonic_now_us(void);
 uint64_t realtime_now_us(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include "shm/slot.h"
 #include "shm/spoken.h"
 #include "shm/succession.h"
+#include "shm/takeover_view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,6 +130,7 @@ lay_out(uint32_t slots, uint32_t chunks, uint32_t workers, struct layout *layout
 	at->pair_history = place(&end, SHM_CACHE_LINE, 1, sizeof(struct pair_history));
 	at->embryos = place(&end, SHM_CACHE_LINE, 1, sizeof(struct embryos));
 	at->peer_counters = place(&end, SHM_CACHE_LINE, 1, sizeof(struct peer_counters_view));
+	at->takeover_view = place(&end, SHM_CACHE_LINE, 1, sizeof(struct takeover_view));
 	at->processes = place(&end, SHM_CACHE_LINE, workers, sizeof(struct process_entry));
 	at->custody = place(&end, SHM_CACHE_LINE, slots, sizeof(struct slot_custody));
 	layout->size[SHM_CONTROL] = end;
@@ -475,6 +477,12 @@ struct embryos *
 shm_embryos(const struct shm *shm)
 {
 	return item(shm, SHM_CONTROL, shm->at.embryos, 0, 0);
+}
+
+struct takeover_view *
+shm_takeover_view(const struct shm *shm)
+{
+	return item(shm, SHM_CONTROL, shm->at.takeover_view, 0, 0);
 }
 
 struct door_view *

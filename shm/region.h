@@ -29,7 +29,7 @@ struct shm_plan {
 struct shm_offsets {
 	uint64_t clock_floor, chunk_level, release, succession; /* control */
 	uint64_t failpoint, class_usage, pair_view, pair_answer, door_view, pair_history, embryos;
-	uint64_t peer_counters;
+	uint64_t peer_counters, takeover_view;
 	uint64_t texts_peer, processes, custody;
 	uint64_t policy, pair_request, texts_own; /* policy */
 	uint64_t journals, sessions, spoken;	  /* sessions */
@@ -68,6 +68,7 @@ struct door_view;
 struct embryos;
 struct peer_counters_view;
 struct pair_history;
+struct takeover_view;
 
 /* Chooses slots and chunks so that all regions together stay below memory_max bytes. -ENOMEM with
  * *ret_plan untouched when not even one chunk for each four slots fits. */
@@ -99,6 +100,7 @@ struct pair_answer *shm_pair_answer(const struct shm *shm);		  /* control */
 struct door_view *shm_door_view(const struct shm *shm);			  /* control */
 struct pair_history *shm_pair_history(const struct shm *shm);		  /* control */
 struct embryos *shm_embryos(const struct shm *shm);			  /* control */
+struct takeover_view *shm_takeover_view(const struct shm *shm);		  /* control */
 struct slot_session *shm_session(const struct shm *shm, uint32_t slot);	  /* sessions */
 struct journal_ring *shm_journal(const struct shm *shm, uint32_t worker); /* sessions */
 _Atomic uint64_t *shm_spoken(const struct shm *shm);	   /* sessions, shm/spoken.h */

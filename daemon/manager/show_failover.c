@@ -1,65 +1,15 @@
 #include "daemon/manager/show_failover.h"
 
+#include "daemon/manager/failover_view.h"
 #include "daemon/manager/present.h"
+#include "daemon/manager/show_failover_json.h"
 #include "daemon/manager/show_json.h"
+#include "daemon/manager/show_takeover.h"
 #include "daemon/sync/role.h"
 #include "daemon/sync/role_words.h"
-#include "shm/door_view.h"
-#include "shm/gateway_clock.h"
-#include "shm/pair.h"
-#include "shm/release.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-struct view {
-	const struct settings_failover *failover;
-	bool runs;  /* the sync process; else `pair` is zero */
-	bool heard; /* the other host, at least once */
-	struct pair_status pair;
-	struct door_status door;
-	enum release_mode release;
-	uint64_t now_us;
-};
-
-static void
-look(struct view *view, const struct settings_failover *failover, const struct shm *shm)
-{
-	const struct pair_view *pair = shm_pair_view(shm);
-
-	*view = (struct view){
-	    .failover = failover,
-	    .release = release_mode(release_word(shm_release(shm))),
-	    .now_us = realtime_now_us(),
-	};
-	view->runs =
-	    pair_view_is_alive(pair, monotonic_now_ms()) && pair_view_read(pair, &view->pair);
-	if (!view->runs)
-		memset(&view->pair, 0, sizeof(view->pair));
-	view->heard = view->pair.peer_heard_us != 0;
-	if (!door_view_read(shm_door_view(shm), &view->door))
-		memset(&view->door, 0, sizeof(view->door));
-}
-
-const char *
-show_failover_unit_word(uint32_t state)
-{
-	static const char *const words[ROLE_STATES] = {
-	    [ROLE_STANDALONE] = "Disabled",
-	    [ROLE_WAITING] = "Negotiation",
-	    [ROLE_CATCHUP] = "Bulk Sync",
-	    [ROLE_SYNCED] = "Standby Ready",
-	    [ROLE_ASKING] = "Standby Ready",
-	    [ROLE_RAISING] = "Just Active",
-	    [ROLE_RESTORING] = "Just Active",
-	    [ROLE_ACTIVE] = "Active",
-	    [ROLE_DEGRADED] = "Active",
-	    [ROLE_YIELDING] = "Active Drain",
-	    [ROLE_FAULT] = "Failed",
-	};
-
-	return state < ROLE_STATES ? words[state] : "Unknown";
-}
 
 static const char *
 release_text(enum release_mode release)
@@ -74,35 +24,18 @@ release_text(enum release_mode release)
 	}
 }
 
-static const char *
-release_word_of(enum release_mode release)
+static void
+add_moment(struct text *out, const char *words, uint64_t realtime_us)
 {
-	return release == RELEASE_ALONE ? "alone" : release == RELEASE_PAIRED ? "paired" : "held";
-}
+	char time[40];
 
-static const char *
-commit_word(uint32_t commit)
-{
-	return commit == SETTINGS_COMMIT_STRICT ? "strict" : "degrade";
+	present_cisco_time(realtime_us, time, sizeof(time));
+	text_printf(out, "%s: %s%s\n", words, realtime_us != 0 ? time : "none",
+	    realtime_us != 0 ? " UTC" : "");
 }
-
-static uint64_t
-since_us(const struct view *view, uint64_t realtime_us)
-{
-	return view->now_us > realtime_us ? view->now_us - realtime_us : 0;
-}
-
-/* The other host's name: as it was heard, else as it is configured. */
-static const char *
-peer_name(const struct view *view)
-{
-	return view->pair.peer[0] != '\0' ? view->pair.peer : view->failover->peer_node;
-}
-
-/* ---- as text ---- */
 
 static void
-add_head(const struct view *view, struct text *out)
+add_head(const struct failover_view *view, struct text *out)
 {
 	const struct settings_failover *failover = view->failover;
 	char listen[PRESENT_ENDPOINT_MAX], peer[PRESENT_ENDPOINT_MAX];
@@ -118,12 +51,9 @@ add_head(const struct view *view, struct text *out)
 	else
 		text_printf(out, "Commit degrade: after %u milliseconds without a standby\n",
 		    failover->degrade_after_ms);
-	if (view->pair.since_us != 0) {
-		char time[40];
-
-		present_cisco_time(view->pair.since_us, time, sizeof(time));
-		text_printf(out, "Last change of state at: %s UTC\n", time);
-	}
+	add_moment(out, "Last Failover at", view->failover_us);
+	if (view->pair.since_us != 0)
+		add_moment(out, "Last change of state at", view->pair.since_us);
 }
 
 static void
@@ -137,31 +67,51 @@ add_unit(struct text *out, const char *which, const char *name, const char *word
 	text_printf(out, " - %s", word);
 }
 
+/* The ASA's "Interface": what passes there. */
 static void
-add_this_host(const struct view *view, struct text *out)
+add_addresses(const struct failover_view *view, struct text *out)
+{
+	const struct settings_failover *failover = view->failover;
+
+	for (uint32_t i = 0; i < failover->addresses; i++) {
+		enum door_family family = failover->address[i].family == 6 ? DOOR_IPV6 : DOOR_IPV4;
+		char address[PRESENT_ENDPOINT_MAX];
+
+		present_address(&failover->address[i], address);
+		text_printf(out, "\t\tFloating address (%s): %s\n", address,
+		    door_state_word(view->door.state[family]));
+	}
+}
+
+static void
+add_this_host(const struct failover_view *view, struct text *out)
 {
 	const struct pair_status *pair = &view->pair;
 	char time[32];
 
 	add_unit(out, "This host", view->failover->node,
-	    view->runs ? show_failover_unit_word(pair->state) : "Unknown");
+	    view->runs ? failover_view_unit_word(pair->state) : "Unknown");
 	if (!view->runs) {
 		text_add_string(out, "\n");
+		add_addresses(view, out);
 		return;
 	}
-	present_duration(since_us(view, pair->since_us) / 1000000, time, sizeof(time));
+	present_duration(
+	    failover_view_since_us(view, pair->since_us) / 1000000, time, sizeof(time));
 	text_printf(out, " (%s), epoch %" PRIu64 "\n\t\tFor %s: %s\n", role_state_word(pair->state),
 	    pair->epoch, time, role_reason_text(pair->reason));
+	text_printf(out, "\t\tActive time: %" PRIu64 " (sec)\n", failover_view_active_s(view));
+	add_addresses(view, out);
 }
 
 static void
-add_other_host(const struct view *view, struct text *out)
+add_other_host(const struct failover_view *view, struct text *out)
 {
 	const struct pair_status *pair = &view->pair;
-	uint64_t ago_us = since_us(view, pair->peer_heard_us);
+	uint64_t ago_us = failover_view_since_us(view, pair->peer_heard_us);
 
-	add_unit(out, "Other host", peer_name(view),
-	    view->heard ? show_failover_unit_word(pair->peer_state) : "Unknown");
+	add_unit(out, "Other host", failover_view_peer_name(view),
+	    view->heard ? failover_view_unit_word(pair->peer_state) : "Unknown");
 	if (view->heard)
 		text_printf(out,
 		    " (%s), epoch %" PRIu64 "\n\t\tHeard %" PRIu64 ".%03u seconds ago\n",
@@ -172,7 +122,7 @@ add_other_host(const struct view *view, struct text *out)
 }
 
 static void
-add_door(const struct view *view, struct text *out)
+add_door(const struct failover_view *view, struct text *out)
 {
 	const struct door_status *door = &view->door;
 
@@ -186,7 +136,7 @@ add_door(const struct view *view, struct text *out)
 		text_add_string(out, "\n");
 	}
 	text_printf(out, "Gate: %s; %s: %s\n", gate_view_word(door->gate),
-	    release_word_of(view->release), release_text(view->release));
+	    failover_view_release_word(view->release), release_text(view->release));
 	if (door->gate_fault[0] != '\0') {
 		text_add_string(out, "\tFault: ");
 		text_add_escaped(
@@ -196,7 +146,7 @@ add_door(const struct view *view, struct text *out)
 }
 
 static void
-add_refusals(const struct view *view, struct text *out)
+add_refusals(const struct failover_view *view, struct text *out)
 {
 	const struct pair_status *pair = &view->pair;
 
@@ -213,7 +163,7 @@ add_refusals(const struct view *view, struct text *out)
 }
 
 static void
-add_link(const struct view *view, struct text *out)
+add_link(const struct failover_view *view, struct text *out)
 {
 	const struct pair_status *pair = &view->pair;
 
@@ -233,145 +183,6 @@ add_link(const struct view *view, struct text *out)
 	add_refusals(view, out);
 }
 
-/* ---- as JSON ---- */
-
-static json_t *
-number(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-/* null: never. */
-static json_t *
-moment(uint64_t realtime_us)
-{
-	char text[40];
-
-	if (realtime_us == 0)
-		return json_null();
-	present_iso_time(realtime_us, text, sizeof(text));
-	return json_string(text);
-}
-
-/* Bytes of another process, as ASCII. */
-static json_t *
-escaped(const char *bytes, size_t most)
-{
-	struct text text;
-	json_t *value;
-
-	text_init(&text, 4 * most + 1);
-	text_add_escaped(&text, bytes, strlen(bytes), most);
-	value = json_string(text_string(&text));
-	text_free(&text);
-	return value;
-}
-
-static json_t *
-endpoint(const struct shm_endpoint *endpoint)
-{
-	char text[PRESENT_ENDPOINT_MAX];
-
-	present_endpoint(endpoint, text);
-	return json_string(text);
-}
-
-static json_t *
-host_json(const struct view *view)
-{
-	const struct pair_status *pair = &view->pair;
-
-	return json_pack("{s:o, s:o, s:s?, s:s?, s:s?, s:o, s:o}", "node",
-	    escaped(view->failover->node, SETTINGS_NODE_MAX), "address",
-	    endpoint(&view->failover->listen), "state",
-	    view->runs ? role_state_word(pair->state) : NULL, "reason",
-	    view->runs ? role_reason_word(pair->reason) : NULL, "reason_text",
-	    view->runs ? role_reason_text(pair->reason) : NULL, "since", moment(pair->since_us),
-	    "epoch", view->runs ? number(pair->epoch) : json_null());
-}
-
-static json_t *
-peer_json(const struct view *view)
-{
-	const struct pair_status *pair = &view->pair;
-
-	return json_pack("{s:o, s:o, s:s?, s:o, s:o}", "node",
-	    escaped(peer_name(view), PAIR_NAME_MAX), "address", endpoint(&view->failover->peer),
-	    "state", view->heard ? role_state_word(pair->peer_state) : NULL, "heard",
-	    moment(pair->peer_heard_us), "epoch",
-	    view->heard ? number(pair->peer_epoch) : json_null());
-}
-
-static json_t *
-channel_json(const struct view *view)
-{
-	const struct pair_status *pair = &view->pair;
-
-	return json_pack("{s:s?, s:o, s:o, s:o, s:o}", "state",
-	    view->runs ? pair_channel_word(pair->channel) : NULL, "connects",
-	    number(pair->connects), "refusals", number(pair->refusals), "last_refusal",
-	    escaped(pair->refusal, PAIR_TEXT_MAX), "last_refused", moment(pair->refused_us));
-}
-
-static json_t *
-log_json(const struct view *view)
-{
-	const struct pair_status *pair = &view->pair;
-
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "newest",
-	    number(pair->newest_lsn), "acknowledged", number(pair->acked_lsn), "waiting",
-	    number(pair->waiting), "waiting_bytes", number(pair->waiting_bytes), "lag_us",
-	    number(pair->lag_us), "protected_sessions", number(pair->protected_sessions),
-	    "snapshot_done", number(pair->snapshot_done), "snapshot_whole",
-	    number(pair->snapshot_whole));
-}
-
-static json_t *
-door_json(const struct view *view)
-{
-	const struct door_status *door = &view->door;
-
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "wanted", door_state_word(door->wanted),
-	    "ipv4", door_state_word(door->state[DOOR_IPV4]), "ipv6",
-	    door_state_word(door->state[DOOR_IPV6]), "fault", escaped(door->fault, DOOR_FAULT_MAX),
-	    "moved", moment(door->moved_us), "moved_ns", number(door->moved_ns));
-}
-
-static json_t *
-gate_json(const struct view *view)
-{
-	return json_pack("{s:s, s:o, s:s}", "state", gate_view_word(view->door.gate), "fault",
-	    escaped(view->door.gate_fault, DOOR_GATE_FAULT_MAX), "release",
-	    release_word_of(view->release));
-}
-
-static json_t *
-addresses_json(const struct settings_failover *failover)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < failover->addresses; i++) {
-		char text[PRESENT_ENDPOINT_MAX];
-
-		present_address(&failover->address[i], text);
-		json_array_append_new(list, json_string(text));
-	}
-	return list;
-}
-
-static json_t *
-pair_json(const struct view *view)
-{
-	const struct settings_failover *failover = view->failover;
-
-	return json_pack("{s:b, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "failover", 1,
-	    "sync_runs", view->runs, "commit", commit_word(failover->commit), "degrade_after_ms",
-	    (json_int_t)failover->degrade_after_ms, "addresses", addresses_json(failover),
-	    "this_host", host_json(view), "other_host", peer_json(view), "channel",
-	    channel_json(view), "log", log_json(view), "door", door_json(view), "gate",
-	    gate_json(view));
-}
-
 void
 show_failover_off(bool json, struct text *out)
 {
@@ -385,15 +196,15 @@ void
 show_failover(
     const struct settings_failover *failover, const struct shm *shm, bool json, struct text *out)
 {
-	struct view view;
+	struct failover_view view;
 
 	if (failover->line == 0) {
 		show_failover_off(json, out);
 		return;
 	}
-	look(&view, failover, shm);
+	failover_view_look(&view, failover, shm);
 	if (json) {
-		show_json_finish(out, pair_json(&view));
+		show_failover_json(&view, out);
 		return;
 	}
 	add_head(&view, out);
@@ -401,4 +212,5 @@ show_failover(
 	add_other_host(&view, out);
 	add_door(&view, out);
 	add_link(&view, out);
+	show_takeover(&view, out);
 }

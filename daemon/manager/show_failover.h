@@ -14,9 +14,6 @@
 
 #include <stdbool.h>
 
-/* The ASA's word for what a host is. `state`: enum role_state, or whatever was read as one. */
-const char *show_failover_unit_word(uint32_t state);
-
 /* What both say where there is no failover group. */
 void show_failover_off(bool json, struct text *out);
 

@@ -1,11 +1,11 @@
 #include "daemon/manager/show_failover_history.h"
 
+#include "daemon/manager/failover_view.h"
 #include "daemon/manager/present.h"
 #include "daemon/manager/show_failover.h"
 #include "daemon/manager/show_json.h"
 #include "daemon/sync/role.h"
 #include "daemon/sync/role_words.h"
-#include "shm/pair.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ add_state(struct text *out, uint32_t state)
 {
 	char words[64];
 
-	snprintf(words, sizeof(words), "%s (%s)", show_failover_unit_word(state),
+	snprintf(words, sizeof(words), "%s (%s)", failover_view_unit_word(state),
 	    role_state_word(state));
 	text_printf(out, "%-36s ", words);
 }

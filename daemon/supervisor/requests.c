@@ -230,7 +230,7 @@ sync_request(struct supervisor *supervisor, const struct supervisor_request *req
 		answer.error = silence_all(supervisor);
 		break;
 	case REQUEST_RESTORE:
-		answer.error = takeover_restore(supervisor);
+		answer.error = takeover_restore(supervisor, request->argument[0]);
 		break;
 	default:
 		answer.error = -EINVAL;

@@ -7,6 +7,7 @@
 #include "daemon/supervisor/takeover_embryo.h"
 #include "daemon/supervisor/takeover_session.h"
 #include "daemon/supervisor/watch.h"
+#include "shm/gateway_clock.h"
 #include "shm/succession.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define THREADS_MOST 4u
@@ -24,15 +24,6 @@
 #define THREAD_SESSIONS 64u
 
 #define LOOK_NS 5000000 /* 5 ms */
-
-static uint64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 void
 takeover_init(struct supervisor *supervisor)
@@ -209,18 +200,24 @@ first_error(const struct takeover_session *session)
 }
 
 static void
+publish(const struct supervisor *supervisor)
+{
+	takeover_view_publish(shm_takeover_view(&supervisor->shm), &supervisor->takeover.status);
+}
+
+static void
 report(const struct supervisor *supervisor, int error)
 {
 	const struct takeover *takeover = &supervisor->takeover;
-	const struct takeover_times *times = &takeover->times;
+	const struct takeover_status *status = &takeover->status;
 	const char *why = error == 0 ? "" : strerror(-error);
 	struct event event;
 
 	event_init(&event, 109066, 0);
-	event.number[0] = takeover->sessions;
-	event.number[1] = takeover->lost;
-	event.number[2] = takeover->embryos;
-	event.number[3] = times->restored_us - times->begun_us;
+	event.number[0] = status->sessions;
+	event.number[1] = status->lost;
+	event.number[2] = status->embryos;
+	event.number[3] = status->restored_us - status->begun_us;
 	event_add_text(&event, why, strlen(why));
 	supervisor_event(supervisor, &event);
 }
@@ -234,18 +231,21 @@ take_all(struct supervisor *supervisor)
 	for (uint32_t i = 0; i < takeover->sessions; i++) {
 		if (take(supervisor, &takeover->session[i]))
 			continue;
-		takeover->lost++;
+		takeover->status.lost++;
 		if (error == 0)
 			error = first_error(&takeover->session[i]);
 	}
 	/* Finds the listeners too. */
 	tally_rebuild(&supervisor->tally, supervisor->custody.most_used);
-	takeover->times.restored_us = now_us();
+	takeover->status.sessions = takeover->sessions;
+	takeover->status.embryos = takeover->embryos;
+	takeover->status.restored_us = monotonic_now_us();
+	publish(supervisor);
 	report(supervisor, error);
 }
 
 int
-takeover_restore(struct supervisor *supervisor)
+takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 {
 	struct takeover *takeover = &supervisor->takeover;
 	const struct takeover_source source = {
@@ -260,7 +260,9 @@ takeover_restore(struct supervisor *supervisor)
 	if (takeover->session != NULL)
 		return -EALREADY;
 	takeover_init(supervisor);
-	takeover->times.begun_us = now_us();
+	takeover->status = (struct takeover_status){
+	    .epoch = epoch, .at_us = realtime_now_us(), .begun_us = monotonic_now_us()};
+	publish(supervisor);
 	r = gather(supervisor, takeover);
 	if (r < 0)
 		return r;
@@ -276,14 +278,15 @@ static void
 finish(struct supervisor *supervisor)
 {
 	struct takeover *takeover = &supervisor->takeover;
-	const struct takeover_times *times = &takeover->times;
+	struct takeover_status *status = &takeover->status;
 	struct event event;
 
-	takeover->times.done_us = now_us();
+	status->done_us = monotonic_now_us();
+	publish(supervisor);
 	event_init(&event, 109067, 0);
-	event.number[0] = takeover->sessions;
-	event.number[1] = times->asked_us - times->opened_us;
-	event.number[2] = times->done_us - times->opened_us;
+	event.number[0] = status->sessions;
+	event.number[1] = status->probed_us - status->opened_us;
+	event.number[2] = status->done_us - status->opened_us;
 	supervisor_event(supervisor, &event);
 	takeover_drop(supervisor);
 }
@@ -377,16 +380,17 @@ takeover_open(struct supervisor *supervisor)
 {
 	struct takeover *takeover = &supervisor->takeover;
 
-	if (takeover->session == NULL || takeover->times.opened_us != 0)
+	if (takeover->session == NULL || takeover->status.opened_us != 0)
 		return;
-	takeover->times.opened_us = now_us();
+	takeover->status.opened_us = monotonic_now_us();
 	takeover->waiting = takeover->sessions;
 	for (uint32_t i = 0; i < takeover->sessions; i++)
 		for (int leg = 0; leg < SHM_LEGS; leg++)
 			takeover_leg_ask(&takeover->session[i].leg[leg]);
 	takeover_embryo_ask(supervisor);
 	look_at_all(supervisor, 0);
-	takeover->times.asked_us = now_us();
+	takeover->status.probed_us = monotonic_now_us();
+	publish(supervisor);
 	start_timer(supervisor);
 	takeover_look(supervisor);
 }
@@ -397,12 +401,12 @@ takeover_look(struct supervisor *supervisor)
 	struct takeover *takeover = &supervisor->takeover;
 	uint64_t times;
 
-	if (takeover->session == NULL || takeover->times.opened_us == 0)
+	if (takeover->session == NULL || takeover->status.opened_us == 0)
 		return;
 	if (takeover->timer >= 0 && read(takeover->timer, &times, sizeof(times)) != sizeof(times) &&
 	    errno != EAGAIN)
 		return;
-	look_at_all(supervisor, now_us() - takeover->times.asked_us);
+	look_at_all(supervisor, monotonic_now_us() - takeover->status.probed_us);
 	if (takeover->waiting == 0 && takeover->embryos == 0)
 		finish(supervisor);
 }

@@ -14,12 +14,15 @@
  * back (HANDOVER_LOST).  One of which only the server's leg cannot be made goes on without it, so that its
  * client is told.  Both are counted in 109066.
  *
+ * How it went is in shm/takeover_view.h.
+ *
  * takeover_drop() before all sessions of this host end (silence.h).  Supervisor only.
  */
 #ifndef SUPERVISOR_TAKEOVER_H
 #define SUPERVISOR_TAKEOVER_H
 
 #include "daemon/supervisor/syn_ack.h"
+#include "shm/takeover_view.h"
 
 #include <stdint.h>
 
@@ -27,30 +30,20 @@ struct supervisor;
 struct takeover_session;
 struct takeover_embryo;
 
-/* CLOCK_MONOTONIC, of the last takeover; 0: did not come to it. */
-struct takeover_times {
-	uint64_t begun_us;
-	uint64_t restored_us; /* all connections stand */
-	uint64_t opened_us;   /* the door was opened */
-	uint64_t asked_us;    /* all peers were asked, and most sessions are with the workers */
-	uint64_t done_us;     /* all are */
-};
-
 struct takeover {
 	struct takeover_session *session; /* NULL: none is under way */
 	uint32_t sessions;
 	uint32_t waiting;
-	uint32_t lost;
 	struct takeover_embryo *embryo;
 	uint32_t embryos;
 	struct syn_ack_sockets syn_ack;
-	int timer; /* -1: nothing waits */
-	struct takeover_times times;
+	int timer;		       /* -1: nothing waits */
+	struct takeover_status status; /* of the last one, as it is shown */
 };
 
 void takeover_init(struct supervisor *supervisor);
 /* 0 or -errno; then nothing was taken. */
-int takeover_restore(struct supervisor *supervisor);
+int takeover_restore(struct supervisor *supervisor, uint64_t epoch);
 /* Nothing if none is under way. */
 void takeover_open(struct supervisor *supervisor);
 /* The timer has expired. */

@@ -181,6 +181,7 @@ standing_input(struct sync *sync, const struct role_input *input)
 	struct role_result result;
 
 	role_step(&sync->role, input, &result);
+	takeover_cause_note(&sync->cause, shm_takeover_view(&sync->shm), before, &sync->role);
 	carry_out_all(sync, &result);
 	give_up_replica(sync);
 	/* keepalived says nothing twice, and has given the address to a host that could not serve then. */

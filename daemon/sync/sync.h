@@ -33,6 +33,7 @@
 #include "daemon/sync/requests.h"
 #include "daemon/sync/role.h"
 #include "daemon/sync/stall.h"
+#include "daemon/sync/takeover_cause.h"
 #include "daemon/sync/texts.h"
 #include "daemon/sync/witness.h"
 #include "shm/pair.h"
@@ -111,6 +112,7 @@ struct sync {
 	bool has_fault;	 /* of the door, or of the disk */
 	bool disk_fault; /* the epoch could not be saved */
 	uint64_t disk_again_us;
+	struct takeover_cause cause; /* of the takeover that is on its way */
 
 	/* status */
 	struct pair_status status;

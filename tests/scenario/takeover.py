@@ -209,6 +209,34 @@ def takeover_mail(world):
     place.exact()
 
 
+PHASE_TIMES = ("asked_us", "epoch_saved_us", "begun_us", "restored_us", "door_opened_us", "peers_asked_us", "done_us")
+
+
+@scenario
+def takeover_shown(world):
+    """`show failover` tells how the last takeover went, before and after the supervisor's death."""
+    place, mx1, mx2 = served(world)
+    check("Last takeover: none" in mx2.ctl("show failover") and mx2.show("failover")["takeover"] is None,
+          "a takeover that there was not")
+    place.held(PHASES, 2)
+    wait_until(lambda: held(mx2) >= 2 * len(PHASES), "the standby holds them", 30)
+    taken_over(place, mx1, mx2, 2 * len(PHASES))
+    shown = mx2.show("failover")["takeover"]
+    check((shown["taken_over"], shown["lost"], shown["embryos"]) == (2 * len(PHASES), 0, 0), "counted is %s" % shown)
+    check(shown["epoch"] == mx2.show("failover")["this_host"]["epoch"], "another epoch: %s" % shown)
+    check(shown["cause"] == "address", "its cause is %s" % shown["cause"])
+    times = [shown["phases"][phase] for phase in PHASE_TIMES]
+    check(None not in times and times == sorted(times) and 0 < times[-1] < 10000000, "its times are %s" % times)
+    mx2.kill_supervisor()
+    mx2.start()
+    after = mx2.show("failover")["takeover"]
+    check({**after, "ago_s": 0} == {**shown, "ago_s": 0}, "after the supervisor's death: %s" % after)
+    text = mx2.ctl("show failover")
+    check("%d taken over, 0 lost" % (2 * len(PHASES)) in text, text)
+    place.finish()
+    place.exact()
+
+
 @scenario
 def takeover_there_and_back(world):
     """Three losses one after the other, with the same sessions: what was made is as good as what was opened."""

@@ -6,6 +6,7 @@
 #include "shm/door_view.h"
 #include "shm/gateway_clock.h"
 #include "shm/release.h"
+#include "shm/takeover_view.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -122,10 +123,12 @@ test_without_sync(void **state)
 	    "Failover On\nFailover unit mx1\n"
 	    "Failover LAN Interface: 192.0.2.1:7925 to 192.0.2.2:7925 (the sync process does not "
 	    "run)\nCommit degrade: after 500 milliseconds without a standby\n"
-	    "\tThis host: mx1 - Unknown\n"
+	    "Last Failover at: none\n"
+	    "\tThis host: mx1 - Unknown\n\t\tFloating address (192.0.2.10): fault\n"
 	    "\tOther host: - - Unknown\n\t\tNot heard yet\n"
 	    "Door: should be closed\n\tIPv4: fault\n\tIPv6: none\n"
 	    "\tFault: set open of table inet smtpguard is not there\n");
+	expect("Last takeover: none\n");
 	assert_null(strstr(text_string(&shown), "Statistics"));
 	value = show_json();
 	assert_true(json_is_true(json_object_get(value, "failover")));
@@ -135,6 +138,8 @@ test_without_sync(void **state)
 	assert_string_equal(string_of(value, "channel", "state"), "(null)");
 	assert_string_equal(string_of(value, "door", "ipv4"), "fault");
 	assert_string_equal(string_of(value, "door", "ipv6"), "none");
+	assert_true(json_is_null(json_object_get(value, "last_failover")));
+	assert_true(json_is_null(json_object_get(value, "takeover")));
 	json_decref(value);
 }
 
@@ -189,7 +194,8 @@ test_active(void **state)
 	show(false);
 	expect("Failover LAN Interface: 192.0.2.1:7925 to 192.0.2.2:7925 (up)\n");
 	expect("\tThis host: mx1 - Active (active), epoch 12\n"
-	       "\t\tFor 0:01:15: the standby has everything\n");
+	       "\t\tFor 0:01:15: the standby has everything\n"
+	       "\t\tActive time: 0 (sec)\n\t\tFloating address (192.0.2.10): open\n");
 	expect("\tOther host: mx2 - Standby Ready (standby-synced), epoch 11\n\t\tHeard 0.");
 	expect("Door: should be open\n\tIPv4: open\n\tIPv6: open\n"
 	       "Gate: stands; paired: what the standby has acknowledged leaves\n");
@@ -232,10 +238,126 @@ test_snapshot(void **state)
 	expect("\tSnapshot           3 of 9 sessions\n");
 }
 
+static void
+test_last_failover(void **state)
+{
+	struct pair_history *history = shm_pair_history(&shm);
+	struct pair_change change = {
+	    .at_us = realtime_now_us() - 60000000, .from = ROLE_RESTORING, .to = ROLE_DEGRADED};
+	struct pair_status status = active();
+	json_t *value;
+
+	(void)state;
+	pair_history_add(history, &change);
+	change = (struct pair_change){
+	    .at_us = realtime_now_us(), .from = ROLE_DEGRADED, .to = ROLE_ACTIVE};
+	pair_history_add(history, &change);
+	publish(&status);
+	show(false);
+	expect("\t\tActive time: 60 (sec)\n");
+	assert_null(strstr(text_string(&shown), "Last Failover at: none"));
+	change = (struct pair_change){.at_us = 2000000, .from = ROLE_ACTIVE, .to = ROLE_YIELDING};
+	pair_history_add(history, &change);
+	status.state = ROLE_SYNCED;
+	publish(&status);
+	show(false);
+	expect("Last Failover at: Jan 01 1970 00:00:02 UTC\n");
+	expect("\t\tActive time: 0 (sec)\n");
+	value = show_json();
+	assert_string_equal(json_string_value(json_object_get(value, "last_failover")),
+	    "1970-01-01T00:00:02.000000Z");
+	json_decref(value);
+}
+
+static struct takeover_status
+a_takeover(void)
+{
+	return (struct takeover_status){
+	    .epoch = 14,
+	    .at_us = realtime_now_us() - 75000000,
+	    .begun_us = 5004000,
+	    .restored_us = 5024500,
+	    .opened_us = 5030000,
+	    .probed_us = 5031000,
+	    .done_us = 5230000,
+	    .sessions = 65,
+	    .lost = 2,
+	    .embryos = 3,
+	};
+}
+
+static void
+test_takeover(void **state)
+{
+	const struct takeover_cause cause = {
+	    .epoch = 14, .asked_us = 5000000, .saved_us = 5003000, .reason = ROLE_WHY_ADDRESS};
+	struct takeover_status takeover = a_takeover();
+	json_t *value, *shown_takeover;
+
+	(void)state;
+	takeover_view_publish(shm_takeover_view(&shm), &takeover);
+	takeover_view_publish_cause(shm_takeover_view(&shm), &cause);
+	show(false);
+	expect(" UTC, 0:01:15 ago, epoch 14\n"
+	       "\tCause              keepalived has given the address to this host\n"
+	       "\tSessions           63 taken over, 2 lost\n"
+	       "\tWithout a session  3 connections of clients\n"
+	       "\tPhase                   At (ms)    Took (ms)\n"
+	       "\tAsked for                 0.000        0.000\n"
+	       "\tEpoch saved               3.000        3.000\n"
+	       "\tBegun                     4.000        1.000\n"
+	       "\tRestored                 24.500       20.500\n"
+	       "\tDoor opened              30.000        5.500\n"
+	       "\tPeers asked              31.000        1.000\n"
+	       "\tDone                    230.000      199.000\n");
+	value = show_json();
+	shown_takeover = json_object_get(value, "takeover");
+	assert_string_equal(json_string_value(json_object_get(shown_takeover, "cause")), "address");
+	assert_int_equal(number_of(value, "takeover", "epoch"), 14);
+	assert_int_equal(number_of(value, "takeover", "taken_over"), 63);
+	assert_int_equal(number_of(value, "takeover", "lost"), 2);
+	assert_int_equal(number_of(value, "takeover", "embryos"), 3);
+	assert_int_equal(number_of(value, "takeover", "ago_s"), 75);
+	assert_int_equal(number_of(shown_takeover, "phases", "asked_us"), 0);
+	assert_int_equal(number_of(shown_takeover, "phases", "restored_us"), 24500);
+	assert_int_equal(number_of(shown_takeover, "phases", "done_us"), 230000);
+	json_decref(value);
+}
+
+/* It has begun, and ended there; and what is known of a cause is another one's. */
+static void
+test_takeover_cut_short(void **state)
+{
+	const struct takeover_cause cause = {
+	    .epoch = 12, .asked_us = 1000000, .saved_us = 1003000, .reason = ROLE_WHY_ADDRESS};
+	struct takeover_status takeover = a_takeover();
+	json_t *value, *phases;
+
+	(void)state;
+	takeover.opened_us = takeover.probed_us = takeover.done_us = 0;
+	takeover_view_publish(shm_takeover_view(&shm), &takeover);
+	takeover_view_publish_cause(shm_takeover_view(&shm), &cause);
+	show(false);
+	expect("\tCause              unknown\n");
+	expect("\tEpoch saved                   -            -\n"
+	       "\tBegun                     0.000        0.000\n"
+	       "\tRestored                 20.500       20.500\n"
+	       "\tDoor opened                   -            -\n");
+	value = show_json();
+	assert_string_equal(string_of(value, "takeover", "cause"), "(null)");
+	phases = json_object_get(json_object_get(value, "takeover"), "phases");
+	assert_true(json_is_null(json_object_get(phases, "asked_us")));
+	assert_true(json_is_null(json_object_get(phases, "done_us")));
+	assert_int_equal(json_integer_value(json_object_get(phases, "restored_us")), 20500);
+	json_decref(value);
+}
+
 /* Whatever another process writes. */
 static void
 test_numbers_that_cannot_be(void **state)
 {
+	struct takeover_status takeover;
+	struct takeover_cause cause;
 	struct pair_status status;
 	struct door_status door;
 	json_t *value;
@@ -243,6 +365,10 @@ test_numbers_that_cannot_be(void **state)
 	(void)state;
 	memset(&status, 0xff, sizeof(status));
 	memset(&door, 0xff, sizeof(door));
+	memset(&takeover, 0xff, sizeof(takeover));
+	memset(&cause, 0xff, sizeof(cause));
+	takeover_view_publish(shm_takeover_view(&shm), &takeover);
+	takeover_view_publish_cause(shm_takeover_view(&shm), &cause);
 	publish(&status);
 	door_view_publish(shm_door_view(&shm), &door);
 	show(false);
@@ -403,6 +529,9 @@ main(void)
 	    TEST(test_active),
 	    TEST(test_history),
 	    TEST(test_snapshot),
+	    TEST(test_last_failover),
+	    TEST(test_takeover),
+	    TEST(test_takeover_cut_short),
 	    TEST(test_numbers_that_cannot_be),
 	    TEST(test_sync_that_hangs),
 	    TEST(test_commands_without_a_pair),
