@@ -6,6 +6,7 @@ import time
 
 import phases
 import policy
+from distance import Distance
 from floating import FLOATING, floating_pair
 from harness import check, has_gate, wait_until
 from registry import Skip, World
@@ -32,13 +33,14 @@ def said(host):
 class Hosts:
     """The pair, with sessions in every phase through it; a context manager."""
 
-    def __init__(self, build, folder, seed):
+    def __init__(self, build, folder, seed, rtt_ms=0):
+        """rtt_ms: from the hosts to the clients and back, and to the mail server."""
         if not has_gate(build):
             raise Skip("this build has no gate")
         self.world = World(build, folder, True)
         try:
             self.lan, *both = floating_pair(self.world)
-            ip("-n", self.lan.wire.namespace("wire"), "address", "add", SERVER + "/24", "dev", "lan")
+            self.place_server(build, folder, rtt_ms)
             self.sessions = self.world.keep(Sessions(
                 build, folder, SERVER + ":25", SERVER + ":26", self.lan.wire.prefix()))
             self.active, self.standby = both
@@ -56,6 +58,14 @@ class Hosts:
 
     def __exit__(self, *_):
         self.world.close()
+
+    def place_server(self, build, folder, rtt_ms):
+        """And the clients."""
+        self.distance = None
+        if rtt_ms:
+            self.distance = self.world.keep(Distance(build, folder, self.lan, rtt_ms, SERVER + "/24"))
+        else:
+            ip("-n", self.lan.wire.namespace("wire"), "address", "add", SERVER + "/24", "dev", "lan")
 
     def configure(self, host):
         host.configure(*policy.lines(), *[
