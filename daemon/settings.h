@@ -14,7 +14,8 @@
 
 #define SETTINGS_MAGIC	       0x53474d53u /* "SMGS" */
 #define SETTINGS_VERSION       2
-#define SETTINGS_NODE_MAX      64 /* with its NUL */
+#define SETTINGS_EPOCH_FILE    "epoch" /* in STATE_DIR, of a host that is or was of a pair */
+#define SETTINGS_NODE_MAX      64      /* with its NUL */
 #define SETTINGS_PATH_MAX      256
 #define SETTINGS_ADDRESSES_MAX 64
 #define SETTINGS_SYNC_PORT     7925

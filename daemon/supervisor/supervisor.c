@@ -379,6 +379,22 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 	}
 }
 
+/* On a host that was of a pair the epoch is left. */
+static void
+say_failover(const struct supervisor *supervisor)
+{
+	bool is_on = supervisor->settings.failover.line != 0;
+	struct event event;
+
+	/* What a dead one has left is as it was. */
+	if (atomic_load(&shm_succession(&supervisor->shm)->supervisor) != 1)
+		return;
+	if (!is_on && faccessat(supervisor->runtime.state, SETTINGS_EPOCH_FILE, F_OK, 0) < 0)
+		return;
+	event_init(&event, is_on ? 105002 : 105001, 0);
+	supervisor_event(supervisor, &event);
+}
+
 static void
 say_ready(struct supervisor *supervisor)
 {
@@ -393,6 +409,7 @@ say_ready(struct supervisor *supervisor)
 	event.number[0] = supervisor->workers;
 	event.number[1] = supervisor->custody.slots;
 	supervisor_event(supervisor, &event);
+	say_failover(supervisor);
 	tell_status(supervisor, "READY=1\n");
 }
 

@@ -24,10 +24,12 @@
 #ifndef DAEMON_SYNC_EPOCH_H
 #define DAEMON_SYNC_EPOCH_H
 
+#include "daemon/settings.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EPOCH_FILE    "epoch"
+#define EPOCH_FILE    SETTINGS_EPOCH_FILE
 #define EPOCH_WHY_MAX 160
 /* No host counts so far; a higher number is damage or an attack, and would leave no room to rise. */
 #define EPOCH_MAX (1ull << 48)

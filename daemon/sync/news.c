@@ -113,8 +113,10 @@ agreed(struct sync *sync, uint64_t part)
 	report_forget(&sync->refused);
 	feed_agreed(&sync->feed, (enum agreed_part)part);
 	texts_agreed(&sync->texts);
-	if (!sync->is_told_up)
+	if (!sync->is_told_up) {
+		report_tell(events(sync), 105004, REPORT_LINK, NULL, 0);
 		report_tell(events(sync), 109080, news_peer_name(sync), parts[part], 0);
+	}
 	sync->is_told_up = true;
 }
 

@@ -11,6 +11,9 @@
 #define REPORT_TEXT_MAX 160u
 #define REPORT_AGAIN_US 60000000u /* the same may be told again */
 
+#define REPORT_LINK                                                                                \
+	"sync" /* what joins the two hosts, as the events of the ASA name an interface */
+
 #define REPORT_TEXTS 4u /* of one kind, which may alternate */
 
 /* What was told last of one kind. */

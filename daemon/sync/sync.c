@@ -98,8 +98,11 @@ witness_answers(struct witness *witness, bool answers)
 {
 	struct sync *sync = (struct sync *)((char *)witness - offsetof(struct sync, witness));
 
-	if (answers != sync->role.witness)
-		standing_simple(sync, answers ? ROLE_IN_WITNESS_UP : ROLE_IN_WITNESS_DOWN, 0);
+	if (answers == sync->role.witness)
+		return;
+	report_tell(shm_events(&sync->shm, SHM_WRITER_SYNC), 105009, "witness",
+	    answers ? "Passed" : "Failed", 0);
+	standing_simple(sync, answers ? ROLE_IN_WITNESS_UP : ROLE_IN_WITNESS_DOWN, 0);
 }
 
 static const struct notify_fifo_calls fifo_calls = {word_came, bad_line};
@@ -307,6 +310,7 @@ sync_run(bool has_gate)
 		witness_init(&sync->witness, &sync->loop, &sync->settings.failover.listen,
 		    &sync->settings.failover.witness, witness_answers);
 		standing_start(sync);
+		report_tell(shm_events(&sync->shm, SHM_WRITER_SYNC), 105003, REPORT_LINK, NULL, 0);
 		status = serve(sync);
 		close_parts(sync);
 	}

@@ -55,6 +55,7 @@ conversation_over(struct sync *sync, const char *why)
 		feed_forget(&sync->feed);
 	}
 	if (sync->is_told_up && !sync->is_soon) {
+		report_tell(events(sync), 105005, REPORT_LINK, NULL, 0);
 		report_tell(events(sync), 109081, news_peer_name(sync), why, 0);
 		sync->is_told_up = false;
 	}

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from harness import Sink, Source, check, compare_ledgers, end_process, process_lives, wait_until
+from harness import Gateway, Sink, Source, check, compare_ledgers, end_process, process_lives, wait_until
 from registry import scenario
 from two_hosts import HOSTS, KEY, pair
 
@@ -96,6 +96,45 @@ def pair_forced(world):
     mx1.keepalived("BACKUP")
     mx1.says("keepalived has taken the address from this host")
     steady(mx1, mx2)
+
+
+@scenario
+def pair_monitored(world):
+    """What the ASA says of failover and of the other host is said when it is so, and once."""
+    wire, mx1, mx2 = pair(world, mx1={"witness": "10.97.1.254:9"})
+    mx1.start()
+    for text in ("105002: (Failover) Enabling failover.",
+                 "105003: (Failover) Monitoring on interface sync waiting",
+                 "105009: (Failover) Testing on interface witness Passed"):
+        mx1.says(text)
+    check(mx1.said("105004: ") == 0, "there is nobody to be heard")
+    mx2.start()
+    normal = "105004: (Failover) Monitoring on interface sync normal"
+    lost = "105005: (Failover) Lost Failover communications with mate on interface sync"
+    for host in (mx1, mx2):
+        host.says(normal)
+    check((mx1.said(lost), mx2.said(lost)) == (0, 0), "what was not lost")
+    serve(mx1, mx2)
+    paired(mx1, mx2)
+    wire.cut()
+    for host in (mx1, mx2):
+        host.says(lost)
+    wire.run("nft", "add", "table", "inet", "deaf")
+    wire.run("nft", "add", "chain", "inet", "deaf", "in", "{ type filter hook input priority 0 ; }")
+    wire.run("nft", "add", "rule", "inet", "deaf", "in", "tcp dport 9 drop")
+    mx1.says("105009: (Failover) Testing on interface witness Failed")
+    wire.join()
+    wait_until(lambda: (mx1.said(normal), mx2.said(normal)) == (2, 2), "both hear each other again", 30)
+    check((mx1.said(lost), mx2.said(lost)) == (1, 1), "it is said more than once")
+    mx1.kill_supervisor()
+    mx1.start()
+    check(mx1.said("105002: ") == 1, "it was switched on once")
+    check(mx1.stop() == 0, "the clean stop failed")
+    mx1.write_conf = lambda: Gateway.write_conf(mx1)
+    mx1.make_door = lambda: None
+    mx1.settings = ""
+    mx1.start()
+    mx1.says("105001: (Failover) Disabling failover.")
 
 
 @scenario
