@@ -50,14 +50,24 @@ def legal_ends(octets):
     return ends
 
 
+def place_of(row, octets):
+    """Where the row stands in it: (begin, length)."""
+    return (0, 3) if row == "16" else (octets.index(b"body") + 4, len(ROWS[row]))
+
+
+def halves(row, octets):
+    """Each way to cut it in two before, within and behind the row."""
+    start, around = place_of(row, octets)
+    for at in range(max(start, 1), start + around + 1):
+        yield [octets[:at], octets[at:]]
+
+
 def cuts(row, octets, full):
     """The ways in which the octets are sent: lists of pieces."""
-    around = 3 if row == "16" else len(ROWS[row])
-    start = 0 if row == "16" else octets.index(b"body") + 4
+    start, around = place_of(row, octets)
     yield [octets]
     if full:
-        for at in range(max(start, 1), start + around + 1):
-            yield [octets[:at], octets[at:]]
+        yield from halves(row, octets)
     yield [octets[:start]] + [octets[i:i + 1] for i in range(start, start + around)] + [
         octets[start + around:]]
 
@@ -111,23 +121,33 @@ class Client:
                 time.sleep(0.001)
 
 
+def begin(client):
+    """Up to the 354."""
+    check(client.reply() == 220, "no greeting")
+    for line, code in ((b"EHLO client.test", 250), (b"MAIL FROM:<a@client.test>", 250),
+                       (b"RCPT TO:<you@example.org>", 250), (b"DATA", 354)):
+        got = client.say(line)
+        check(got == code, "%s got %d" % (line, got))
+
+
+def end(client, ends):
+    """Behind all content: how many messages the client was told are accepted."""
+    codes = [client.reply()]
+    if ends == 2 and codes[0] == 250:  # the second transaction is one: three replies, then its own
+        codes += [client.reply() for _ in range(4)]
+    client.send([b"QUIT\r\n"])
+    while codes[-1] and len(codes) < 12:
+        codes.append(client.reply())
+    return sum(1 for at, code in enumerate(codes) if code == 250 and at in (0, 4))
+
+
 def accepted(listen, pieces, ends):
     """How many messages the client was told are accepted."""
     client = Client(listen)
     with client.socket:
-        check(client.reply() == 220, "no greeting")
-        for line, code in ((b"EHLO client.test", 250), (b"MAIL FROM:<a@client.test>", 250),
-                           (b"RCPT TO:<you@example.org>", 250), (b"DATA", 354)):
-            got = client.say(line)
-            check(got == code, "%s got %d" % (line, got))
+        begin(client)
         client.send(pieces)
-        codes = [client.reply()]
-        if ends == 2 and codes[0] == 250:  # the second transaction is one: three replies, then its own
-            codes += [client.reply() for _ in range(4)]
-        client.send([b"QUIT\r\n"])
-        while codes[-1] and len(codes) < 12:
-            codes.append(client.reply())
-    return sum(1 for at, code in enumerate(codes) if code == 250 and at in (0, 4))
+        return end(client, ends)
 
 
 def run_matrix(world, server, listen, prefix):

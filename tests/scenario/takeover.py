@@ -23,7 +23,7 @@ PHASES = ("banner", "envelope", "data", "final", "tls", "idle", "half-client", "
 class Place:
     """Clients and mail server on the wire, and the floating address, to which the wire has the route."""
 
-    def __init__(self, world, wire, family):
+    def __init__(self, world, wire, family, save):
         self.world, self.wire, self.family = world, wire, family
         self.floating, self.client, self.server = ADDRESSES[family]
         self.sources = []
@@ -34,7 +34,7 @@ class Place:
             self.give("wire", address, "lo")
         self.dig_hole()
         self.sink = world.keep(Sink(world.build, world.folder, [
-            self.at(self.server, PORT), self.at(self.server, PORT_BANNER) + ",banner=hold"], prefix=self.prefix))
+            self.at(self.server, PORT), self.at(self.server, PORT_BANNER) + ",banner=hold"], save=save, prefix=self.prefix))
 
     def configure(self, host):
         host.configure(*["static (inside,outside) tcp %s %d %s %d" % (self.floating, port, self.server, port)
@@ -130,15 +130,15 @@ class Place:
         compare_ledgers(self.world.build, [s.ledger for s in self.sources], self.sink.ledger)
 
 
-def served(world, family=4):
-    """mx1 serves, mx2 could."""
+def served(world, family=4, save=None):
+    """mx1 serves, mx2 could. save: the folder for what comes to the server."""
     if not has_gate(world.build):
         raise Skip("this build has no gate")
     wire, mx1, mx2 = pair(world)
     for host in (mx1, mx2):
         host.floating = ADDRESSES[family][:1]
     agree(mx1, mx2)
-    place = Place(world, wire, family)
+    place = Place(world, wire, family, save)
     place.move(mx1)
     serve(mx1, mx2)
     paired(mx1, mx2)
