@@ -13,8 +13,8 @@
 /* Each word of the outlet, cut where a chunk ends. */
 #define PIECES_MOST (OUTLET_WORDS + 2 * SHM_WINDOW_CHUNKS)
 
-/* Segments of output that need no question: whoever adopts the session sends them again in one flight, and
- * so the peer's answer to it is understood, whatever it has already. */
+/* Segments of output that need no question, if the peer's window has room for them: whoever adopts the session
+ * sends them again in one flight, and so the peer's answer to it is understood, whatever it has already. */
 #define SENT_AGAIN_MOST 4u
 
 #define ANSWER_LEAST_US 20000u
@@ -90,6 +90,14 @@ list_output(const struct shm *shm, uint32_t slot, const struct record *record, e
 
 /* ---- making them ---- */
 
+/* The window of a client whose scale is not known (takeover_embryo.h) has room for some octets only. */
+static bool
+is_one_flight(const struct output *output, const struct leg_tcp *tcp)
+{
+	return output->length <= SENT_AGAIN_MOST * (uint64_t)tcp->mss &&
+	       output->length <= tcp->send_window;
+}
+
 static int
 plan_and_make(const struct takeover_source *source, uint32_t slot, const struct record *record,
     enum shm_leg which, struct takeover_leg *leg)
@@ -103,13 +111,13 @@ plan_and_make(const struct takeover_source *source, uint32_t slot, const struct 
 		return -EBADMSG;
 	leg_plan(from, record, which, output.acknowledged, source->gateway_ms, &leg->plan);
 	leg->plan.mark = source->has_marks ? mark_of_leg(slot, which) : 0;
-	if (output.length > SENT_AGAIN_MOST * (uint64_t)from->tcp.mss) {
+	if (is_one_flight(&output, &from->tcp)) {
+		output.count = 0;
+	} else {
 		leg->asks = true;
 		leg->ends =
 		    record->ending[which] == ENDING_FIN &&
 		    output.acknowledged + output.length == outlet_pending(&record->outlet[which]);
-	} else {
-		output.count = 0;
 	}
 	leg->plan.hides_window = leg->ends;
 	return leg_restore(&leg->plan, output.piece, output.count);

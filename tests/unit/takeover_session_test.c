@@ -362,6 +362,29 @@ test_little_output(void **state)
 	close(server.peer);
 }
 
+/* Little, but more than the peer's window has room for: the peer may have all of it, and says so. */
+static void
+test_little_window(void **state)
+{
+	static uint8_t text[LENGTH];
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+	struct takeover_leg *leg = &session.leg[SHM_SERVER];
+	struct loopback server;
+
+	loopback_enter();
+	server = open_server(scene, text, LENGTH, ENDING_NONE);
+	leg_of(scene, 0, SHM_SERVER)->tcp.mss = LENGTH / 4;
+	leg_of(scene, 0, SHM_SERVER)->tcp.send_window = LENGTH - 1;
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_true(leg->asks);
+	ask_and_look(leg);
+	assert_int_equal(leg->plan.written, LENGTH);
+	loopback_expect_passes(leg->fd, server.peer);
+	end_session(&session);
+	close(server.peer);
+}
+
 /* ---- legs that are over ---- */
 
 static void
@@ -644,6 +667,7 @@ main(void)
 	    TEST(test_much_output),
 	    TEST(test_ended_by_us),
 	    TEST(test_little_output),
+	    TEST(test_little_window),
 	    TEST(test_earlier_session),
 	    TEST(test_over_and_alone),
 	    TEST(test_over_and_not_to_be_made),
