@@ -8,7 +8,7 @@
  * before its number is known.
  *
  * All of it is read off the SYN-ACK.  What the client's SYN said of its window scale and of its segment
- * size is not there: such a connection is restored with scale 0 and the smallest size.
+ * size is not there: such a connection is restored with scale 0, then a guessed one, and the smallest size.
  */
 #ifndef GATE_EMBRYO_H
 #define GATE_EMBRYO_H

@@ -350,10 +350,18 @@ go_on(int fd)
 	leg_kernel_set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
 }
 
+/* Of the peer's, which the connection that has asked it reads by another scale. */
+static uint32_t
+scaled(uint32_t window, unsigned from, unsigned to)
+{
+	return to > from ? window << (to - from) : window;
+}
+
 /* Where the peer stands, as the connection that has asked it knows. */
 static int
-look(int fd, struct leg_plan *plan)
+look(int fd, const struct tcp_info *info, struct leg_plan *plan)
 {
+	unsigned from = info->tcpi_snd_wscale, to = plan->tcp.send_scale;
 	struct tcp_repair_window window;
 	socklen_t length = sizeof(window);
 	uint32_t behind;
@@ -368,8 +376,8 @@ look(int fd, struct leg_plan *plan)
 	behind -= (uint32_t)unacknowledged;
 	plan->written += behind - plan->tcp.send_sequence;
 	plan->tcp.send_sequence = behind;
-	plan->tcp.send_window = window.snd_wnd;
-	plan->tcp.max_window = window.max_window;
+	plan->tcp.send_window = scaled(window.snd_wnd, from, to);
+	plan->tcp.max_window = scaled(window.max_window, from, to);
 	plan->tcp.receive_window = window.rcv_wnd;
 	length = sizeof(plan->tcp.timestamp);
 	return getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &plan->tcp.timestamp, &length) < 0
@@ -412,7 +420,8 @@ take_up(int fd, struct leg_plan *plan, struct iovec *ret_unread)
 	if (leg_kernel_info(fd, &info) < 0 ||
 	    (info.tcpi_state != TCP_ESTABLISHED && info.tcpi_state != TCP_FIN_WAIT1))
 		return false;
-	return look(fd, plan) == 0 && peek(fd, plan, ret_unread) == 0 && has_stood_still(fd, plan);
+	return look(fd, &info, plan) == 0 && peek(fd, plan, ret_unread) == 0 &&
+	       has_stood_still(fd, plan);
 }
 
 int

@@ -73,8 +73,9 @@ int leg_answer(int fd, struct leg_answer *ret_answer);
  * kernel goes on from there by itself. */
 void leg_restore_end(int fd);
 
-/* Once the peer has answered, a leg that had output: *fd is closed without a packet and another one, and
- * the plan is that of the other connection.  -EBUSY: it cannot be made again as it stands, and goes on
+/* Once the peer has answered: *fd is closed without a packet and another one, and
+ * the plan is that of the other connection.  plan->tcp.send_scale may be greater than it was: so the peer's
+ * windows are read from now on, that of its answer too.  -EBUSY: it cannot be made again as it stands, and goes on
  * as it is.  Any other error: *fd is -1, the leg is gone. */
 int leg_restore_again(int *fd, struct leg_plan *plan);
 

@@ -7,12 +7,17 @@
 #include "daemon/supervisor/takeover_session.h"
 #include "shm/embryos.h"
 
+#include <errno.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define MSS_LEAST_IPV4 536
 #define MSS_LEAST_IPV6 1220
+
+/* A client that has received nothing has room for so much. */
+#define ROOM	   14600u
+#define SCALE_MOST 14u
 
 /* By then whoever lives has answered, but over the longest ways. */
 #define ANSWER_MOST_US 900000u
@@ -47,6 +52,16 @@ takeover_embryo_plan(const struct embryo *embryo, uint64_t gateway_ms, struct le
 		plan->tcp.options |= TCPI_OPT_TIMESTAMPS;
 }
 
+uint8_t
+takeover_embryo_scale(uint32_t window)
+{
+	uint8_t scale = 0;
+
+	while (scale < SCALE_MOST && (uint64_t)window << (scale + 1) <= ROOM)
+		scale++;
+	return scale;
+}
+
 /* -1: nobody listens there. */
 static int64_t
 listener_of(const struct listeners *listeners, const struct shm_endpoint *local)
@@ -72,7 +87,7 @@ restore(struct supervisor *supervisor, const struct embryo *embryo)
 	fd = leg_restore(&plan, NULL, 0);
 	if (fd >= 0)
 		takeover->embryo[takeover->embryos++] = (struct takeover_embryo){
-		    .fd = fd, .listener = (uint32_t)listener, .embryo = *embryo};
+		    .fd = fd, .listener = (uint32_t)listener, .embryo = *embryo, .plan = plan};
 }
 
 /* Sync writes there no more. */
@@ -124,6 +139,21 @@ end(const struct takeover_embryo *embryo)
 	close(embryo->fd);
 }
 
+/* False: it is gone. */
+static bool
+guess_scale(struct takeover_embryo *embryo, uint32_t window)
+{
+	int r;
+
+	if (!(embryo->plan.tcp.options & TCPI_OPT_WSCALE))
+		return true;
+	embryo->plan.tcp.send_scale = takeover_embryo_scale(window);
+	if (embryo->plan.tcp.send_scale == 0)
+		return true;
+	r = leg_restore_again(&embryo->fd, &embryo->plan);
+	return r == 0 || r == -EBUSY;
+}
+
 /* True: it is somebody else's now. The window was 0 and is what the client has said: a SYN says none. */
 static bool
 look_at(struct supervisor *supervisor, struct takeover_embryo *embryo, uint64_t waited_us)
@@ -141,7 +171,8 @@ look_at(struct supervisor *supervisor, struct takeover_embryo *embryo, uint64_t 
 		}
 		return false;
 	}
-	arrive(supervisor, embryo);
+	if (guess_scale(embryo, answer.send_window))
+		arrive(supervisor, embryo);
 	return true;
 }
 

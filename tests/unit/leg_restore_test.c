@@ -533,6 +533,29 @@ test_plan(void **state)
 	assert_int_equal(plan.tcp.timestamp, 7001 + LEG_AHEAD_MS * 1000);
 }
 
+/* First as one whose scale nobody knows; the window of the answer counts by the right one then. */
+static void
+test_scale_comes_later(void **state)
+{
+	struct link *link = open_link(AF_INET, false);
+	uint8_t scale = link->leg.tcp.send_scale;
+	struct leg_answer answer;
+	uint32_t unscaled;
+
+	(void)state;
+	assert_true(scale > 0);
+	link->leg.tcp.send_scale = 0;
+	restore(link, 0);
+	unscaled = answer_of(link).send_window;
+	assert_true(unscaled > 0);
+	link->plan.tcp.send_scale = scale;
+	assert_int_equal(leg_restore_again(&link->ours, &link->plan), 0);
+	assert_int_equal(leg_answer(link->ours, &answer), 0);
+	assert_int_equal(answer.send_window, unscaled << scale);
+	check_goes_on(link, 0, 0);
+	close_link(link);
+}
+
 static void
 test_nonsense_is_refused(void **state)
 {
@@ -562,6 +585,7 @@ main(void)
 	    cmocka_unit_test(test_idle_ipv6),
 	    cmocka_unit_test(test_twice),
 	    cmocka_unit_test(test_unacknowledged_output),
+	    cmocka_unit_test(test_scale_comes_later),
 	    cmocka_unit_test(test_input_that_no_record_has),
 	    cmocka_unit_test(test_input_while_the_peer_is_asked),
 	    cmocka_unit_test(test_ended_by_the_peer),
