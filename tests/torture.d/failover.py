@@ -84,6 +84,16 @@ def verdict(arguments, state, figures, seconds):
     return not wrong
 
 
+def complain(hosts):
+    """What all of them say."""
+    for text in hosts.sessions.complaints():
+        print(text)
+    for one in (hosts.active, hosts.standby):
+        print("log of %s:\n%s" % (one.name, "\n".join(
+            [line for line in one.host.log().splitlines() if "ailover" in line][-16:])))
+        print("its keepalived:\n" + "\n".join(one.log().splitlines()[-12:]))
+
+
 def run(build, arguments):
     print("torture %s: seed %d, %d times, %s" % (arguments.mode, arguments.seed, arguments.count, build),
           flush=True)
@@ -99,12 +109,7 @@ def run(build, arguments):
             if hosts.distance:
                 print("the long cable: " + hosts.distance.told())
         except Failure as failure:
-            for text in hosts.sessions.complaints():
-                print(text)
-            for one in (hosts.active, hosts.standby):
-                print("log of %s:\n%s" % (one.name, "\n".join(
-                    [line for line in one.host.log().splitlines() if "ailover" in line][-16:])))
-                print("its keepalived:\n" + "\n".join(one.log().splitlines()[-12:]))
+            complain(hosts)
             print("verdict: %s: FAILED: %s" % (arguments.mode, failure))
             return 1
         print(ledger)
