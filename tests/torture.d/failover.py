@@ -5,6 +5,7 @@ import random
 import time
 
 import phases
+from deaths import WORKERS, Deaths
 from harness import ROOT, Failure, Workplace
 from hosts import NAMES, Hosts
 
@@ -24,8 +25,8 @@ STRIKES = {"failover": lose, "switchover": switch}
 
 
 class Run:
-    def __init__(self, hosts, mode, seed):
-        self.hosts, self.strike = hosts, STRIKES[mode]
+    def __init__(self, hosts, mode, seed, worker_deaths=False):
+        self.hosts, self.strike, self.worker_deaths = hosts, STRIKES[mode], worker_deaths
         self.rng = random.Random(seed)
         self.taken = self.lost = self.done = 0
 
@@ -38,10 +39,13 @@ class Run:
         sessions.held.command("go own %d" % phases.MOTION)
         time.sleep(self.rng.uniform(0, 0.05))
         counts = sessions.held_counts()
+        deaths = Deaths(self.hosts.standby.host, self.rng) if self.worker_deaths else None
         before, is_gone = self.strike(self.hosts)
         sessions.release(self.rng)
         self.hosts.wait_taken(before)
         taken, lost, words = self.hosts.counted()
+        if deaths:
+            print("     " + deaths.wait())
         if is_gone:
             self.hosts.bring_back()
         self.hosts.wait_whole()
@@ -71,9 +75,10 @@ def verdict(arguments, state, figures, seconds):
     most = SILENCE_MOST[arguments.mode] + ROUND_TRIPS * arguments.rtt
     if silence["p99"] / 1000 > most and not arguments.survival_only:
         wrong.append("silence p99 is over %d ms" % most)
-    line = ("seed %d, %d in %d s%s: silence p50 %.0f, p99 %.0f, max %.0f ms; %d sessions taken over, %d lost; "
+    line = ("seed %d, %d in %d s%s%s: silence p50 %.0f, p99 %.0f, max %.0f ms; %d sessions taken over, %d lost; "
             "%d messages, %d sessions survived; %s" % (
                 arguments.seed, state.done, seconds, ", RTT %d ms" % arguments.rtt if arguments.rtt else "",
+                ", workers die" if arguments.worker_deaths else "",
                 silence["p50"] / 1000, silence["p99"] / 1000,
                 silence["max"] / 1000, state.taken, state.lost, sum(one["given"] for one in figures),
                 sum(one["done"] for one in figures),
@@ -99,8 +104,8 @@ def run(build, arguments):
           flush=True)
     began = time.monotonic()
     with Workplace(arguments.keep) as workplace, Hosts(
-            build, workplace, arguments.seed, arguments.rtt) as hosts:
-        state = Run(hosts, arguments.mode, arguments.seed)
+            build, workplace, arguments.seed, arguments.rtt, WORKERS if arguments.worker_deaths else 1) as hosts:
+        state = Run(hosts, arguments.mode, arguments.seed, arguments.worker_deaths)
         try:
             for number in range(1, arguments.count + 1):
                 state.blow(number)

@@ -10,7 +10,7 @@ from distance import Distance
 from floating import FLOATING, floating_pair
 from harness import check, has_gate, wait_until
 from registry import Skip, World
-from sessions import Sessions
+from sessions import LOAD, Sessions
 from sync_pair import agree, paired
 from two_hosts import ip
 
@@ -33,22 +33,25 @@ def said(host):
 class Hosts:
     """The pair, with sessions in every phase through it; a context manager."""
 
-    def __init__(self, build, folder, seed, rtt_ms=0):
-        """rtt_ms: from the hosts to the clients and back, and to the mail server."""
+    def __init__(self, build, folder, seed, rtt_ms=0, workers=1, load=LOAD, per_phase=phases.PER_PHASE, **group):
+        """rtt_ms: from the hosts to the clients and back, and to the mail server; workers: of either host;
+        group: of both failover groups."""
         if not has_gate(build):
             raise Skip("this build has no gate")
         self.world = World(build, folder, True)
         try:
-            self.lan, *both = floating_pair(self.world)
+            self.lan, *both = floating_pair(self.world, **group)
             self.place_server(build, folder, rtt_ms)
             self.sessions = self.world.keep(Sessions(
                 build, folder, SERVER + ":25", SERVER + ":26", self.lan.wire.prefix()))
             self.active, self.standby = both
+            for one in both:
+                one.host.workers_wanted = workers
             agree(*(one.host for one in both))
             for one in both:
                 self.configure(one.host)
             self.begin()
-            self.sessions.begin(LISTEN, LISTEN_BANNER, seed, names=NAMES)
+            self.sessions.begin(LISTEN, LISTEN_BANNER, seed, load, per_phase, names=NAMES)
         except BaseException:
             self.world.close()
             raise
