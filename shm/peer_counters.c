@@ -8,7 +8,8 @@
 void
 peer_counters_clear(struct peer_counters *counters)
 {
-	counters->count = 0;
+	counters->count = counters->next = 0;
+	counters->not_kept = 0;
 	counters->log++;
 }
 
@@ -43,6 +44,20 @@ peer_counters_set(struct peer_counters *counters, const char *name, uint64_t val
 	return true;
 }
 
+uint32_t
+peer_counters_forget(struct peer_counters *counters,
+    bool (*is_gone)(const void *context, const char *name), const void *context)
+{
+	uint32_t kept = 0, before = counters->count;
+
+	for (uint32_t i = 0; i < before; i++)
+		if (!is_gone(context, counters->counter[i].name))
+			counters->counter[kept++] = counters->counter[i];
+	counters->count = kept;
+	counters->next = 0;
+	return before - kept;
+}
+
 bool
 peer_counters_get(const struct peer_counters *counters, const char *name, uint64_t *ret_value)
 {
@@ -67,7 +82,7 @@ bool
 peer_counters_read(const struct peer_counters_view *view, struct peer_counters *ret_counters)
 {
 	if (!whole_read(&view->sequence, &view->counters, ret_counters, sizeof(*ret_counters))) {
-		ret_counters->log = 0;
+		ret_counters->log = ret_counters->not_kept = 0;
 		ret_counters->count = ret_counters->next = 0;
 		return false;
 	}

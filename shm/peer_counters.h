@@ -2,7 +2,9 @@
  * peer_counters -- what the active has counted, by name
  *
  * Apart from this host's own counters: the other host may know other names.  So many different names
- * as PEER_COUNTERS_MAX; more are not kept, and are not missed: they are shown, nothing else.
+ * as PEER_COUNTERS_MAX, which is more than an active host has at one time; each change of a policy brings
+ * others, so those of policies that are not loaded any more are forgotten when room is wanted.  What finds no
+ * room even then is counted, and not kept: it would be shown, nothing else.
  *
  * Sync, on a standby, keeps them in its heap, and publishes them whole in control, where the manager
  * reads them.  Within one log (`log` is the same) no value goes back, unless its operator clears it there.
@@ -15,7 +17,7 @@
 
 #include <stdbool.h>
 
-#define PEER_COUNTERS_MAX  1024u
+#define PEER_COUNTERS_MAX  4096u
 #define PEER_COUNTERS_NAME 64u /* with its NUL */
 
 struct peer_counter {
@@ -27,6 +29,7 @@ struct peer_counters {
 	uint64_t log; /* rises whenever all of them were forgotten */
 	uint32_t count;
 	uint32_t next;					/* where the next name is likely */
+	uint64_t not_kept;				/* how often there was no room */
 	struct peer_counter counter[PEER_COUNTERS_MAX]; /* in the order in which they were told */
 };
 
@@ -36,8 +39,11 @@ struct peer_counters_view {
 };
 
 void peer_counters_clear(struct peer_counters *counters);
-/* false: no room for another name. */
+/* false: no room for another name; or it is too long. */
 bool peer_counters_set(struct peer_counters *counters, const char *name, uint64_t value);
+/* Those of which is_gone() is true. How many. */
+uint32_t peer_counters_forget(struct peer_counters *counters,
+    bool (*is_gone)(const void *context, const char *name), const void *context);
 /* false: never told. */
 bool peer_counters_get(const struct peer_counters *counters, const char *name, uint64_t *ret_value);
 

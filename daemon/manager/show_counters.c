@@ -65,8 +65,8 @@ add_peer_json(const struct peer_counters *peer, struct text *out)
 	for (uint32_t i = 0; i < peer->count; i++)
 		json_object_set_new(counters, peer->counter[i].name,
 		    json_integer((json_int_t)peer->counter[i].value));
-	show_json_finish(
-	    out, json_pack("{s:I, s:o}", "log", (json_int_t)peer->log, "counters", counters));
+	show_json_finish(out, json_pack("{s:I, s:I, s:o}", "log", (json_int_t)peer->log, "not_kept",
+				  (json_int_t)peer->not_kept, "counters", counters));
 }
 
 void
@@ -87,6 +87,8 @@ show_counters_peer(const struct shm *shm, bool json, struct text *out)
 		text_add_escaped(out, counter->name, strlen(counter->name), PEER_COUNTERS_NAME);
 		text_printf(out, " %" PRIu64 "\n", counter->value);
 	}
+	if (peer->not_kept > 0 && !json)
+		text_printf(out, "For want of room not kept: %" PRIu64 "\n", peer->not_kept);
 	free(peer);
 }
 

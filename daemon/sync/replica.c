@@ -5,10 +5,12 @@
 #include "daemon/sync/text_parts.h"
 #include "shm/embryos.h"
 #include "shm/peer_counters.h"
+#include "shm/policy_area.h"
 #include "shm/slot.h"
 #include "shm/succession.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert(SYNC_NAME_MAX < PEER_COUNTERS_NAME, "room for every name");
 
@@ -219,12 +221,31 @@ store_text(struct replica *replica, const struct sync_text *part)
 	return SYNC_GOOD;
 }
 
+#define RULE_PREFIX "rule."
+
+/* What was counted by a policy that is not loaded any more (counter_rule_name()). */
+static bool
+is_of_the_past(const void *context, const char *name)
+{
+	size_t length = sizeof(RULE_PREFIX) - 1;
+	char *end;
+
+	if (strncmp(name, RULE_PREFIX, length) != 0)
+		return false;
+	uint64_t generation = strtoull(name + length, &end, 16);
+	return *end == '.' && policy_area_find(context, generation) == SHM_NO_SLOT;
+}
+
 static enum sync_reason
 store_counters(struct replica *replica, const struct sync_counters *told)
 {
+	struct peer_counters *counters = &replica->counters;
+
+	if (counters->count + told->counters > PEER_COUNTERS_MAX)
+		peer_counters_forget(counters, is_of_the_past, shm_policy(replica->settings.shm));
 	for (uint32_t i = 0; i < told->counters; i++)
-		peer_counters_set(
-		    &replica->counters, told->counter[i].name, told->counter[i].value);
+		if (!peer_counters_set(counters, told->counter[i].name, told->counter[i].value))
+			counters->not_kept++;
 	peer_counters_publish(shm_peer_counters(replica->settings.shm), &replica->counters);
 	return SYNC_GOOD;
 }

@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 
-from harness import Sink, Source, check, compare_ledgers, has_gate, wait_until
+from harness import Sink, Source, check, compare_ledgers, has_gate, programs_copy, wait_until
 from registry import Skip, scenario
 from sync_pair import agree, held, paired, serve
 from two_hosts import HOSTS, ip, pair
@@ -130,13 +130,15 @@ class Place:
         compare_ledgers(self.world.build, [s.ledger for s in self.sources], self.sink.ledger)
 
 
-def served(world, family=4, save=None):
-    """mx1 serves, mx2 could. save: the folder for what comes to the server."""
+def served(world, family=4, save=None, worker=None):
+    """mx1 serves, mx2 could. save: the folder for what comes to the server; worker: another one than the usual."""
     if not has_gate(world.build):
         raise Skip("this build has no gate")
     wire, mx1, mx2 = pair(world)
     for host in (mx1, mx2):
         host.floating = ADDRESSES[family][:1]
+        if worker:
+            programs_copy(world.build, host.libexec, worker)
     agree(mx1, mx2)
     place = Place(world, wire, family, save)
     place.move(mx1)

@@ -82,6 +82,35 @@ test_bounds(void **state)
 	assert_true(peer_counters_set(&mine, "7", 70));
 }
 
+static bool
+ends_in_seven(const void *context, const char *name)
+{
+	(void)context;
+	return name[strlen(name) - 1] == '7';
+}
+
+static void
+test_forgotten(void **state)
+{
+	char name[PEER_COUNTERS_NAME];
+	uint64_t value;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		assert_true(peer_counters_set(&mine, name, i));
+	}
+	assert_int_equal(peer_counters_forget(&mine, ends_in_seven, NULL), 10);
+	assert_int_equal(mine.count, 90);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		assert_int_equal(peer_counters_get(&mine, name, &value), i % 10 != 7);
+	}
+	assert_true(peer_counters_set(&mine, "98", 980));
+	assert_int_equal(mine.count, 90);
+	assert_int_equal(peer_counters_forget(&mine, ends_in_seven, NULL), 0);
+}
+
 static void
 test_a_hostile_writer(void **state)
 {
@@ -109,6 +138,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_nothing_was_told, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_told_again, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_forgotten, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_hostile_writer, set_up, tear_down),
 	};
 

@@ -2,6 +2,7 @@
 #include "daemon/sync/replica.h"
 
 #include "shm/chunk.h"
+#include "shm/counters.h"
 #include "shm/embryos.h"
 #include "shm/peer_counters.h"
 #include "shm/policy_area.h"
@@ -12,6 +13,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -644,6 +646,66 @@ test_marks_counters_and_policies(void **state)
 	assert_int_equal(custody->policy_slot, 9);
 }
 
+static void
+store_counter(struct scene *scene, char *name, uint64_t value)
+{
+	struct sync_counter counter = {name, value};
+	struct sync_entry entry = {.kind = SYNC_ENTRY_COUNTERS, .counters = {1, &counter}};
+
+	assert_int_equal(replica_store(scene->replica, ++scene->lsn, &entry), SYNC_GOOD);
+}
+
+/* Each change of a policy has brought other names: those of the one that is loaded stay. */
+static void
+test_counters_of_policies_that_are_gone(void **state)
+{
+	static struct peer_counters read;
+	struct scene *scene = *state;
+	struct policy_slot *policy = &shm_policy(&scene->shm)->slot[9];
+	char name[COUNTER_RULE_NAME_SIZE], others[] = "commits";
+	uint64_t value, loaded = 0x1234;
+
+	memcpy(policy->generation, &loaded, sizeof(loaded));
+	policy->size = 1;
+	atomic_store(&policy->state, POLICY_READY);
+	store_counter(scene, others, 5);
+	for (uint32_t i = 1; i < PEER_COUNTERS_MAX; i++) {
+		counter_rule_name(i % 64 == 1 ? loaded : 0x5678 + i % 64, i / 64, name);
+		store_counter(scene, name, i);
+	}
+	assert_true(peer_counters_read(shm_peer_counters(&scene->shm), &read));
+	assert_int_equal(read.count, PEER_COUNTERS_MAX);
+	counter_rule_name(0x9999, 1, name);
+	store_counter(scene, name, 77);
+	assert_true(peer_counters_read(shm_peer_counters(&scene->shm), &read));
+	assert_int_equal(read.count, 1 + PEER_COUNTERS_MAX / 64 + 1);
+	assert_int_equal(read.not_kept, 0);
+	assert_true(peer_counters_get(&read, name, &value));
+	assert_int_equal(value, 77);
+	counter_rule_name(loaded, 3, name);
+	assert_true(peer_counters_get(&read, name, &value));
+	assert_int_equal(value, 3 * 64 + 1);
+}
+
+static void
+test_no_room_for_counters(void **state)
+{
+	static struct peer_counters read;
+	struct scene *scene = *state;
+	char name[32];
+
+	for (uint32_t i = 0; i < PEER_COUNTERS_MAX + 2; i++) {
+		snprintf(name, sizeof(name), "counter.%u", i);
+		store_counter(scene, name, i);
+	}
+	assert_true(peer_counters_read(shm_peer_counters(&scene->shm), &read));
+	assert_int_equal(read.count, PEER_COUNTERS_MAX);
+	assert_int_equal(read.not_kept, 2);
+	replica_begin(scene->replica);
+	assert_true(peer_counters_read(shm_peer_counters(&scene->shm), &read));
+	assert_int_equal(read.not_kept, 0);
+}
+
 static enum sync_reason
 store_text(struct scene *scene, uint32_t total, uint32_t offset, const char *part, char name)
 {
@@ -702,6 +764,8 @@ main(void)
 	    TEST(test_what_a_dead_sync_left_is_dropped),
 	    TEST(test_what_was_served_is_taken_away),
 	    TEST(test_marks_counters_and_policies),
+	    TEST(test_counters_of_policies_that_are_gone),
+	    TEST(test_no_room_for_counters),
 	    TEST(test_embryos_wait_for_their_session),
 	    TEST(test_texts_come_in_their_order),
 	};
