@@ -9,7 +9,8 @@ from collections import namedtuple
 from eod_matrix import Client
 from harness import check, wait_until
 from inspection import say, use_map
-from real_postfix import Postfix, body_of
+from postfix import Postfix
+from real_postfix import body_of
 from registry import scenario
 
 # chunks: sizes of all chunks but the last, which has the rest; None: it comes after DATA.
@@ -154,7 +155,6 @@ def legitimate_mail_under_rules(world):
 def legitimate_mail_to_postfix(world):
     """What is text arrives at a real Postfix as it was sent."""
     server = world.keep(Postfix(world.folder))
-    wait_until(lambda: "daemon started" in server.log(), "Postfix has started")
     world.server = server.address
     gateway = world.gate()
     for one in TEXTS:

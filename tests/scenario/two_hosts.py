@@ -116,6 +116,7 @@ class Wire:
     def _make(self):
         middle = self.namespace("wire")
         ip("netns", "add", middle)
+        ip("-n", middle, "link", "set", "lo", "up")
         for name, (address, gate) in HOSTS.items():
             own = self.namespace(name)
             ip("netns", "add", own)

@@ -12,6 +12,7 @@
  *			SIGKILL.  PID 0: no kill.  Answers what was held then.
  *	established	what is held now is established
  *	doom PORT,...	sessions from these ports may be lost
+ *	waiting MS	who has waited for something so long already
  *	pause, resume	no new sessions meanwhile
  *	mark [keep]	the silence of each session counts anew; keep: in the total it stays
  *	figures		so far
@@ -337,6 +338,8 @@ command_run(char *line)
 		source_pool_establish(), printf("{}\n");
 	else if (strcmp(word, "doom") == 0 && argument != NULL)
 		printf("{\"doomed\": %u}\n", source_pool_doom(argument));
+	else if (strcmp(word, "waiting") == 0 && argument != NULL)
+		source_pool_waiting(small_number_of(argument));
 	else if (strcmp(word, "pause") == 0 || strcmp(word, "resume") == 0)
 		source_pool_pause(*word == 'p'), printf("{}\n");
 	else if (strcmp(word, "mark") == 0)

@@ -255,6 +255,24 @@ source_pool_doom(char *ports)
 }
 
 void
+source_pool_waiting(uint64_t ms)
+{
+	uint64_t now = loop_clock();
+	const char *comma = "";
+
+	printf("{\"waiting\": [");
+	for (const struct source_session *s = source_sessions; s != NULL; s = s->next) {
+		if (s->waiting_us == 0 || now - s->waiting_us < ms * 1000)
+			continue;
+		printf("%s{\"port\": %u, \"phase\": \"%s\", \"step\": \"%s\", \"ms\": %" PRIu64 "}",
+		    comma, source_session_port(s), source_phase_name(s->phase), s->step->name,
+		    (now - s->waiting_us) / 1000);
+		comma = ", ";
+	}
+	printf("]}\n");
+}
+
+void
 source_pool_mark(bool keep)
 {
 	for (struct source_session *s = source_sessions; s != NULL; s = s->next)

@@ -77,6 +77,8 @@ void source_pool_urgent(void);
 void source_pool_establish(void);
 /* The sessions connected from these ports may be lost: "PORT,PORT...".  How many there are. */
 unsigned source_pool_doom(char *ports);
+/* Those who have waited for something so long already, as a list of JSON. */
+void source_pool_waiting(uint64_t ms);
 void source_pool_mark(bool keep); /* keep: what was silent so far counts in the total */
 void source_pool_figures(void);
 

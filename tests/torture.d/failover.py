@@ -49,7 +49,7 @@ class Run:
         if is_gone:
             self.hosts.bring_back()
         self.hosts.wait_whole()
-        sessions.fill()
+        sessions.fill(self.hosts.check_moving)
         silence = sessions.held.command("figures")["silence_us"]
         sessions.held.command("mark keep")
         self.taken, self.lost, self.done = self.taken + taken, self.lost + lost, self.done + 1
@@ -93,10 +93,7 @@ def complain(hosts):
     """What all of them say."""
     for text in hosts.sessions.complaints():
         print(text)
-    for one in (hosts.active, hosts.standby):
-        print("log of %s:\n%s" % (one.name, "\n".join(
-            [line for line in one.host.log().splitlines() if "ailover" in line][-16:])))
-        print("its keepalived:\n" + "\n".join(one.log().splitlines()[-12:]))
+    hosts.tell_logs()
 
 
 def run(build, arguments):

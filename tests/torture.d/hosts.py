@@ -1,6 +1,6 @@
 """Two hosts with real keepalived, clients and a mail server at one switch, and sessions through them."""
 
-import os
+import json
 import subprocess
 import time
 
@@ -8,7 +8,7 @@ import phases
 import policy
 from distance import Distance
 from floating import FLOATING, floating_pair
-from harness import check, has_gate, wait_until
+from harness import Failure, check, has_gate, wait_until
 from registry import Skip, World
 from sessions import LOAD, Sessions
 from sync_pair import agree, paired
@@ -21,6 +21,7 @@ LISTEN, LISTEN_BANNER = FLOATING[0] + ":25", FLOATING[0] + ":26"
 NAMES = tuple(name for name in phases.NAMES if not name.startswith("reset-") and name != "urgent")
 BACK_SECONDS = 60.0
 TAKEN_SECONDS = 20.0
+STUCK_MS = 8000
 
 
 def said(host):
@@ -30,28 +31,24 @@ def said(host):
     return words[-1] if words else ""
 
 
-class Hosts:
-    """The pair, with sessions in every phase through it; a context manager."""
+class LanPair:
+    """The pair at its switch, with statics of port 25 and 26 to SERVER; a context manager."""
 
-    def __init__(self, build, folder, seed, rtt_ms=0, workers=1, load=LOAD, per_phase=phases.PER_PHASE, **group):
-        """rtt_ms: from the hosts to the clients and back, and to the mail server; workers: of either host;
-        group: of both failover groups."""
+    def __init__(self, build, folder, lines=(), rtt_ms=0, workers=1, **group):
+        """lines: of the configuration, beside the statics; rtt_ms: from the hosts to the clients and back, and to
+        the mail server; workers: of either host; group: of both failover groups."""
         if not has_gate(build):
             raise Skip("this build has no gate")
         self.world = World(build, folder, True)
         try:
             self.lan, *both = floating_pair(self.world, **group)
             self.place_server(build, folder, rtt_ms)
-            self.sessions = self.world.keep(Sessions(
-                build, folder, SERVER + ":25", SERVER + ":26", self.lan.wire.prefix()))
             self.active, self.standby = both
             for one in both:
                 one.host.workers_wanted = workers
             agree(*(one.host for one in both))
             for one in both:
-                self.configure(one.host)
-            self.begin()
-            self.sessions.begin(LISTEN, LISTEN_BANNER, seed, load, per_phase, names=NAMES)
+                self.configure(one.host, lines)
         except BaseException:
             self.world.close()
             raise
@@ -70,8 +67,8 @@ class Hosts:
         else:
             ip("-n", self.lan.wire.namespace("wire"), "address", "add", SERVER + "/24", "dev", "lan")
 
-    def configure(self, host):
-        host.configure(*policy.lines(), *[
+    def configure(self, host, lines):
+        host.configure(*lines, *[
             "static (inside,outside) tcp %s %d %s %d source %s" % (
                 FLOATING[0], port, SERVER, port, FLOATING[0]) for port in (25, 26)])
         host.ctl("write memory")
@@ -99,8 +96,15 @@ class Hosts:
         for device in ("lan-" + name, name):
             ip("-n", self.lan.wire.namespace("wire"), "link", "set", device, state)
 
+    def look_who_serves(self):
+        """On a busy machine keepalived may have moved the address by itself."""
+        if self.standby.host.show("failover")["this_host"]["state"] == "active":
+            self.active, self.standby = self.standby, self.active
+            self.wait_whole()
+
     def lose_active(self):
         """Loss of power: first the cables, so that nothing of its end is seen.  The other one takes over."""
+        self.look_who_serves()
         lost, self.active, self.standby = self.active, self.standby, self.active
         before = self.active.host.said("109067: ")
         self.cables(lost.name, "down")
@@ -130,19 +134,68 @@ class Hosts:
 
     def switch(self):
         """On purpose, by a command on the standby."""
+        self.look_who_serves()
         before = self.standby.host.said("109067: ")
         self.standby.host.ctl("failover active")
         self.active, self.standby = self.standby, self.active
         return before
 
-    def finish(self):
-        """All sessions end; what the sources said, and the ledgers' line."""
-        figures = self.sessions.end_all()
-        return figures, self.sessions.compare()
-
     def check_rest(self):
         """Nothing of a session is left on either host."""
         time.sleep(1)
         for one in (self.active, self.standby):
-            wait_until(lambda: one.host.counters()["slots_in_use"] == 0, "%s has no session" % one.name, 30)
+            self.check_no_session(one)
             check(one.host.counters()["descriptors_held"] == 0, "%s holds descriptors" % one.name)
+
+    def check_no_session(self, one):
+        try:
+            wait_until(lambda: one.host.counters()["slots_in_use"] == 0, "%s has no session" % one.name, 30)
+        except Failure:
+            for session in one.host.show("conn")["sessions"]:
+                self.tell_session(one, session["client"]["port"])
+            raise
+
+    def tell_session(self, one, port):
+        for session in one.host.show("conn")["sessions"]:
+            if session["client"]["port"] == port:
+                print(one.name, json.dumps(one.host.show("conn %s" % session["id"])))
+        for where in (one.name, "wire"):
+            done = subprocess.run(self.lan.wire.prefix(where) + ["ss", "-tnaeiomOH"], capture_output=True, text=True)
+            print("\n".join("%s %s" % (where, line) for line in done.stdout.splitlines() if ":%d " % port in line))
+
+    def tell_logs(self):
+        """For who has to find out what went wrong."""
+        for one in (self.active, self.standby):
+            print("log of %s:\n%s" % (one.name, "\n".join(
+                [line for line in one.host.log().splitlines() if "ailover" in line][-16:])))
+            print("its keepalived:\n" + "\n".join(one.log().splitlines()[-12:]))
+
+
+class Hosts(LanPair):
+    """The pair, with sessions in every phase through it."""
+
+    def __init__(self, build, folder, seed, rtt_ms=0, workers=1, load=LOAD, per_phase=phases.PER_PHASE, **group):
+        """load, per_phase: of the sessions; all else as that of the pair."""
+        super().__init__(build, folder, policy.lines(), rtt_ms, workers, **group)
+        try:
+            self.sessions = self.world.keep(Sessions(
+                build, folder, SERVER + ":25", SERVER + ":26", self.lan.wire.prefix()))
+            self.begin()
+            self.sessions.begin(LISTEN, LISTEN_BANNER, seed, load, per_phase, names=NAMES)
+        except BaseException:
+            self.world.close()
+            raise
+
+    def check_moving(self):
+        """Nobody has waited for longer than a peer's second or third try; else all that is known of it."""
+        for waits in (wait for answer in self.sessions.command_all("waiting %d" % STUCK_MS)
+                      for wait in answer["waiting"]):
+            print("stuck: %s" % waits)
+            for one in (self.active, self.standby):
+                self.tell_session(one, waits["port"])
+            raise Failure("a session stands still: %s" % waits)
+
+    def finish(self):
+        """All sessions end; what the sources said, and the ledgers' line."""
+        figures = self.sessions.end_all()
+        return figures, self.sessions.compare()

@@ -61,10 +61,11 @@ class Sessions:
         """Sessions by phase; where the sink must hold them, what it says counts too."""
         return phases.confirmed(self.held.command("status")["phases"], self.sink.command("status"))
 
-    def fill(self):
-        """Waits until every phase is full again."""
+    def fill(self, look=lambda: None):
+        """Waits until every phase is full again; look() meanwhile."""
         end = time.monotonic() + FULL_SECONDS
         while True:
+            look()
             counts = self.held_counts()
             if all(counts[name] == self.per_phase for name in self.names):
                 return
