@@ -7,9 +7,6 @@
  *	TCP, mark of a listener, the filter says so	to the queue behind `queue`
  *	TCP, the filter says so				to `queue`
  *
- * The match "bpf" and the target "NFQUEUE" are those of xtables, which every kernel since 4.9 has for
- * nf_tables too (CONFIG_NFT_COMPAT); nf_tables' own "queue" is not everywhere.
- *
  * Needs CAP_NET_ADMIN.  Errors: 0 or -errno.  Called by filter.c only.
  */
 #ifndef GATE_RULE_H
