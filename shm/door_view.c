@@ -14,6 +14,12 @@ static const char *const gate_words[GATE_VIEW_COUNT] = {
 #undef X
 };
 
+static const char *const early_words[EARLY_VIEW_COUNT] = {
+#define X(name, word) [EARLY_VIEW_##name] = word,
+    EARLY_VIEWS(X)
+#undef X
+};
+
 void
 door_view_publish(struct door_view *view, const struct door_status *status)
 {
@@ -51,4 +57,10 @@ const char *
 gate_view_word(unsigned view)
 {
 	return view < GATE_VIEW_COUNT ? gate_words[view] : "";
+}
+
+const char *
+early_view_word(unsigned view)
+{
+	return view < EARLY_VIEW_COUNT ? early_words[view] : "";
 }

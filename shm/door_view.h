@@ -43,6 +43,19 @@ enum gate_view {
 	    GATE_VIEW_COUNT
 };
 
+/* X(name, word) */
+#define EARLY_VIEWS(X)                                                                             \
+	X(NONE, "none")	  /* no pair, or no gate: what comes to a closed door is dropped */        \
+	X(WAITS, "waits") /* what comes to a floating address waits for the door to open */        \
+	X(PASSES, "passes")
+
+enum early_view {
+#define X(name, word) EARLY_VIEW_##name,
+	EARLY_VIEWS(X)
+#undef X
+	    EARLY_VIEW_COUNT
+};
+
 #define DOOR_GATE_FAULT_MAX 92u /* with its NUL */
 
 /* Well: `fault` is "" and each family that is not ABSENT is as `wanted` says. */
@@ -54,7 +67,8 @@ struct door_status {
 	char fault[DOOR_FAULT_MAX];	      /* the first thing that is amiss, "" nothing */
 	uint32_t gate;			      /* enum gate_view */
 	char gate_fault[DOOR_GATE_FAULT_MAX]; /* why it is ABSENT or GONE */
-	uint8_t reserved[32];
+	uint32_t early;			      /* enum early_view */
+	uint8_t reserved[28];
 };
 
 struct door_view {
@@ -71,5 +85,6 @@ bool door_view_read(const struct door_view *view, struct door_status *ret_status
 const char *door_state_word(unsigned state);
 const char *door_family_word(unsigned family); /* "IPv4" */
 const char *gate_view_word(unsigned view);
+const char *early_view_word(unsigned view);
 
 #endif

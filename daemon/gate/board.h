@@ -27,7 +27,11 @@
 	X(unreadable)                                                                              \
 	X(embryos_held)                                                                            \
 	X(embryos_released)                                                                        \
-	X(embryos_refused)
+	X(embryos_refused)                                                                         \
+	X(early_held)                                                                              \
+	X(early_released)                                                                          \
+	X(early_given_up)                                                                          \
+	X(early_refused)
 
 enum gate_counter {
 #define X(name) GATE_COUNTER_##name,
@@ -38,11 +42,14 @@ enum gate_counter {
 
 struct gate_board {
 	_Atomic uint32_t is_waiting; /* packets wait: tell when positions have moved */
-	uint8_t reserved[60];
+	_Atomic uint32_t
+	    early_passed; /* nothing early waits since this number of the supervisor's */
+	uint8_t reserved[56];
 	_Atomic uint64_t counter[GATE_COUNTER_COUNT];
-	uint8_t reserved2[(16 - GATE_COUNTER_COUNT) * 8];
 	struct embryo_ring embryos;
 };
+
+_Static_assert(GATE_COUNTER_COUNT == 16, "an earlier smtpguard-gate has room for so many");
 
 /* Supervisor: the descriptor of a new board, or -errno. */
 int gate_board_create(void);

@@ -7,7 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_MS 1000 /* at what waits, whether it has waited for too long */
+/* At what waits, whether it has waited for too long. */
+#define LOOK_MS	      1000
+#define EARLY_LOOK_MS 100
+
+#define EARLY_MORE 1024u /* octets that a packet costs the kernel beside its own */
 
 static uint32_t
 seconds(void)
@@ -16,6 +20,15 @@ seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (uint32_t)now.tv_sec;
+}
+
+static uint64_t
+milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* Each word of sync is an edge: nobody has to read how many there were. */
@@ -120,6 +133,25 @@ hold_packet(struct keeper *keeper, const struct queue_packet *packet,
 }
 
 static void
+take_early(struct keeper *keeper, const struct queue_packet *packet)
+{
+	const struct early_packet waits = {
+	    .id = packet->id,
+	    .octets = (uint32_t)packet->whole + EARLY_MORE,
+	    .since_ms = milliseconds(),
+	};
+
+	if (gate_positions_early_pass(&keeper->positions) != 0) {
+		tell(keeper, QUEUE_EARLY, packet->id, true);
+		return;
+	}
+	if (early_add(&keeper->early, &waits))
+		gate_count(keeper->board, GATE_COUNTER_early_held);
+	else
+		drop(keeper, packet, GATE_COUNTER_early_refused);
+}
+
+static void
 take_packet(void *context, const struct queue_packet *packet)
 {
 	struct keeper *keeper = context;
@@ -128,6 +160,10 @@ take_packet(void *context, const struct queue_packet *packet)
 	struct gate_place place;
 	bool is_alone = gate_positions_is_alone(&keeper->positions);
 
+	if (packet->queue == QUEUE_EARLY) {
+		take_early(keeper, packet);
+		return;
+	}
 	if (packet->bytes == NULL ||
 	    !packet_parse(packet->bytes, packet->length, packet->whole, &headers)) {
 		drop(keeper, packet, GATE_COUNTER_unreadable);
@@ -183,6 +219,22 @@ review_embryos(struct keeper *keeper)
 	}
 }
 
+static void
+review_early(struct keeper *keeper)
+{
+	uint32_t id;
+
+	while (
+	    gate_positions_early_pass(&keeper->positions) != 0 && early_take(&keeper->early, &id)) {
+		gate_count(keeper->board, GATE_COUNTER_early_released);
+		tell(keeper, QUEUE_EARLY, id, true);
+	}
+	while (early_take_old(&keeper->early, milliseconds(), &id)) {
+		gate_count(keeper->board, GATE_COUNTER_early_given_up);
+		tell(keeper, QUEUE_EARLY, id, false);
+	}
+}
+
 static bool
 something_waits(const struct keeper *keeper)
 {
@@ -196,6 +248,7 @@ review(struct keeper *keeper)
 {
 	parked_review(keeper->parked, &keeper->positions, seconds(), let_go, keeper);
 	review_embryos(keeper);
+	review_early(keeper);
 }
 
 /* Says whether sync's word is wanted; if it was not so far, a word may have been left out. */
@@ -224,15 +277,32 @@ tell_of_embryos(struct keeper *keeper)
 	keeper->has_embryos = false;
 }
 
+/* `pass`: the number that there was before the queue was asked, which had no more then.  All verdicts are told. */
+static void
+say_passed(struct keeper *keeper, uint32_t pass)
+{
+	if (pass != 0 && early_is_empty(&keeper->early))
+		atomic_store(&keeper->board->early_passed, pass);
+}
+
+static int
+pause_ms(const struct keeper *keeper)
+{
+	if (!early_is_empty(&keeper->early))
+		return EARLY_LOOK_MS;
+	return parked_is_empty(keeper->parked) ? -1 : LOOK_MS;
+}
+
 static int
 turn(struct keeper *keeper, const char **ret_step)
 {
 	struct epoll_event ready[2];
-	int count, error;
+	int count, error, received = 0;
 	bool has_word, has_packets = false;
+	uint32_t pass;
 
 	*ret_step = "wait";
-	count = epoll_wait(keeper->epoll, ready, 2, parked_is_empty(keeper->parked) ? -1 : LOOK_MS);
+	count = epoll_wait(keeper->epoll, ready, 2, pause_ms(keeper));
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	has_word = count == 0;
@@ -240,18 +310,20 @@ turn(struct keeper *keeper, const char **ret_step)
 		has_word = has_word || ready[i].data.fd == KEEPER_FD_WAKE;
 		has_packets = has_packets || ready[i].data.fd == keeper->queue.socket;
 	}
+	pass = gate_positions_early_pass(&keeper->positions);
 	if (has_word)
 		review(keeper);
 	*ret_step = "packet queue";
-	if (has_packets) {
-		error = queue_receive(&keeper->queue, take_packet, keeper);
-		if (error < 0)
-			return error;
-	}
+	if (has_packets)
+		received = queue_receive(&keeper->queue, take_packet, keeper);
+	if (received < 0)
+		return received;
 	say_whether_it_waits(keeper);
 	tell_of_embryos(keeper);
 	*ret_step = "verdict";
 	error = queue_flush(&keeper->queue);
+	if (error == 0 && received < (int)QUEUE_BATCH)
+		say_passed(keeper, pass);
 	return error < 0 ? error : keeper->error;
 }
 

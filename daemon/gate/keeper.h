@@ -5,8 +5,11 @@
  * session.  What the filter in the kernel gives is decided anew, because a position may have moved
  * since; a FIN or RST that is not committed, and whatever cannot be read, is dropped.
  *
- * It waits for packets and for sync's word (board.h), and while something waits looks once a second
- * whether that has waited for too long; otherwise it does nothing when neither comes.
+ * What comes to a floating address before the door opens is held too, without a look at it, until the
+ * supervisor lets it pass (early.h); whether it is then let in the door says.
+ *
+ * It waits for packets and for the word of sync (board.h) or of the supervisor, and while something waits looks
+ * now and then whether that has waited for too long; otherwise it does nothing when neither comes.
  *
  * Errors: -errno with *ret_step naming what failed.
  */
@@ -14,6 +17,7 @@
 #define GATE_KEEPER_H
 
 #include "daemon/gate/board.h"
+#include "daemon/gate/early.h"
 #include "daemon/gate/keeper_fd.h"
 #include "daemon/gate/parked.h"
 #include "daemon/gate/queue.h"
@@ -25,6 +29,7 @@ struct keeper {
 	struct gate_positions positions;
 	struct gate_board *board;
 	struct parked *parked;
+	struct early early;
 	int epoll, embryos;
 	bool has_embryos;		 /* of this turn */
 	int error;			 /* of a verdict that could not be told */

@@ -5,7 +5,7 @@
 
 /* The two places that are nobody's. */
 #define PLACE_HOST	0u /* .ack: GATE_ACK_ALONE */
-#define PLACE_EMBRYOS	1u /* .ack: the number of the last known */
+#define PLACE_EMBRYOS	1u /* .ack: the number of the last known; .end: early packets pass */
 #define PLACES_RESERVED 2u
 
 static inline uint64_t
@@ -151,6 +151,18 @@ gate_positions_take_moved(struct gate_positions *table)
 
 	table->has_moved = false;
 	return has_moved;
+}
+
+void
+gate_positions_let_early_pass(struct gate_positions *table, uint32_t number)
+{
+	__atomic_store_n(&table->place[PLACE_EMBRYOS].end, number, __ATOMIC_RELEASE);
+}
+
+uint32_t
+gate_positions_early_pass(const struct gate_positions *table)
+{
+	return (uint32_t)load(&table->place[PLACE_EMBRYOS].end);
 }
 
 bool

@@ -4,8 +4,9 @@
  * A table of places (decision.h), one for each leg of each slot, in memory that the filter in the kernel
  * reads by itself: an array of eBPF that can be mapped.  It holds numbers only, no session data.
  *
- *   supervisor      makes it (filter.h), hands its descriptor on, may read it; privileged
- *   sync            the only writer; unprivileged: the descriptor is enough to map it
+ *   supervisor      makes it (filter.h), hands its descriptor on, may read it, and says in one word of its own
+ *                   whether early packets pass; privileged
+ *   sync            the only writer of all others; unprivileged: the descriptor is enough to map it
  *   smtpguard-gate  reads it
  *
  * A word is written by one aligned store of 64 bits, and so is never seen torn; a place has two words
@@ -71,7 +72,12 @@ void gate_positions_know_embryos(struct gate_positions *table, uint64_t number);
  * just mapped nobody knows.  Then the gate is to be woken (board.h). */
 bool gate_positions_take_moved(struct gate_positions *table);
 
+/* Supervisor: what comes to a floating address is let go to the door (early.h), 0: waits.  smtpguard-gate says the
+ * same number when nothing is left that has waited (board.h). */
+void gate_positions_let_early_pass(struct gate_positions *table, uint32_t number);
+
 /* Readers. */
+uint32_t gate_positions_early_pass(const struct gate_positions *table);
 bool gate_positions_is_alone(const struct gate_positions *table);
 uint64_t gate_positions_known_embryos(const struct gate_positions *table);
 bool gate_positions_is_clear(const struct gate_positions *table, uint32_t slot);

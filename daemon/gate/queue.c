@@ -56,8 +56,10 @@ read_packet(const struct queue *queue, const struct nlmsghdr *message, struct qu
 		return false;
 	head = mnl_attr_get_payload(found[NFQA_PACKET_HDR]);
 	*ret = (struct queue_packet){
-	    .queue = ntohs(family->res_id) == queue->number ? QUEUE_LEGS : QUEUE_EMBRYOS,
+	    .queue = (enum queue_of)(uint16_t)(ntohs(family->res_id) - queue->number),
 	    .id = ntohl(head->packet_id)};
+	if (ret->queue >= QUEUES)
+		return false;
 	if (found[NFQA_MARK] != NULL && mnl_attr_validate(found[NFQA_MARK], MNL_TYPE_U32) == 0)
 		ret->mark = ntohl(mnl_attr_get_u32(found[NFQA_MARK]));
 	if (found[NFQA_PAYLOAD] != NULL) {

@@ -1,8 +1,9 @@
 /*
  * queue -- packets that the kernel gives to this process to decide about (NFQUEUE)
  *
- * One netlink socket bound to two queues: QUEUE_LEGS for connections, QUEUE_EMBRYOS for SYN-ACKs, so that
- * many of these do not lengthen the kernel's search for the others.  Only the headers are copied; a packet
+ * One netlink socket bound to three queues: QUEUE_LEGS for connections, QUEUE_EMBRYOS for SYN-ACKs, so that
+ * many of these do not lengthen the kernel's search for the others, and QUEUE_EARLY for what comes before the
+ * door opens.  Only the headers are copied; a packet
  * that is not yet cut into segments stays whole.  When this process ends, however it ends, the kernel
  * drops all that waits and, as nobody is bound to the queue, all that comes.
  *
@@ -17,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum queue_of { QUEUE_LEGS, QUEUE_EMBRYOS, QUEUES };
+enum queue_of { QUEUE_LEGS, QUEUE_EMBRYOS, QUEUE_EARLY, QUEUES };
 
 #define QUEUE_BATCH 64u
 #define QUEUE_HEADERS                                                                              \
@@ -35,7 +36,7 @@ struct queue_packet {
 
 struct queue {
 	int socket;
-	uint16_t number; /* of QUEUE_LEGS; the other follows it */
+	uint16_t number; /* of QUEUE_LEGS; the others follow it */
 	size_t gathered;
 	uint8_t verdicts[QUEUE_BATCH * 32];
 };

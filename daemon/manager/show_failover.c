@@ -135,6 +135,7 @@ add_door(const struct failover_view *view, struct text *out)
 		text_add_escaped(out, door->fault, strlen(door->fault), DOOR_FAULT_MAX);
 		text_add_string(out, "\n");
 	}
+	text_printf(out, "\tearly packets: %s\n", early_view_word(door->early));
 	text_printf(out, "Gate: %s; %s: %s\n", gate_view_word(door->gate),
 	    failover_view_release_word(view->release), release_text(view->release));
 	if (door->gate_fault[0] != '\0') {

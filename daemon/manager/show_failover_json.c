@@ -110,10 +110,11 @@ door_json(const struct failover_view *view)
 {
 	const struct door_status *door = &view->door;
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "wanted", door_state_word(door->wanted),
-	    "ipv4", door_state_word(door->state[DOOR_IPV4]), "ipv6",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "wanted",
+	    door_state_word(door->wanted), "ipv4", door_state_word(door->state[DOOR_IPV4]), "ipv6",
 	    door_state_word(door->state[DOOR_IPV6]), "fault", escaped(door->fault, DOOR_FAULT_MAX),
-	    "moved", moment(door->moved_us), "moved_ns", number(door->moved_ns));
+	    "moved", moment(door->moved_us), "moved_ns", number(door->moved_ns), "early",
+	    early_view_word(door->early));
 }
 
 static json_t *

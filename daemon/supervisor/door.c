@@ -218,6 +218,15 @@ door_set_gate(struct supervisor *supervisor, enum gate_view view, const char *fa
 }
 
 void
+door_set_early(struct supervisor *supervisor, enum early_view view)
+{
+	struct door_status status = supervisor->door.status;
+
+	status.early = view;
+	publish(supervisor, &status);
+}
+
+void
 door_leave(struct supervisor *supervisor)
 {
 	if (is_configured(supervisor) && supervisor->door.status.wanted == DOOR_OPEN)

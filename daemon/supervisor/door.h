@@ -39,6 +39,7 @@ int door_move(struct supervisor *supervisor, enum door_state wanted);
 void door_tick(struct supervisor *supervisor);
 /* What struct door_view says of the gate. `view`: enum gate_view. */
 void door_set_gate(struct supervisor *supervisor, enum gate_view view, const char *fault);
+void door_set_early(struct supervisor *supervisor, enum early_view view);
 /* A clean stop: it is closed, so that nothing of this host speaks for sessions that another may have. */
 void door_leave(struct supervisor *supervisor);
 

@@ -22,7 +22,7 @@
 #include "daemon/gate/filter.h"
 #include "daemon/supervisor/spawn.h"
 
-/* The queue of smtpguard-gate, and the next. */
+/* The first queue of smtpguard-gate (queue.h). */
 #define GATE_QUEUE 7925u
 
 struct gate {

@@ -85,7 +85,7 @@ map(struct gate_child *child, uint32_t slots, const char **ret_step)
 	if (error < 0)
 		return error;
 	*ret_step = "table of positions";
-	return gate_positions_map(&child->places, child->gate.filter.positions, slots, false);
+	return gate_positions_map(&child->places, child->gate.filter.positions, slots, true);
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include "daemon/supervisor/children.h"
 #include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/early.h"
 #include "daemon/supervisor/ending.h"
 #include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/silence.h"
@@ -207,10 +208,14 @@ manager_request(struct supervisor *supervisor, const struct supervisor_request *
 static int
 move_door(struct supervisor *supervisor, bool open)
 {
-	int r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
+	int r;
 
+	if (!open)
+		early_hold(supervisor);
+	r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
 	if (r == 0 && open)
 		takeover_open(supervisor);
+	early_look(supervisor);
 	return r;
 }
 

@@ -250,6 +250,8 @@ supervisor_open(
 		status = make_wakes(supervisor);
 	if (status == 0)
 		gate_child_open(supervisor);
+	if (status == 0)
+		early_look(supervisor);
 	if (status == 0 && found)
 		collect_rest(supervisor);
 	else if (status == 0)
@@ -322,6 +324,7 @@ tick(struct supervisor *supervisor)
 	upgrade_tick(supervisor);
 	door_tick(supervisor);
 	takeover_look(supervisor);
+	early_tick(supervisor);
 	if (children_are_well(supervisor))
 		notify_watchdog_beat(&supervisor->beat, supervisor->monotonic_ms);
 	children_tick(supervisor);
@@ -372,6 +375,7 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 		break;
 	case WATCH_TAKEOVER:
 		takeover_look(supervisor);
+		early_look(supervisor);
 		break;
 	case WATCH_UPGRADE_CHECK:
 		upgrade_check_ended(supervisor);
@@ -434,6 +438,7 @@ supervisor_run(struct supervisor *supervisor)
 		upgrade_flushed(supervisor);
 	}
 	door_leave(supervisor);
+	early_leave(supervisor);
 	gate_child_leave(supervisor);
 	/* Nobody is left to be taken over. */
 	workers_file_remove(supervisor->runtime.directory);

@@ -33,6 +33,7 @@
 #include "daemon/supervisor/admission.h"
 #include "daemon/supervisor/custody.h"
 #include "daemon/supervisor/door.h"
+#include "daemon/supervisor/early.h"
 #include "daemon/supervisor/gate_child.h"
 #include "daemon/supervisor/kept.h"
 #include "daemon/supervisor/listener.h"
@@ -160,6 +161,7 @@ struct supervisor {
 	struct notify_watchdog beat; /* systemd's watchdog */
 	struct upgrade upgrade;
 	struct door door;
+	struct early_state early;
 	struct takeover takeover;
 	int status; /* exit status */
 };

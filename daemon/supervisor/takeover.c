@@ -1,6 +1,7 @@
 #include "daemon/supervisor/takeover.h"
 
 #include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/early.h"
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/opening.h"
 #include "daemon/supervisor/supervisor.h"
@@ -23,7 +24,10 @@
 /* Below, a thread costs more than it saves. */
 #define THREAD_SESSIONS 64u
 
-#define LOOK_NS 5000000 /* 5 ms */
+#define LOOK_NS 2000000 /* 2 ms */
+
+/* Sessions that are asked, and then handed on. */
+#define ASKED_AT_ONCE 32u
 
 void
 takeover_init(struct supervisor *supervisor)
@@ -304,6 +308,8 @@ hand_on(struct supervisor *supervisor, struct takeover_session *session)
 	dispatch_tell(supervisor, slot, PENDING_ADOPT);
 	session->slot = SHM_NO_SLOT;
 	supervisor->takeover.waiting--;
+	/* One that is lost its worker only closes. */
+	supervisor->takeover.handed_on += session->leg[SHM_CLIENT].error == 0;
 }
 
 /* It may be another connection now. */
@@ -345,12 +351,15 @@ look_at(struct supervisor *supervisor, struct takeover_session *session, uint64_
 		hand_on(supervisor, session);
 }
 
+/* What has come early says where a peer stood, not where it stands: the answers come behind that. */
 static void
-look_at_all(struct supervisor *supervisor, uint64_t waited_us)
+look_at_all(struct supervisor *supervisor)
 {
 	struct takeover *takeover = &supervisor->takeover;
+	uint64_t waited_us = monotonic_now_us() - takeover->status.probed_us;
+	bool are_answers = early_is_over(supervisor);
 
-	for (uint32_t i = 0; i < takeover->sessions; i++)
+	for (uint32_t i = 0; are_answers && i < takeover->sessions; i++)
 		if (takeover->session[i].slot != SHM_NO_SLOT)
 			look_at(supervisor, &takeover->session[i], waited_us);
 	takeover_embryo_look(supervisor, waited_us);
@@ -375,6 +384,42 @@ start_timer(struct supervisor *supervisor)
 		supervisor->takeover.timer = timer;
 }
 
+/* Workers begin with the first while the last are asked still. */
+static void
+ask_all(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+
+	for (uint32_t i = 0; i < takeover->sessions; i++) {
+		struct takeover_session *session = &takeover->session[i];
+
+		for (int leg = 0; leg < SHM_LEGS; leg++)
+			takeover_leg_ask(&session->leg[leg]);
+		if (!session->leg[SHM_CLIENT].asks && !session->leg[SHM_SERVER].asks)
+			hand_on(supervisor, session);
+		if ((i + 1) % ASKED_AT_ONCE != 0)
+			continue;
+		dispatch_place(supervisor);
+		dispatch_flush(supervisor);
+	}
+	dispatch_place(supervisor);
+}
+
+bool
+takeover_lets_early_pass(struct supervisor *supervisor)
+{
+	struct takeover *takeover = &supervisor->takeover;
+
+	if (takeover->session == NULL || takeover->early_pass)
+		return true;
+	takeover->early_pass =
+	    takeover->status.opened_us != 0 &&
+	    (counter_total(&supervisor->shm, COUNTER_sessions_adopted) >=
+		    takeover->adopted_before + takeover->handed_on ||
+		monotonic_now_us() - takeover->status.opened_us >= TAKEOVER_EARLY_US);
+	return takeover->early_pass;
+}
+
 void
 takeover_open(struct supervisor *supervisor)
 {
@@ -384,11 +429,10 @@ takeover_open(struct supervisor *supervisor)
 		return;
 	takeover->status.opened_us = monotonic_now_us();
 	takeover->waiting = takeover->sessions;
-	for (uint32_t i = 0; i < takeover->sessions; i++)
-		for (int leg = 0; leg < SHM_LEGS; leg++)
-			takeover_leg_ask(&takeover->session[i].leg[leg]);
+	takeover->adopted_before = counter_total(&supervisor->shm, COUNTER_sessions_adopted);
+	ask_all(supervisor);
 	takeover_embryo_ask(supervisor);
-	look_at_all(supervisor, 0);
+	takeover_embryo_look(supervisor, 0);
 	takeover->status.probed_us = monotonic_now_us();
 	publish(supervisor);
 	start_timer(supervisor);
@@ -406,7 +450,7 @@ takeover_look(struct supervisor *supervisor)
 	if (takeover->timer >= 0 && read(takeover->timer, &times, sizeof(times)) != sizeof(times) &&
 	    errno != EAGAIN)
 		return;
-	look_at_all(supervisor, monotonic_now_us() - takeover->status.probed_us);
+	look_at_all(supervisor);
 	if (takeover->waiting == 0 && takeover->embryos == 0)
 		finish(supervisor);
 }

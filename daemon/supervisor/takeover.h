@@ -8,7 +8,8 @@
  *			  clients that had no session yet are made too (takeover_embryo.h).
  *   takeover_open()	  the door was opened: all peers are asked where they stand.  A session goes
  *			  to a worker, which adopts it as that of a dead one, when nothing of it waits
- *			  for an answer; what is not answered waits for ANSWER_MOST_US at most.
+ *			  for an answer; what is not answered waits for ANSWER_MOST_US at most.  What has
+ *			  come early (early.h) is let in when those that wait for none were adopted.
  *
  * A session of which the client's leg cannot be made is lost: a worker closes it and gives its memory
  * back (HANDOVER_LOST).  One of which only the server's leg cannot be made goes on without it, so that its
@@ -24,7 +25,11 @@
 #include "daemon/supervisor/syn_ack.h"
 #include "shm/takeover_view.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* So long early packets wait for workers that do not come to it. */
+#define TAKEOVER_EARLY_US 150000u
 
 struct supervisor;
 struct takeover_session;
@@ -34,6 +39,9 @@ struct takeover {
 	struct takeover_session *session; /* NULL: none is under way */
 	uint32_t sessions;
 	uint32_t waiting;
+	uint32_t handed_on;	 /* to workers, to be adopted */
+	uint64_t adopted_before; /* COUNTER_sessions_adopted at the opening */
+	bool early_pass;	 /* takeover_lets_early_pass() has said so */
 	struct takeover_embryo *embryo;
 	uint32_t embryos;
 	struct syn_ack_sockets syn_ack;
@@ -46,6 +54,9 @@ void takeover_init(struct supervisor *supervisor);
 int takeover_restore(struct supervisor *supervisor, uint64_t epoch);
 /* Nothing if none is under way. */
 void takeover_open(struct supervisor *supervisor);
+/* The sessions that go on without an answer are with their workers, or none is taken over: what has come for them
+ * meanwhile may be let in. */
+bool takeover_lets_early_pass(struct supervisor *supervisor);
 /* The timer has expired. */
 void takeover_look(struct supervisor *supervisor);
 void takeover_drop(struct supervisor *supervisor);

@@ -71,14 +71,20 @@ class Host(Gateway):
     def said(self, text):
         return self.log().count(text)
 
-    def sync(self):
-        """Its pid; 0: there is none."""
+    def _pid(self, role):
+        """0: there is none."""
         try:
             with open(os.path.join(self.runtime, "workers")) as file:
                 lines = [line.split() for line in file.read().splitlines()[1:]]
         except OSError:
             return 0
-        return next((int(line[2]) for line in lines if line[0] == "sync"), 0)
+        return next((int(line[2]) for line in lines if line[0] == role), 0)
+
+    def sync(self):
+        return self._pid("sync")
+
+    def gate(self):
+        return self._pid("gate")
 
     def track(self):
         try:
@@ -94,6 +100,12 @@ class Host(Gateway):
         wait_until(lambda: self.sync() not in (0, pid) and process_lives(self.sync()),
                    "another sync process is started")
         return self.sync()
+
+    def kill_gate(self):
+        """kill -9; its pid."""
+        pid = self.gate()
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
 
 class Wire:

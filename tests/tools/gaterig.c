@@ -7,6 +7,8 @@
  *	protect SLOT LEG ACK, commit SLOT LEG ACK, fin SLOT LEG SEQ_END, rst SLOT LEG, pass SLOT LEG, clear SLOT
  *	alone 0|1
  *	guard FAMILY HEX BITS PORT	HEX is the address in hexadecimal digits
+ *	early FAMILY HEX		what comes to this address waits
+ *	early				... and passes
  *	embryos				how many were told of, and the last one
  *	know NUMBER			the standby knows embryos up to this
  *	start				smtpguard-gate, after its death
@@ -15,7 +17,9 @@
  *	figures				the board's counters
  */
 #include "daemon/gate/board.h"
+#include "daemon/gate/early_rule.h"
 #include "daemon/gate/positions.h"
+#include "daemon/gate/queue.h"
 #include "daemon/supervisor/gate.h"
 
 #include <err.h>
@@ -33,6 +37,7 @@
 static struct gate gate;
 static struct gate_positions table;
 static struct gate_board *board;
+static uint32_t passes; /* of early packets */
 static struct spawn_account account;
 static const char *program;
 static pid_t keeper; /* smtpguard-gate */
@@ -54,7 +59,8 @@ say(bool is_done)
 static void
 say_figures(void)
 {
-	printf("{\"ok\": true");
+	printf("{\"ok\": true, \"early_is_over\": %s",
+	    passes != 0 && atomic_load(&board->early_passed) == passes ? "true" : "false");
 	for (unsigned i = 0; i < GATE_COUNTER_COUNT; i++)
 		printf(", \"%s\": %" PRIu64, gate_counter_name(i), atomic_load(&board->counter[i]));
 	printf("}\n");
@@ -76,24 +82,54 @@ say_embryos(void)
 	    last.send_next, last.receive_next, last.segment_size, last.window_scale, last.options);
 }
 
-static bool
-guard(const char *words)
+/* FAMILY HEX; what stands behind them, or NULL. */
+static const char *
+read_address(const char *words, struct shm_endpoint *ret_address)
 {
-	struct shm_endpoint address = {.family = (uint8_t)strtoul(words, NULL, 10)};
 	const char *digits = strchr(words, ' ');
-	unsigned octets = address.family == 4 ? 4 : 16, bits;
-	char *end;
+	unsigned octets;
 
+	*ret_address = (struct shm_endpoint){.family = (uint8_t)strtoul(words, NULL, 10)};
+	octets = ret_address->family == 4 ? 4 : 16;
 	if (digits == NULL || strlen(++digits) < (size_t)octets * 2)
-		return false;
+		return NULL;
 	for (unsigned i = 0; i < octets; i++) {
 		char pair[3] = {digits[2 * i], digits[2 * i + 1], '\0'};
 
-		address.address[i] = (uint8_t)strtoul(pair, NULL, 16);
+		ret_address->address[i] = (uint8_t)strtoul(pair, NULL, 16);
 	}
-	bits = (unsigned)strtoul(digits + 2 * octets, &end, 10);
+	return digits + 2 * octets;
+}
+
+static bool
+guard(const char *words)
+{
+	struct shm_endpoint address;
+	const char *numbers = read_address(words, &address);
+	unsigned bits;
+	char *end;
+
+	if (numbers == NULL)
+		return false;
+	bits = (unsigned)strtoul(numbers, &end, 10);
 	address.port = (uint16_t)strtoul(end, NULL, 10);
 	return gate_filter_guard(&gate.filter, &address, bits) == 0;
+}
+
+static bool
+set_early(const char *words)
+{
+	const uint64_t one = 1;
+	struct shm_endpoint address;
+	bool holds = words != NULL;
+
+	if (holds && read_address(words + 1, &address) == NULL)
+		return false;
+	gate_positions_let_early_pass(&table, holds ? 0 : ++passes);
+	if (write(gate.wake, &one, sizeof(one)) != sizeof(one))
+		return false;
+	return (holds ? early_rule_hold(&address, 1, GATE_QUEUE + QUEUE_EARLY)
+		      : early_rule_pass()) == 0;
 }
 
 static int
@@ -179,6 +215,8 @@ obey(const char *line)
 		say(gate_filter_remove(&step) == 0);
 	else if (is_word(line, "guard"))
 		say(guard(strchr(line, ' ') + 1));
+	else if (is_word(line, "early"))
+		say(set_early(strchr(line, ' ')));
 	else {
 		bool is_done = move(line);
 

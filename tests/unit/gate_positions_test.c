@@ -82,6 +82,23 @@ test_ends_add_up(void **state)
 }
 
 static void
+test_early_packets_are_the_supervisors(void **state)
+{
+	struct scene *scene = *state;
+
+	assert_int_equal(gate_positions_early_pass(&scene->reader), 0);
+	gate_positions_let_early_pass(&scene->writer, UINT32_MAX);
+	gate_positions_know_embryos(&scene->writer, 7);
+	gate_positions_pass_all(&scene->writer, true);
+	assert_int_equal(gate_positions_early_pass(&scene->reader), UINT32_MAX);
+	assert_int_equal(gate_positions_known_embryos(&scene->reader), 7);
+	gate_positions_let_early_pass(&scene->writer, 0);
+	assert_int_equal(gate_positions_early_pass(&scene->reader), 0);
+	assert_true(gate_positions_is_alone(&scene->reader));
+	assert_int_equal(gate_positions_known_embryos(&scene->reader), 7);
+}
+
+static void
 test_clear_closes_both_legs(void **state)
 {
 	struct scene *scene = *state;
@@ -205,6 +222,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_commit_moves_forward_only, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_ends_add_up, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_early_packets_are_the_supervisors, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_clear_closes_both_legs, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_moves_are_noted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

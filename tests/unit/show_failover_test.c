@@ -182,8 +182,10 @@ publish(const struct pair_status *status)
 static void
 test_active(void **state)
 {
-	const struct door_status door = {
-	    .wanted = DOOR_OPEN, .state = {DOOR_OPEN, DOOR_OPEN}, .gate = GATE_VIEW_STANDS};
+	const struct door_status door = {.wanted = DOOR_OPEN,
+	    .state = {DOOR_OPEN, DOOR_OPEN},
+	    .gate = GATE_VIEW_STANDS,
+	    .early = EARLY_VIEW_PASSES};
 	struct pair_status status = active();
 	json_t *value;
 
@@ -198,6 +200,7 @@ test_active(void **state)
 	       "\t\tActive time: 0 (sec)\n\t\tFloating address (192.0.2.10): open\n");
 	expect("\tOther host: mx2 - Standby Ready (standby-synced), epoch 11\n\t\tHeard 0.");
 	expect("Door: should be open\n\tIPv4: open\n\tIPv6: open\n"
+	       "\tearly packets: passes\n"
 	       "Gate: stands; paired: what the standby has acknowledged leaves\n");
 	expect("\tNewest entry       1007\n\tAcknowledged       1004\n"
 	       "\tWaiting            3 entries, 900 bytes, nothing acknowledged for 450 "
