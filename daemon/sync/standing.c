@@ -178,15 +178,18 @@ enum role_refusal
 standing_input(struct sync *sync, const struct role_input *input)
 {
 	enum role_state before = sync->role.state;
+	bool had_custody = sync->role.custody;
 	struct role_result result;
 
 	role_step(&sync->role, input, &result);
+	sync->is_word_used |= had_custody && !sync->role.custody;
 	takeover_cause_note(&sync->cause, shm_takeover_view(&sync->shm), before, &sync->role);
 	carry_out_all(sync, &result);
 	give_up_replica(sync);
-	/* keepalived says nothing twice, and has given the address to a host that could not serve then. */
+	/* keepalived says nothing twice, and has given the address to a host that could not serve then. By that word
+	 * this host may have served since, and have lost the role: it was killed before it could say so. */
 	if (before != ROLE_SYNCED && sync->role.state == ROLE_SYNCED &&
-	    sync->role.start.word == ROLE_WORD_MASTER)
+	    sync->role.start.word == ROLE_WORD_MASTER && !sync->is_word_used)
 		standing_simple(sync, ROLE_IN_MASTER, 0);
 	return result.refusal;
 }
@@ -295,6 +298,7 @@ standing_word(struct sync *sync, const struct notify_line *line)
 	};
 
 	report_tell(events(sync), 109086, notify_state_word(line->state), line->name, 0);
+	sync->is_word_used = false;
 	standing_simple(sync, kinds[line->state], 0);
 }
 

@@ -138,6 +138,25 @@ def pair_monitored(world):
 
 
 @scenario
+def pair_keepalived_gone(world):
+    """The other host has taken over, and this one's keepalived does not say so, being dead: its last word is no
+    reason to take over in turn; the next one is."""
+    wire, mx1, mx2 = pair(world)
+    agree(mx1, mx2)
+    serve(mx1, mx2)
+    paired(mx1, mx2)
+    mx2.keepalived("MASTER")
+    paired(mx2, mx1)
+    before = mx1.said("keepalived has given the address to this host")
+    time.sleep(2)
+    paired(mx2, mx1)
+    check(mx1.said("keepalived has given the address to this host") == before, "the role went to and fro")
+    mx1.keepalived("MASTER")
+    paired(mx1, mx2)
+    steady(mx1, mx2)
+
+
+@scenario
 def pair_cut(world):
     """The link is cut for 0.2 s and nobody sees it; for 5 s, and both come together again."""
     wire, mx1, mx2 = pair(world)
