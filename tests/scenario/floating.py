@@ -135,10 +135,11 @@ class Keepalived:
         wait_until(self.has_address, "%s has the address: %s" % (self.name, self.log()[-600:]), seconds)
 
 
-def floating_pair(world):
-    """(lan, first, second): both hosts run and are connected, keepalived is not yet started."""
-    fifo = {name: {"fifo": os.path.join(world.folder, name, "run/notify.fifo")} for name in HOSTS}
-    wire, *hosts = pair(world, **fifo)
+def floating_pair(world, **group):
+    """(lan, first, second): both hosts run and are connected, keepalived is not yet started.  group: of both
+    failover groups."""
+    changed = {name: {"fifo": os.path.join(world.folder, name, "run/notify.fifo"), **group} for name in HOSTS}
+    wire, *hosts = pair(world, **changed)
     for host in hosts:
         host.floating = FLOATING
     lan = Lan(wire)

@@ -46,6 +46,7 @@ class LanPair:
             self.active, self.standby = both
             for one in both:
                 one.host.workers_wanted = workers
+                self.prepare(one.host)
             agree(*(one.host for one in both))
             for one in both:
                 self.configure(one.host, lines)
@@ -58,6 +59,9 @@ class LanPair:
 
     def __exit__(self, *_):
         self.world.close()
+
+    def prepare(self, host):
+        """Before it is started."""
 
     def place_server(self, build, folder, rtt_ms):
         """And the clients."""
