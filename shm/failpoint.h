@@ -64,6 +64,13 @@
 	X(upgrade_noted)     /* the workers are to be replaced */                                  \
 	X(upgrade_replaces)  /* one is about to be ended */
 
+/* Those of a supervisor that takes over the sessions of the other host. */
+#define FAILPOINTS_OF_TAKEOVER(X)                                                                  \
+	X(takeover_begun)   /* the other host's sessions are known, none is made */                \
+	X(takeover_made)    /* their connections are, and no slot is taken */                      \
+	X(takeover_taken)   /* all slots are, and sync was not told */                             \
+	X(takeover_opening) /* sync asks for the door to be opened */
+
 /* Those of a manager that changes the configuration or saves it. */
 #define FAILPOINTS_OF_MANAGER(X)                                                                   \
 	X(policy_filling)  /* a policy slot is being filled */                                     \
@@ -81,6 +88,7 @@
 #define FAILPOINTS(X)                                                                              \
 	FAILPOINTS_OF_WORKER(X)                                                                    \
 	FAILPOINTS_OF_SUPERVISOR(X)                                                                \
+	FAILPOINTS_OF_TAKEOVER(X)                                                                  \
 	FAILPOINTS_OF_MANAGER(X)
 
 enum failpoint {

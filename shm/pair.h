@@ -74,7 +74,9 @@ struct pair_view {
 	/* What sync keeps for the process that comes after it. */
 	_Atomic uint32_t word;	 /* enum role_word: keepalived says nothing twice */
 	_Atomic uint64_t served; /* the epoch whose sessions this host has; 0: none */
-	uint8_t reserved[32];
+	/* The epoch whose sessions it is making, until the door was opened; 0: none. */
+	_Atomic uint64_t restoring;
+	uint8_t reserved[24];
 	struct pair_status status;
 };
 _Static_assert(sizeof(struct pair_view) % SHM_CACHE_LINE == 0, "whole lines");

@@ -104,6 +104,7 @@ note_dead_caches(struct supervisor *supervisor)
 void
 collect_slots(struct supervisor *supervisor)
 {
+	takeover_collect(supervisor);
 	custody_restore(&supervisor->custody);
 	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
 		restore_slot(supervisor, slot);

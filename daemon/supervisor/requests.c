@@ -212,6 +212,8 @@ move_door(struct supervisor *supervisor, bool open)
 
 	if (!open)
 		early_hold(supervisor);
+	else
+		FAILPOINT(takeover_opening);
 	r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
 	if (r == 0 && open)
 		takeover_open(supervisor);

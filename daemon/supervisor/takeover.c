@@ -8,7 +8,9 @@
 #include "daemon/supervisor/takeover_embryo.h"
 #include "daemon/supervisor/takeover_session.h"
 #include "daemon/supervisor/watch.h"
+#include "shm/failpoint.h"
 #include "shm/gateway_clock.h"
+#include "shm/pair.h"
 #include "shm/succession.h"
 
 #include <errno.h>
@@ -248,6 +250,37 @@ take_all(struct supervisor *supervisor)
 	report(supervisor, error);
 }
 
+/* Another sync asks, which does not know how far it has come. */
+static bool
+is_done_already(const struct takeover *takeover, uint64_t epoch)
+{
+	const struct takeover_status *status = &takeover->status;
+
+	return status->epoch == epoch &&
+	       (status->opened_us != 0 || (takeover->session != NULL && status->restored_us != 0));
+}
+
+void
+takeover_collect(struct supervisor *supervisor)
+{
+	const struct shm *shm = &supervisor->shm;
+	uint64_t restoring = atomic_load(&shm_pair_view(shm)->restoring);
+	uint32_t most = atomic_load(&shm_succession(shm)->replicas);
+	struct takeover_status *status = &supervisor->takeover.status;
+	struct takeover_cause cause;
+
+	if (!takeover_view_read(shm_takeover_view(shm), status, &cause) || status->opened_us != 0 ||
+	    restoring == 0 || status->epoch != restoring)
+		return;
+	for (uint32_t slot = 0; slot < most && slot < shm->slots; slot++) {
+		struct slot_custody *public = shm_custody(shm, slot);
+		uint32_t state = atomic_load(&public->state);
+
+		if (state == SLOT_TAKEN || state == SLOT_OPENING || state == SLOT_OPEN)
+			atomic_store(&public->state, SLOT_REPLICA);
+	}
+}
+
 int
 takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 {
@@ -261,6 +294,8 @@ takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 
 	if (!supervisor->can_repair)
 		return -EPERM;
+	if (is_done_already(takeover, epoch))
+		return 0;
 	if (takeover->session != NULL)
 		return -EALREADY;
 	takeover_init(supervisor);
@@ -270,9 +305,12 @@ takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 	r = gather(supervisor, takeover);
 	if (r < 0)
 		return r;
+	FAILPOINT(takeover_begun);
 	restore_all(&source, takeover);
 	takeover_embryo_restore(supervisor);
+	FAILPOINT(takeover_made);
 	take_all(supervisor);
+	FAILPOINT(takeover_taken);
 	return 0;
 }
 
@@ -428,6 +466,7 @@ takeover_open(struct supervisor *supervisor)
 	if (takeover->session == NULL || takeover->status.opened_us != 0)
 		return;
 	takeover->status.opened_us = monotonic_now_us();
+	publish(supervisor);
 	takeover->waiting = takeover->sessions;
 	takeover->adopted_before = counter_total(&supervisor->shm, COUNTER_sessions_adopted);
 	ask_all(supervisor);

@@ -50,7 +50,10 @@ struct takeover {
 };
 
 void takeover_init(struct supervisor *supervisor);
-/* 0 or -errno; then nothing was taken. */
+/* Before the slots of a dead supervisor are read: what it had taken is to be taken again, if its door was still shut.
+ * Its connections have gone with it. */
+void takeover_collect(struct supervisor *supervisor);
+/* 0 or -errno; then nothing was taken.  Asked again for the same epoch it does what is still to be done. */
 int takeover_restore(struct supervisor *supervisor, uint64_t epoch);
 /* Nothing if none is under way. */
 void takeover_open(struct supervisor *supervisor);

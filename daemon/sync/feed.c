@@ -1,5 +1,6 @@
 #include "daemon/sync/feed.h"
 
+#include "shm/pair.h"
 #include "shm/release.h"
 #include "shm/slot.h"
 
@@ -116,7 +117,12 @@ feed_open(struct feed *feed, const struct shm *shm, struct channel *channel, uin
 	    .released = released,
 	    .owner = feed,
 	};
-	struct replica_settings replica = {.shm = shm, .text = text_came, .owner = feed};
+	struct replica_settings replica = {
+	    .shm = shm,
+	    .text = text_came,
+	    .owner = feed,
+	    .keeps_left = atomic_load(&shm_pair_view(shm)->restoring) != 0,
+	};
 
 	feed->shm = shm;
 	feed->channel = channel;

@@ -62,6 +62,8 @@ replica_create(const struct replica_settings *settings)
 	peer_counters_read(shm_peer_counters(shm), &replica->counters);
 	forget_counters(replica);
 	replica_session_cache(shm, &replica->cache);
+	if (settings->keeps_left)
+		return replica;
 	replica_drop_left(replica);
 	embryos_clear(shm_embryos(shm));
 	return replica;

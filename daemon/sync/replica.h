@@ -31,6 +31,7 @@ struct replica_settings {
 	const struct shm *shm; /* stays the owner's */
 	replica_text *text;
 	void *owner;
+	bool keeps_left; /* what a sync that has died has held is being made this host's */
 };
 
 struct replica;

@@ -339,21 +339,28 @@ bool
 role_start(struct role *role, const struct role_start *start, struct role_result *ret_result)
 {
 	uint64_t number = start->epoch.number;
-	bool own = start->serving && number > 0 && epoch_side(number) == start->side;
+	bool mine = number > 0 && epoch_side(number) == start->side;
+	bool restores = start->restoring && mine;
+	bool own = start->serving && mine && !restores;
 	struct tales tales = {0};
 
 	*role = (struct role){.start = *start, .track = INT32_MIN};
 	*ret_result = (struct role_result){0};
 	if (!check_start(start))
 		return false;
-	role->custody = start->pair && own;
-	enum role_state state = !start->pair ? ROLE_STANDALONE : own ? ROLE_ACTIVE : ROLE_WAITING;
+	role->custody = start->pair && (own || restores);
+	enum role_state state = !start->pair ? ROLE_STANDALONE
+				: restores   ? ROLE_RESTORING
+				: own	     ? ROLE_ACTIVE
+					     : ROLE_WAITING;
 	/* How things stand is not known: what is to be shut is said, as if it were open. */
-	if (state == ROLE_WAITING)
+	if (state == ROLE_WAITING || state == ROLE_RESTORING)
 		close_down(ROLE_STANDALONE, state, ret_result);
-	if (start->pair && start->serving && !own)
+	if (start->pair && (start->serving || start->restoring) && !role->custody)
 		role_add(ret_result, ROLE_DO_SILENCE);
-	enter(role, state, own ? ROLE_WHY_RESUMED : ROLE_WHY_STARTED, &tales);
+	if (state == ROLE_RESTORING)
+		role_add(ret_result, ROLE_DO_RESTORE);
+	enter(role, state, role->custody ? ROLE_WHY_RESUMED : ROLE_WHY_STARTED, &tales);
 	struct role before = {.state = ROLE_WAITING, .start = *start};
 	finish(role, &before, &tales, ret_result);
 	return true;

@@ -49,8 +49,8 @@
  *   order of their two names).
  * - A timer that is set again starts anew; one that has no meaning any more may fire all the same.
  *
- * After a restart there is the saved epoch, and whether the supervisor still has the sessions of it
- * (role_start.serving); everything else is asked anew.  A host that had raised its epoch and died has
+ * After a restart there is the saved epoch, whether the supervisor still has the sessions of it
+ * (role_start.serving), and whether it was making them (role_start.restoring); everything else is asked anew.  A host that had raised its epoch and died has
  * fenced the older one for good, whether or not it had served in it: nobody can know.
  *
  * Called by sync only.
@@ -135,8 +135,10 @@ enum role_release { ROLE_HELD, ROLE_PAIRED, ROLE_ALONE };
 struct role_start {
 	bool pair;    /* failover is configured */
 	bool serving; /* the supervisor has the sessions of this epoch, and they are being served */
-	bool witness; /* one is configured; it counts as silent until it is said to answer */
-	uint8_t side; /* 0 or 1, the other host has the other one */
+	bool
+	    restoring; /* they were being restored, the door being shut: this goes on; above `serving` */
+	bool witness;	/* one is configured; it counts as silent until it is said to answer */
+	uint8_t side;	/* 0 or 1, the other host has the other one */
 	uint8_t policy; /* enum role_policy */
 	uint8_t word;	/* enum role_word, as far as it is known */
 	uint32_t degrade_after_ms;

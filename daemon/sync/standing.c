@@ -128,6 +128,11 @@ keep(struct sync *sync)
 	/* That they are gone is noted when they are (standing_answered()). */
 	if (sync->role.custody && sync->role.state != ROLE_RESTORING)
 		atomic_store(&view->served, sync->role.start.epoch.number);
+	/* Until the door is open nothing has come of it that could not be made again. */
+	if (sync->role.state == ROLE_RESTORING)
+		atomic_store(&view->restoring, sync->role.start.epoch.number);
+	else if (!sync->role.custody)
+		atomic_store(&view->restoring, 0);
 	atomic_store(&view->word, (uint32_t)sync->role.start.word);
 }
 
@@ -226,12 +231,14 @@ standing_start(struct sync *sync)
 	int error = epoch_read(SYNC_FD_STATE, &start.epoch, why);
 	uint64_t served = atomic_load(&view->served);
 	start.serving = served != 0 && served == start.epoch.number;
+	uint64_t restoring = atomic_load(&view->restoring);
+	start.restoring = restoring != 0 && restoring == start.epoch.number;
 	for (unsigned i = 0; i < ROLE_TIMERS; i++)
 		sync->timer_us[i] = NEVER;
 	role_start(&sync->role, &start, &result);
 	stand(sync);
-	/* What is there is nobody's: a takeover may not have come to its end. */
-	if (!start.serving)
+	/* What is there is nobody's. */
+	if (!start.serving && !start.restoring)
 		requests_ask(&sync->requests, REQUEST_SILENCE, start.epoch.number, 0);
 	carry_out_all(sync, &result);
 	if (error == 0 || error == -ENOENT)
@@ -276,6 +283,8 @@ standing_answered(struct sync *sync, const struct supervisor_request *request, i
 		cannot(sync, request_text(request), -error);
 	if (request->kind == REQUEST_SILENCE && error == 0)
 		feed_silenced(&sync->feed);
+	if (request->kind == REQUEST_DOOR && request->argument[0] != 0 && error == 0)
+		atomic_store(&shm_pair_view(&sync->shm)->restoring, 0);
 	if (request->kind == REQUEST_SILENCE && !sync->role.custody)
 		atomic_store(&shm_pair_view(&sync->shm)->served, 0);
 	if (request->kind == REQUEST_MEASURE)

@@ -100,6 +100,8 @@ read_start(const char *name, char *text, struct role_start *start)
 			start->witness = true;
 		else if (strcmp(word, "serving") == 0)
 			start->serving = true;
+		else if (strcmp(word, "restoring") == 0)
+			start->restoring = true;
 		else if (strcmp(word, "master") == 0)
 			start->word = ROLE_WORD_MASTER;
 		else if (strcmp(word, "side") == 0)

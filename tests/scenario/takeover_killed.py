@@ -1,0 +1,92 @@
+"""Whoever dies within a takeover, it goes on: supervisor and sync are killed at each step of it."""
+
+import os
+import re
+import signal
+
+from harness import check, process_lives, wait_until
+from registry import Skip, scenario
+from takeover import PHASES, counted, held, served
+
+EACH = 2
+SESSIONS = EACH * len(PHASES)
+
+
+def waiting(world, family=4):
+    """A pair, and sessions in all phases of which the standby knows."""
+    place, mx1, mx2 = served(world, family)
+    place.held(PHASES, EACH)
+    wait_until(lambda: held(mx2) >= SESSIONS, "the standby holds them", 30)
+    return place, mx1, mx2
+
+
+def goes_on(place, by):
+    """All of them, on the host that has taken over."""
+    wait_until(lambda: by.said("109067: ") == 1, "the last session goes on", 30)
+    check(counted(by)[:2] == (SESSIONS, 0), "taken over: %s" % (counted(by),))
+    shown = by.show("failover")["takeover"]
+    check((shown["taken_over"], shown["lost"]) == (SESSIONS, 0), "it is shown as %s" % shown)
+    place.finish()
+    place.exact()
+    by.check_nothing_left()
+
+
+def killed_at(world, point, family=4):
+    place, mx1, mx2 = waiting(world, family)
+    if mx2.ctl("test failpoint supervisor %s 1" % point, fails=None)[0] != 0:
+        raise Skip("it takes a build with -Dfailpoints=true")
+    place.lose(mx1)
+    place.move(mx2)
+    wait_until(lambda: mx2.process.poll() is not None, "the supervisor dies at " + point, 20)
+    mx2.start()
+    goes_on(place, mx2)
+
+
+@scenario
+def takeover_supervisor_killed_begun(world):
+    """The supervisor dies when it knows what it has to make, and has made nothing."""
+    killed_at(world, "takeover_begun")
+
+
+@scenario
+def takeover_supervisor_killed_made(world):
+    """... when all connections are made, and no session is its own."""
+    killed_at(world, "takeover_made")
+
+
+@scenario
+def takeover_supervisor_killed_taken(world):
+    """... when all are, and sync does not know."""
+    killed_at(world, "takeover_taken")
+
+
+@scenario
+def takeover_supervisor_killed_opening(world):
+    """... before it opens the door."""
+    killed_at(world, "takeover_opening")
+
+
+@scenario
+def takeover_supervisor_killed_ipv6(world):
+    """Likewise, over IPv6."""
+    killed_at(world, "takeover_taken", 6)
+
+
+@scenario
+def takeover_sync_killed(world):
+    """Sync dies while the supervisor makes the connections: the next one asks again."""
+    place, mx1, mx2 = waiting(world)
+    pid, supervisor = mx2.sync(), mx2.process.pid
+    os.kill(supervisor, signal.SIGSTOP)
+    place.lose(mx1)
+    place.move(mx2)
+    wait_until(lambda: epoch_is_saved(mx2), "the epoch is saved", 20)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not process_lives(pid), "sync is dead", 20)
+    os.kill(supervisor, signal.SIGCONT)
+    goes_on(place, mx2)
+
+
+def epoch_is_saved(host):
+    with open(os.path.join(host.state, "epoch")) as file:
+        return re.search(r"^epoch 3$", file.read(), re.MULTILINE)
