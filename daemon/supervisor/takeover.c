@@ -478,6 +478,12 @@ takeover_open(struct supervisor *supervisor)
 	takeover_look(supervisor);
 }
 
+bool
+takeover_is_under_way(const struct supervisor *supervisor)
+{
+	return supervisor->takeover.session != NULL;
+}
+
 void
 takeover_look(struct supervisor *supervisor)
 {

@@ -60,6 +60,8 @@ void takeover_open(struct supervisor *supervisor);
 /* The sessions that go on without an answer are with their workers, or none is taken over: what has come for them
  * meanwhile may be let in. */
 bool takeover_lets_early_pass(struct supervisor *supervisor);
+/* Sessions or connections are held that no worker has. */
+bool takeover_is_under_way(const struct supervisor *supervisor);
 /* The timer has expired. */
 void takeover_look(struct supervisor *supervisor);
 void takeover_drop(struct supervisor *supervisor);

@@ -155,7 +155,8 @@ upgrade_check_ended(struct supervisor *supervisor)
 static bool
 all_is_told(const struct supervisor *supervisor)
 {
-	if (supervisor->unowned.count > 0)
+	/* Connections of a takeover that no worker has yet would go with this program. */
+	if (supervisor->unowned.count > 0 || takeover_is_under_way(supervisor))
 		return false;
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		if (supervisor->worker[i].queue.count > 0 ||

@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+import socket
 
 from harness import check, process_lives, wait_until
 from registry import Skip, scenario
-from takeover import PHASES, counted, held, served
+from takeover import PHASES, PORT, counted, greeted, held, served
+from upgrade import complete, upgrade
 
 EACH = 2
 SESSIONS = EACH * len(PHASES)
@@ -84,6 +86,28 @@ def takeover_sync_killed(world):
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not process_lives(pid), "sync is dead", 20)
     os.kill(supervisor, signal.SIGCONT)
+    goes_on(place, mx2)
+
+
+@scenario
+def takeover_upgrade(world):
+    """`upgrade` is typed while clients are still asked where they stand, and behind a takeover: nobody is lost."""
+    place, mx1, mx2 = waiting(world)
+    os.kill(mx1.process.pid, signal.SIGSTOP)
+    with place.wire.inside():
+        clients = [world.keep(socket.create_connection((place.floating, PORT), 10)) for _ in range(5)]
+    place.lose(mx1)
+    # As keepalived does; but for a moment the clients' answers find no way.
+    place.give("mx2", place.floating, "lo")
+    mx2.keepalived("MASTER")
+    mx2.says("109073: Failover: the door is open")
+    upgrade(mx2)
+    place.route("mx2")
+    for client in clients:
+        greeted(client)
+    complete(mx2)
+    upgrade(mx2)
+    wait_until(lambda: mx2.said("-109042: ") == 2, "the second upgrade is complete", 30)
     goes_on(place, mx2)
 
 
