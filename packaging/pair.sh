@@ -155,6 +155,14 @@ tell_pair() {
 	sed 's/^/  /' <<<"$(ask "$1" show failover)"
 }
 
+# mx2 has taken sessions over, and lost none.
+took_over() {
+	local figures taken lost
+	figures=$(ask mx2 show failover | sed -n 's/^[[:space:]]*Sessions  *\([0-9]*\) taken over, \([0-9]*\) lost$/\1 \2/p')
+	read -r taken lost <<<"$figures"
+	[ "${taken:-0}" -gt 0 ] && [ "$lost" = 0 ]
+}
+
 # 0: no session and no message was lost.
 judge() {
 	local source=$1 status=0
@@ -170,6 +178,10 @@ judge() {
 	kill "$(cat "$work/sink.pid")"
 	wait "$(cat "$work/sink.pid")" 2>/dev/null || true
 	cat "$work/figures"
+	took_over || {
+		echo "mx2 has not taken all sessions over."
+		return 1
+	}
 	"$build/tests/tools/mailledger" "$work/source.ledger" "$work/sink.ledger" && [ "$status" = 0 ]
 }
 
