@@ -160,15 +160,20 @@ class LanPair:
         except Failure:
             for session in one.host.show("conn")["sessions"]:
                 self.tell_session(one, session["client"]["port"])
+            self.tell_sockets(one)
             raise
 
     def tell_session(self, one, port):
         for session in one.host.show("conn")["sessions"]:
             if session["client"]["port"] == port:
                 print(one.name, json.dumps(one.host.show("conn %s" % session["id"])))
+        self.tell_sockets(one, lambda line: ":%d " % port in line)
+
+    def tell_sockets(self, one, is_meant=lambda line: True):
         for where in (one.name, "wire"):
             done = subprocess.run(self.lan.wire.prefix(where) + ["ss", "-tnaeiomOH"], capture_output=True, text=True)
-            print("\n".join("%s %s" % (where, line) for line in done.stdout.splitlines() if ":%d " % port in line))
+            print("\n".join("%s %s" % (where, line) for line in done.stdout.splitlines()
+                            if "LISTEN" not in line and "TIME-WAIT" not in line and is_meant(line)))
 
     def tell_logs(self):
         """For who has to find out what went wrong."""
