@@ -121,7 +121,8 @@ struct slot_custody {
 	    source; /* of the server's leg, as configured; family 0: the kernel's choice */
 	/* The last generation before a replica; the next one is above both. */
 	uint32_t generation_before;
-	uint8_t reserved1[28];
+	uint64_t told_ms; /* CLOCK_MONOTONIC: of a replica, when its last change was told */
+	uint8_t reserved1[20];
 	_Alignas(SHM_CACHE_LINE) struct slot_sync sync;
 };
 _Static_assert(sizeof(struct slot_custody) == 512, "identity: 512 bytes");

@@ -288,6 +288,7 @@ takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 	const struct takeover_source source = {
 	    .shm = &supervisor->shm,
 	    .gateway_ms = supervisor->gateway_ms,
+	    .now_ms = monotonic_now_ms(),
 	    .has_marks = gate_child_is_there(supervisor),
 	};
 	int r;

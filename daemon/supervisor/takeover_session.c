@@ -98,6 +98,14 @@ is_one_flight(const struct output *output, const struct leg_tcp *tcp)
 	       output->length <= tcp->send_window;
 }
 
+static bool
+has_stood_still(const struct takeover_source *source, uint32_t slot)
+{
+	uint64_t told_ms = shm_custody(source->shm, slot)->told_ms;
+
+	return source->now_ms > told_ms && source->now_ms - told_ms >= TAKEOVER_REST_MS;
+}
+
 static int
 plan_and_make(const struct takeover_source *source, uint32_t slot, const struct record *record,
     enum shm_leg which, struct takeover_leg *leg)
@@ -110,6 +118,7 @@ plan_and_make(const struct takeover_source *source, uint32_t slot, const struct 
 	if (!list_output(source->shm, slot, record, which, &output))
 		return -EBADMSG;
 	leg_plan(from, record, which, output.acknowledged, source->gateway_ms, &leg->plan);
+	leg->rests = output.length == 0 && has_stood_still(source, slot);
 	leg->plan.mark = source->has_marks ? mark_of_leg(slot, which) : 0;
 	if (is_one_flight(&output, &from->tcp)) {
 		output.count = 0;
@@ -215,7 +224,7 @@ takeover_session_restore_over(
 void
 takeover_leg_ask(struct takeover_leg *leg)
 {
-	if (leg->fd < 0)
+	if (leg->fd < 0 || leg->rests)
 		return;
 	leg_probe(leg->fd);
 }

@@ -10,6 +10,9 @@
  * where the other one stands by then this one's peer has had its end, and it needs none: no descriptor and
  * no error.
  *
+ * The peer of a leg that has stood still for TAKEOVER_REST_MS, and has acknowledged all, is not asked: there is
+ * nothing to learn, and of thousands of idle sessions the questions and answers would take as long as the rest.
+ *
  * Restoring changes nothing but what it is given, so several threads may work on as many sessions; the
  * slots are the main thread's matter.  Supervisor only.
  */
@@ -21,12 +24,15 @@
 /* Who has said nothing is asked again so often: the question may be lost, or the answer go to the host that is
  * gone. */
 #define TAKEOVER_AGAIN_US 200000u
+/* What the peer had not been told of then, it has sent again since. */
+#define TAKEOVER_REST_MS 10000u
 
 struct takeover_leg {
-	int fd;	   /* -1: there is none */
-	int error; /* why, if there should be one */
-	bool asks; /* it waits for what the peer has of its output, or for the answer to its FIN */
-	bool ends; /* its FIN is committed, with all output before it */
+	int fd;	    /* -1: there is none */
+	int error;  /* why, if there should be one */
+	bool asks;  /* it waits for what the peer has of its output, or for the answer to its FIN */
+	bool rests; /* there is nothing to ask */
+	bool ends;  /* its FIN is committed, with all output before it */
 	bool is_over;	   /* both directions have their end, as committed */
 	uint64_t asked_us; /* the last time, after the first */
 	struct leg_plan plan;
@@ -40,6 +46,7 @@ struct takeover_session {
 struct takeover_source {
 	const struct shm *shm;
 	uint64_t gateway_ms;
+	uint64_t now_ms; /* CLOCK_MONOTONIC */
 	bool has_marks;
 };
 
@@ -49,7 +56,7 @@ bool takeover_session_restore(
 void takeover_session_restore_over(
     const struct takeover_source *source, struct takeover_session *session);
 
-/* The door is open: the peer is asked. */
+/* The door is open: the peer is asked, unless the leg rests. */
 void takeover_leg_ask(struct takeover_leg *leg);
 /* True: nothing is waited for any more.  waited_us: since it was asked. */
 bool takeover_leg_look(struct takeover_leg *leg, uint64_t waited_us);

@@ -1,6 +1,7 @@
 #include "daemon/sync/replica_session.h"
 
 #include "daemon/sync/custody_wire.h"
+#include "shm/gateway_clock.h"
 #include "shm/process.h"
 #include "shm/slot.h"
 #include "shm/spoken.h"
@@ -290,6 +291,7 @@ replica_session_put(const struct shm *shm, struct chunk_cache *cache, struct rep
 	enum sync_reason reason = SYNC_GOOD;
 
 	held->is_secret = held->is_secret || session->secret;
+	custody->told_ms = monotonic_now_ms();
 	if (session->identity != NULL) {
 		custody_wire_put_identity(custody, session->identity);
 		replica_session_find_policy(shm, session->slot);

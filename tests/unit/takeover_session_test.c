@@ -259,7 +259,8 @@ open_server(struct scene *scene, uint8_t text[LENGTH], size_t got, enum ending e
 
 	describe(scene, 0, SHM_SERVER, &server);
 	leg_of(scene, 0, SHM_SERVER)->tcp.mss = SEGMENT;
-	write_text(scene, 0, record, text);
+	if (text != NULL)
+		write_text(scene, 0, record, text);
 	record->ending[SHM_SERVER] = (uint8_t)ending;
 	publish(scene, 0, record);
 	if (got > 0) {
@@ -383,6 +384,43 @@ test_little_window(void **state)
 	loopback_expect_passes(leg->fd, server.peer);
 	end_session(&session);
 	close(server.peer);
+}
+
+static bool
+is_asked(struct scene *scene, uint8_t *text, uint64_t told_ms)
+{
+	struct takeover_session session = {.slot = 0};
+	struct loopback server = open_server(scene, text, 0, ENDING_NONE);
+	struct tcp_info before, after;
+
+	shm_custody(&scene->shm, 0)->told_ms = told_ms;
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_int_equal(leg_kernel_info(server.peer, &before), 0);
+	takeover_leg_ask(&session.leg[SHM_SERVER]);
+	usleep(20000);
+	assert_int_equal(leg_kernel_info(server.peer, &after), 0);
+	end_session(&session);
+	close(server.peer);
+	window_release_all(
+	    &shm_session(&scene->shm, 0)->text[SHM_SERVER], &scene->shm, &scene->cache, false);
+	return after.tcpi_segs_in > before.tcpi_segs_in;
+}
+
+/* Who has all, and has long been silent, is left in peace. */
+static void
+test_at_rest(void **state)
+{
+	static uint8_t text[LENGTH];
+	struct scene *scene = *state;
+	uint64_t now_ms = 5 * TAKEOVER_REST_MS;
+
+	loopback_enter();
+	scene->source.now_ms = now_ms;
+	assert_false(is_asked(scene, NULL, now_ms - TAKEOVER_REST_MS));
+	assert_true(is_asked(scene, NULL, now_ms - TAKEOVER_REST_MS + 1));
+	assert_true(is_asked(scene, text, now_ms - TAKEOVER_REST_MS));
+	/* A clock that is not this host's. */
+	assert_true(is_asked(scene, NULL, now_ms + TAKEOVER_REST_MS));
 }
 
 /* ---- legs that are over ---- */
@@ -668,6 +706,7 @@ main(void)
 	    TEST(test_ended_by_us),
 	    TEST(test_little_output),
 	    TEST(test_little_window),
+	    TEST(test_at_rest),
 	    TEST(test_earlier_session),
 	    TEST(test_over_and_alone),
 	    TEST(test_over_and_not_to_be_made),
