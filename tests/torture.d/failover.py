@@ -83,6 +83,8 @@ def verdict(arguments, state, figures, seconds):
                 silence["max"] / 1000, state.taken, state.lost, sum(one["given"] for one in figures),
                 sum(one["done"] for one in figures),
                 "all survived" if not wrong else "FAILED: " + "; ".join(wrong)))
+    if state.hosts.strays:
+        line += " (the address moved by itself %d times)" % state.hosts.strays
     print("verdict: %s: %s" % (arguments.mode, line))
     if arguments.record:
         record(arguments.mode, line)

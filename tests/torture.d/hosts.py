@@ -11,7 +11,7 @@ from floating import FLOATING, floating_pair
 from harness import Failure, check, has_gate, wait_until
 from registry import Skip, World
 from sessions import LOAD, Sessions
-from sync_pair import agree, paired
+from sync_pair import agree
 from two_hosts import ip
 
 SERVER = "192.0.2.101"
@@ -47,6 +47,7 @@ class LanPair:
             self.lan, *both = floating_pair(self.world, **group)
             self.place_server(build, folder, rtt_ms)
             self.active, self.standby = both
+            self.strays = 0  # changes of the roles that nobody wanted
             for one in both:
                 one.host.workers_wanted = workers
                 self.prepare(one.host)
@@ -88,7 +89,7 @@ class LanPair:
 
     def wait_whole(self):
         """The standby could go on."""
-        paired(self.active.host, self.standby.host)
+        wait_until(self.has_roles, "one host is active, the other its standby", BACK_SECONDS)
         host = self.standby.host
         wait_until(lambda: host.track() == 0, "the standby may have the address", BACK_SECONDS)
         # Till its health check has succeeded keepalived does not take it.
@@ -103,15 +104,18 @@ class LanPair:
         for device in ("lan-" + name, name):
             ip("-n", self.lan.wire.namespace("wire"), "link", "set", device, state)
 
-    def look_who_serves(self):
-        """On a busy machine keepalived may have moved the address by itself."""
-        if self.standby.host.show("failover")["this_host"]["state"] == "active":
+    def has_roles(self):
+        """Whoever has them: on a busy machine keepalived may have moved the address by itself."""
+        states = [one.host.show("failover")["this_host"]["state"] for one in (self.active, self.standby)]
+        if states == ["standby-synced", "active"]:
             self.active, self.standby = self.standby, self.active
-            self.wait_whole()
+            self.strays += 1
+            print("     the address has moved by itself to %s" % self.active.name, flush=True)
+        return sorted(states) == ["active", "standby-synced"]
 
     def lose_active(self):
         """Loss of power: first the cables, so that nothing of its end is seen.  The other one takes over."""
-        self.look_who_serves()
+        self.wait_whole()
         lost, self.active, self.standby = self.active, self.standby, self.active
         before = self.active.host.said("109067: ")
         self.cables(lost.name, "down")
@@ -141,7 +145,7 @@ class LanPair:
 
     def switch(self):
         """On purpose, by a command on the standby."""
-        self.look_who_serves()
+        self.wait_whole()
         before = self.standby.host.said("109067: ")
         self.standby.host.ctl("failover active")
         self.active, self.standby = self.standby, self.active
