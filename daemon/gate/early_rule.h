@@ -29,6 +29,7 @@ int early_rule_hold(const struct shm_endpoint *addresses, uint32_t count, uint16
 int early_rule_pass(void);
 /* The rules are those of early_rule_hold() with these addresses, or of early_rule_pass(); -ENOENT: they are not. */
 int early_rule_check(const struct shm_endpoint *addresses, uint32_t count, bool holds);
+/* Nothing if there is none, as on a host without the gate. */
 int early_rule_remove(void);
 
 #endif

@@ -1,5 +1,6 @@
 #include "daemon/supervisor/door_command.h"
 
+#include "daemon/gate/early_rule.h"
 #include "daemon/supervisor/door_netlink.h"
 
 #include <errno.h>
@@ -132,6 +133,9 @@ run_open(const struct settings_failover *failover)
 {
 	int r = door_netlink_open(door_families(failover));
 
+	/* Of a daemon that is gone: nobody would let go what waits before the door. */
+	if (r == 0)
+		r = early_rule_remove();
 	return r < 0 ? complain("cannot open the door", r) : EX_OK;
 }
 
