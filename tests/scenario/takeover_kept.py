@@ -1,6 +1,7 @@
 """What counts against a client or a session counts on after a takeover: limits, and marks of poison."""
 
 import os
+import time
 
 from faults import MAGIC_OF_CRASH
 from harness import check, wait_until
@@ -127,6 +128,7 @@ def takeover_poisoned(world):
     spoil_worker(mx1)
     poisoned.client.send([MAGIC_OF_CRASH + b"\r\n"])
     wait_until(lambda: mx1.counters()["workers_died_fault"] == 1, "it kills a worker")
+    time.sleep(0.5)  # the mark is an entry of its own, behind the death that is counted
     wait_until(lambda: mx1.show("failover")["log"]["waiting"] == 0, "the standby knows")
     place.lose(mx1)
     place.move(mx2)
