@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#define VAIN_LEAST 2 /* times that a FIN was sent again, and more answers than that */
-
 static void
 leg_set_ended(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg)
 {
@@ -39,17 +37,7 @@ ending_reset_leg(
 	leg_set_ended(supervisor, slot, leg);
 }
 
-/* Its FIN is all that is not acknowledged, and its peer answers to it, again and again, without
- * acknowledging. */
-static bool
-is_answered_in_vain(const struct tcp_info *info)
-{
-	return info->tcpi_state == TCP_FIN_WAIT1 && info->tcpi_unacked == 1 &&
-	       info->tcpi_retransmits >= VAIN_LEAST && info->tcpi_segs_in > VAIN_LEAST &&
-	       info->tcpi_snd_wnd > 0;
-}
-
-/* Both have ended, but not as this kernel sees it (see the header). */
+/* Both have ended, and both ends are acknowledged: only the kernel does not know of the peer's. */
 static bool
 is_over(const struct supervisor *supervisor, uint32_t slot, enum shm_leg leg)
 {
@@ -59,7 +47,7 @@ is_over(const struct supervisor *supervisor, uint32_t slot, enum shm_leg leg)
 
 	return shm_custody(&supervisor->shm, slot)->leg[leg].tcp.restored &&
 	       leg_kernel_info(custody->slot[slot].fd[leg], &info) == 0 &&
-	       (info.tcpi_state == TCP_FIN_WAIT2 || is_answered_in_vain(&info)) &&
+	       info.tcpi_state == TCP_FIN_WAIT2 &&
 	       record_read_any(shm_session(&supervisor->shm, slot),
 		   custody_generation(custody, slot), &record) &&
 	       record.end_seen[leg] == ENDING_FIN;
@@ -70,16 +58,14 @@ static bool
 leg_leave(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, bool late, bool read)
 {
 	int fd = supervisor->custody.slot[slot].fd[leg];
-	bool over;
 
 	if (fd < 0)
 		return true;
-	over = is_over(supervisor, slot, leg);
-	if (!over && !late && !leg_is_settled(fd))
+	if (!late && !leg_is_settled(fd))
 		return false;
 	if (!read)
 		leg_discard_input(fd);
-	if (over)
+	if (is_over(supervisor, slot, leg))
 		leg_end(fd, true);
 	leg_set_ended(supervisor, slot, leg);
 	return true;

@@ -9,10 +9,6 @@
  * A leg that this host has made (leg_restore.h) waits in FIN_WAIT2 for a FIN that the other host has had:
  * it ends without a packet, as it would by itself had its kernel seen both.  Left to the kernel it would
  * stand for a minute more, and answer a client that comes back from the same port by RST.
- *
- * One that the other host had closed already, in a session that went on by its other leg, may have no peer any
- * more: another connection came from its port, and what is left of that answers its FIN but never acknowledges
- * it.  It ends without a packet too, when its FIN was sent again in vain.
  */
 #ifndef SUPERVISOR_ENDING_H
 #define SUPERVISOR_ENDING_H

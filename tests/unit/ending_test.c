@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -54,10 +53,9 @@ tear_down(void **state)
 	return 0;
 }
 
-/* As it is found on another host: the record has seen the peer's FIN, or not.  shift: so far from where its peer
- * stands, as one from the same port that was before. */
+/* As it is found on another host: the record has seen the peer's FIN, or not. */
 static int
-restore_shifted(const struct loopback *link, struct slot_leg *leg, bool fin_seen, uint32_t shift)
+restore(const struct loopback *link, struct slot_leg *leg, bool fin_seen)
 {
 	struct record record = {.end_stored = {fin_seen}};
 	struct leg_plan plan;
@@ -71,9 +69,6 @@ restore_shifted(const struct loopback *link, struct slot_leg *leg, bool fin_seen
 		loopback_expect_end(link->ours);
 	}
 	leg_plan(leg, &record, SHM_CLIENT, 0, 1000, &plan);
-	plan.tcp.send_sequence -= shift;
-	plan.tcp.receive_sequence -= shift;
-	plan.receive_next -= shift;
 	assert_int_equal(leg_end(link->ours, true), 0);
 	close(link->ours);
 	fd = leg_restore(&plan, NULL, 0);
@@ -81,12 +76,6 @@ restore_shifted(const struct loopback *link, struct slot_leg *leg, bool fin_seen
 	leg->tcp = plan.tcp;
 	atomic_store(&leg->state, LEG_OPEN);
 	return fd;
-}
-
-static int
-restore(const struct loopback *link, struct slot_leg *leg, bool fin_seen)
-{
-	return restore_shifted(link, leg, fin_seen, 0);
 }
 
 static const struct record *
@@ -187,37 +176,6 @@ test_waits_for_its_end(void **state)
 	close(link.peer);
 }
 
-/* Its peer is gone, and has let another connection of the lost host come from the same port: that answers, and
- * never acknowledges the FIN.  It is left alone. */
-static void
-test_peer_is_anothers(void **state)
-{
-	const struct timespec pause = {.tv_nsec = 50000000};
-	struct supervisor *supervisor = *state;
-	struct loopback link;
-	uint32_t slot;
-	int fd;
-
-	loopback_enter();
-	link = loopback_connect(4, false);
-	slot = custody_take(&supervisor->custody);
-	fd = restore_shifted(
-	    &link, &shm_custody(&supervisor->shm, slot)->leg[SHM_CLIENT], true, 20000000);
-	custody_set_leg(&supervisor->custody, slot, SHM_CLIENT, fd);
-	custody_set_state(&supervisor->custody, slot, SLOT_OPEN);
-	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	ending_begin(supervisor, slot, finish(supervisor, slot, true));
-	assert_int_equal(custody_state(&supervisor->custody, slot), (int)SLOT_ENDING);
-	for (int i = 0; i < 100 && custody_state(&supervisor->custody, slot) == SLOT_ENDING; i++) {
-		nanosleep(&pause, NULL);
-		ending_tick(supervisor);
-	}
-	assert_int_equal(custody_state(&supervisor->custody, slot), (int)SLOT_FREE);
-	assert_int_equal(loopback_state(&link.local, &link.remote), 0);
-	assert_int_not_equal(loopback_state(&link.remote, &link.local), 0);
-	close(link.peer);
-}
-
 int
 main(void)
 {
@@ -226,7 +184,6 @@ main(void)
 	    TEST(test_closed_by_both),
 	    TEST(test_closed_by_us),
 	    TEST(test_waits_for_its_end),
-	    TEST(test_peer_is_anothers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
