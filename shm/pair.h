@@ -76,7 +76,8 @@ struct pair_view {
 	_Atomic uint64_t served; /* the epoch whose sessions this host has; 0: none */
 	/* The epoch whose sessions it is making, until the door was opened; 0: none. */
 	_Atomic uint64_t restoring;
-	uint8_t reserved[24];
+	_Atomic uint32_t is_word_used; /* this host has lost the role since that word */
+	uint8_t reserved[20];
 	struct pair_status status;
 };
 _Static_assert(sizeof(struct pair_view) % SHM_CACHE_LINE == 0, "whole lines");

@@ -184,17 +184,19 @@ standing_input(struct sync *sync, const struct role_input *input)
 {
 	enum role_state before = sync->role.state;
 	bool had_custody = sync->role.custody;
+	struct pair_view *view = shm_pair_view(&sync->shm);
 	struct role_result result;
 
 	role_step(&sync->role, input, &result);
-	sync->is_word_used |= had_custody && !sync->role.custody;
+	if (had_custody && !sync->role.custody)
+		atomic_store(&view->is_word_used, 1);
 	takeover_cause_note(&sync->cause, shm_takeover_view(&sync->shm), before, &sync->role);
 	carry_out_all(sync, &result);
 	give_up_replica(sync);
 	/* keepalived says nothing twice, and has given the address to a host that could not serve then. By that word
 	 * this host may have served since, and have lost the role: it was killed before it could say so. */
 	if (before != ROLE_SYNCED && sync->role.state == ROLE_SYNCED &&
-	    sync->role.start.word == ROLE_WORD_MASTER && !sync->is_word_used)
+	    sync->role.start.word == ROLE_WORD_MASTER && atomic_load(&view->is_word_used) == 0)
 		standing_simple(sync, ROLE_IN_MASTER, 0);
 	return result.refusal;
 }
@@ -307,7 +309,7 @@ standing_word(struct sync *sync, const struct notify_line *line)
 	};
 
 	report_tell(events(sync), 109086, notify_state_word(line->state), line->name, 0);
-	sync->is_word_used = false;
+	atomic_store(&shm_pair_view(&sync->shm)->is_word_used, 0);
 	standing_simple(sync, kinds[line->state], 0);
 }
 

@@ -105,7 +105,6 @@ struct sync {
 
 	/* standing */
 	struct role role;
-	bool is_word_used;		/* keepalived's last: this host has lost the role since */
 	uint64_t timer_us[ROLE_TIMERS]; /* UINT64_MAX: not set */
 	struct stall stall;
 	struct witness witness;

@@ -151,9 +151,16 @@ def pair_keepalived_gone(world):
     time.sleep(2)
     paired(mx2, mx1)
     check(mx1.said("keepalived has given the address to this host") == before, "the role went to and fro")
+    wait = again(mx1)
+    mx1.kill_sync()
+    wait()
+    paired(mx2, mx1)
+    time.sleep(2)
+    paired(mx2, mx1)
+    check(mx1.said("keepalived has given the address to this host") == before, "sync's death made the old word new")
     mx1.keepalived("MASTER")
     paired(mx1, mx2)
-    steady(mx1, mx2)
+    steady(mx2)
 
 
 @scenario
