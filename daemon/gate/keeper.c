@@ -246,6 +246,7 @@ something_waits(const struct keeper *keeper)
 static void
 review(struct keeper *keeper)
 {
+	keeper->reviewed_ms = milliseconds();
 	parked_review(keeper->parked, &keeper->positions, seconds(), let_go, keeper);
 	review_embryos(keeper);
 	review_early(keeper);
@@ -293,6 +294,15 @@ pause_ms(const struct keeper *keeper)
 	return parked_is_empty(keeper->parked) ? -1 : LOOK_MS;
 }
 
+/* Packets that come all the time leave no pause. */
+static bool
+is_due(const struct keeper *keeper)
+{
+	int pause = pause_ms(keeper);
+
+	return pause >= 0 && milliseconds() - keeper->reviewed_ms >= (uint64_t)pause;
+}
+
 static int
 turn(struct keeper *keeper, const char **ret_step)
 {
@@ -305,7 +315,7 @@ turn(struct keeper *keeper, const char **ret_step)
 	count = epoll_wait(keeper->epoll, ready, 2, pause_ms(keeper));
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
-	has_word = count == 0;
+	has_word = count == 0 || is_due(keeper);
 	for (int i = 0; i < count; i++) {
 		has_word = has_word || ready[i].data.fd == KEEPER_FD_WAKE;
 		has_packets = has_packets || ready[i].data.fd == keeper->queue.socket;

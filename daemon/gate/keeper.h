@@ -32,6 +32,7 @@ struct keeper {
 	struct early early;
 	int epoll, embryos;
 	bool has_embryos;		 /* of this turn */
+	uint64_t reviewed_ms;		 /* when what waits was looked at last */
 	int error;			 /* of a verdict that could not be told */
 	uint64_t embryo_first;		 /* the oldest that waits is this number or a later one */
 	uint32_t embryo_id[EMBRYO_MOST]; /* of its packet, by number */

@@ -75,6 +75,22 @@ def gate_early_syn_waits(scene):
 
 
 @each_family
+def gate_early_gives_up_in_time(scene):
+    """Packets that come all the time do not keep the first of them waiting for longer."""
+    session = served(scene)
+    hold(scene)
+    said_early(scene, session)
+    end = time.monotonic() + GIVEN_UP_SECONDS
+    while scene.rig.figure("early_given_up") == 0:
+        check(time.monotonic() < end, "nothing is given up")
+        client = scene.socket("client")
+        client.setblocking(False)
+        client.connect_ex(scene.address)
+        time.sleep(0.02)
+    scene.rig.do("early")
+
+
+@each_family
 def gate_early_gives_up(scene):
     """Nobody lets it pass: it is dropped without a word, and what its sender sends again is as good."""
     session = served(scene)
