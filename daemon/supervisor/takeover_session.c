@@ -248,6 +248,15 @@ ask_again(struct takeover_leg *leg, uint64_t waited_us)
 	leg_probe(leg->fd);
 }
 
+/* One that cannot be made again as it stands goes on. */
+static void
+make_again(struct takeover_leg *leg)
+{
+	int r = leg_restore_again(&leg->fd, &leg->plan);
+
+	leg->error = r == -EBUSY ? 0 : r;
+}
+
 bool
 takeover_leg_look(struct takeover_leg *leg, uint64_t waited_us)
 {
@@ -270,7 +279,7 @@ takeover_leg_look(struct takeover_leg *leg, uint64_t waited_us)
 	/* Though all be acknowledged: by such an answer, to what another host has sent, the kernel
 	 * measures a round trip that never was. */
 	else if (has_answered)
-		leg->error = leg_restore_again(&leg->fd, &leg->plan);
+		make_again(leg);
 	return true;
 }
 

@@ -316,6 +316,30 @@ test_much_output(void **state)
 	}
 }
 
+/* The peer ends its direction when it is asked: the connection cannot be made again as it stands, and goes on. */
+static void
+test_ended_when_asked(void **state)
+{
+	static uint8_t text[LENGTH];
+	struct scene *scene = *state;
+	struct takeover_session session = {.slot = 0};
+	struct takeover_leg *leg = &session.leg[SHM_SERVER];
+	struct loopback server;
+
+	loopback_enter();
+	server = open_server(scene, text, LENGTH, ENDING_NONE);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_true(leg->asks);
+	takeover_leg_ask(leg);
+	assert_int_equal(shutdown(server.peer, SHUT_WR), 0);
+	loopback_expect_end(leg->fd);
+	ask_and_look(leg);
+	assert_true(leg->fd >= 0);
+	loopback_expect_passes(leg->fd, server.peer);
+	end_session(&session);
+	close(server.peer);
+}
+
 /* The peer has our FIN: it is not said again, and the other direction goes on. */
 static void
 test_ended_by_us(void **state)
@@ -703,6 +727,7 @@ main(void)
 	    TEST(test_no_record),
 	    TEST(test_not_dumped),
 	    TEST(test_much_output),
+	    TEST(test_ended_when_asked),
 	    TEST(test_ended_by_us),
 	    TEST(test_little_output),
 	    TEST(test_little_window),
