@@ -213,6 +213,7 @@ laid(const struct scene *scene, enum pair_text_kind kind, const char *words)
 
 	assert_int_equal(
 	    pair_file_read(scene->gateway->directory, PAIR_FILE_OUT, kind, &file, &text), 0);
+	assert_non_null(text);
 	if (strstr((char *)text, words) == NULL)
 		fail_msg("'%s' is not in what is laid out: %s", words, (char *)text);
 	free(text);
