@@ -24,42 +24,57 @@ wake_gate(const struct supervisor *supervisor)
 		errno = 0;
 }
 
-/* The word is first when they are to wait, so that none passes that the rule catches; and when they are to pass it
- * is first too, so that nothing overtakes those that wait. */
-static int
-apply(struct supervisor *supervisor, bool holds)
+/* To smtpguard-gate, before the rule: when they are to wait none passes that the rule catches, and when they are to
+ * pass those that wait are let go before what the rule catches no more. */
+static void
+give_word(struct supervisor *supervisor, bool holds)
 {
-	const struct settings_failover *failover = &supervisor->settings.failover;
 	struct early_state *early = &supervisor->early;
 
 	/* One that was not said yet; 0 is none. */
 	early->number = (atomic_load(&supervisor->gate.board->early_passed) + 1) | 1;
 	early->passed_us = monotonic_now_us();
+	early->holds = holds;
 	gate_positions_let_early_pass(&supervisor->gate.places, holds ? 0 : early->number);
 	if (!holds)
 		wake_gate(supervisor);
-	return holds ? early_rule_hold(failover->address, failover->addresses, EARLY_QUEUE)
-		     : early_rule_pass();
+}
+
+static void
+note(struct supervisor *supervisor, int error)
+{
+	struct early_state *early = &supervisor->early;
+	bool holds = early->holds;
+
+	if (error < 0 && error != early->error)
+		fprintf(stderr, "smtpguardd: early packets do not %s: %s\n",
+		    holds ? "wait" : "pass", strerror(-error));
+	early->error = error;
+	early->looked_ms = supervisor->monotonic_ms;
+	/* The rules that could not be taken away are there still. */
+	if (error == 0)
+		door_set_early(supervisor, holds ? EARLY_VIEW_WAITS : EARLY_VIEW_PASSES);
+	else
+		door_set_early(supervisor, holds ? EARLY_VIEW_NONE : EARLY_VIEW_WAITS);
+}
+
+static void
+put_rules(struct supervisor *supervisor)
+{
+	const struct settings_failover *failover = &supervisor->settings.failover;
+
+	note(supervisor, supervisor->early.holds
+			     ? early_rule_hold(failover->address, failover->addresses, EARLY_QUEUE)
+			     : early_rule_pass());
 }
 
 static void
 set(struct supervisor *supervisor, bool holds)
 {
-	struct early_state *early = &supervisor->early;
-	int error;
-
-	if (early->is_known && early->holds == holds)
+	if (supervisor->early.number != 0 && supervisor->early.holds == holds)
 		return;
-	error = apply(supervisor, holds);
-	early->is_known = error == 0;
-	early->holds = holds;
-	early->looked_ms = supervisor->monotonic_ms;
-	if (error < 0)
-		fprintf(stderr, "smtpguardd: early packets do not %s: %s\n",
-		    holds ? "wait" : "pass", strerror(-error));
-	door_set_early(supervisor, error < 0 ? EARLY_VIEW_NONE
-				   : holds   ? EARLY_VIEW_WAITS
-					     : EARLY_VIEW_PASSES);
+	give_word(supervisor, holds);
+	put_rules(supervisor);
 }
 
 void
@@ -79,7 +94,7 @@ early_look(struct supervisor *supervisor)
 		set(supervisor, !passes);
 }
 
-/* What an administrator's "flush ruleset" takes is put back. */
+/* What an administrator's "flush ruleset" takes is put back, and what could not be done is tried again. */
 void
 early_tick(struct supervisor *supervisor)
 {
@@ -88,12 +103,13 @@ early_tick(struct supervisor *supervisor)
 
 	if (!gate_child_is_there(supervisor))
 		return;
-	if (supervisor->monotonic_ms - early->looked_ms >= EARLY_CHECK_MS) {
-		early->looked_ms = supervisor->monotonic_ms;
-		early->is_known = early->is_known && early_rule_check(failover->address,
-							 failover->addresses, early->holds) == 0;
-	}
 	early_look(supervisor);
+	if (supervisor->monotonic_ms - early->looked_ms < EARLY_CHECK_MS)
+		return;
+	early->looked_ms = supervisor->monotonic_ms;
+	if (early->error < 0 ||
+	    early_rule_check(failover->address, failover->addresses, early->holds) < 0)
+		put_rules(supervisor);
 }
 
 bool
@@ -109,13 +125,10 @@ early_is_over(const struct supervisor *supervisor)
 }
 
 void
-early_leave(struct supervisor *supervisor)
+early_leave(void)
 {
-	int error;
+	int error = early_rule_remove();
 
-	if (!gate_child_is_there(supervisor))
-		return;
-	error = early_rule_remove();
 	if (error < 0)
 		fprintf(
 		    stderr, "smtpguardd: the rules for early packets stay: %s\n", strerror(-error));

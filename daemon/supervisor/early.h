@@ -7,7 +7,8 @@
  * the door; so a door that stays shut drops it later than it would have, and nothing else.  Nothing of this lives
  * on without its processes: who holds dies, and what waits is dropped; the supervisor's successor begins anew.
  *
- * A host without the gate has none of this.  Supervisor only.
+ * A host without the gate has none of this: what one of a pair finds of it when it starts is of a supervisor that
+ * was killed, and would keep everything out.  Supervisor only.
  */
 #ifndef SUPERVISOR_EARLY_H
 #define SUPERVISOR_EARLY_H
@@ -23,9 +24,9 @@
 struct supervisor;
 
 struct early_state {
-	bool is_known; /* it is as `holds` says */
 	bool holds;
-	uint32_t number; /* of the last letting pass */
+	int error;	 /* the rules may not be as `holds` says */
+	uint32_t number; /* of the last word; 0: none was given yet */
 	uint64_t passed_us;
 	uint64_t looked_ms;
 };
@@ -38,7 +39,7 @@ void early_look(struct supervisor *supervisor);
 void early_tick(struct supervisor *supervisor);
 /* It passes, and what had waited has been let go: what comes from now on was sent now. */
 bool early_is_over(const struct supervisor *supervisor);
-/* A clean stop, or no gate any more. */
-void early_leave(struct supervisor *supervisor);
+/* Takes the rules away, whoever has made them: a clean stop, or no gate any more. */
+void early_leave(void);
 
 #endif

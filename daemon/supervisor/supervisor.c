@@ -207,6 +207,22 @@ supervisor_clear(struct supervisor *supervisor)
 	process_init(&supervisor->upgrade.check);
 }
 
+/* The epoch is left there. */
+static bool
+was_of_a_pair(const struct supervisor *supervisor)
+{
+	return faccessat(supervisor->runtime.state, SETTINGS_EPOCH_FILE, F_OK, 0) == 0;
+}
+
+static void
+look_at_early(struct supervisor *supervisor)
+{
+	if (gate_child_is_there(supervisor))
+		early_look(supervisor);
+	else if (supervisor->settings.failover.line != 0 || was_of_a_pair(supervisor))
+		early_leave();
+}
+
 int
 supervisor_open(
     struct supervisor *supervisor, const char *runtime_directory, const char *state_directory)
@@ -251,7 +267,7 @@ supervisor_open(
 	if (status == 0)
 		gate_child_open(supervisor);
 	if (status == 0)
-		early_look(supervisor);
+		look_at_early(supervisor);
 	if (status == 0 && found)
 		collect_rest(supervisor);
 	else if (status == 0)
@@ -383,7 +399,6 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 	}
 }
 
-/* On a host that was of a pair the epoch is left. */
 static void
 say_failover(const struct supervisor *supervisor)
 {
@@ -393,7 +408,7 @@ say_failover(const struct supervisor *supervisor)
 	/* What a dead one has left is as it was. */
 	if (atomic_load(&shm_succession(&supervisor->shm)->supervisor) != 1)
 		return;
-	if (!is_on && faccessat(supervisor->runtime.state, SETTINGS_EPOCH_FILE, F_OK, 0) < 0)
+	if (!is_on && !was_of_a_pair(supervisor))
 		return;
 	event_init(&event, is_on ? 105002 : 105001, 0);
 	supervisor_event(supervisor, &event);
@@ -438,7 +453,8 @@ supervisor_run(struct supervisor *supervisor)
 		upgrade_flushed(supervisor);
 	}
 	door_leave(supervisor);
-	early_leave(supervisor);
+	if (gate_child_is_there(supervisor))
+		early_leave();
 	gate_child_leave(supervisor);
 	/* Nobody is left to be taken over. */
 	workers_file_remove(supervisor->runtime.directory);

@@ -89,6 +89,10 @@ def packets(table, comment):
     raise Failure("there is no rule %r" % comment)
 
 
+def tables():
+    return subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True).stdout
+
+
 class Families:
     """One leg of each kind for IPv4 and IPv6: a client and a server beyond a cable."""
 
@@ -341,6 +345,31 @@ def door_and_daemon(world):
     door_open(side, [])
     tells(gateway, gateway.start, 109072, "found open", "closed again")
     door_closed(side, held)
+
+
+@scenario
+def door_after_the_pair(world):
+    """What a pair's daemon that was killed has left before the door is taken away by one that is of no pair any more."""
+    if not has_gate(world.build):
+        raise Skip("this build has no gate")
+    if shutil.which("nft") is None:
+        raise Skip("nft is not installed")
+    world.keep(Network())
+    world.keep(Neighbour(["192.0.2.1/24", "192.0.2.10/24"], ["192.0.2.99/24"]))
+    key = write_key(os.path.join(world.folder, "pair.key"))
+    gateway = world.gateway(settings=group(key, "192.0.2.10"))
+    tells(gateway, lambda: door(world, gateway.conf, "install"), 109071, "whole again")
+    gateway.ctl("failover force")
+    wait_until(lambda: os.path.exists(os.path.join(gateway.state, "epoch")), "it has served", 20)
+    gateway.kill_all()
+    gateway.start()
+    wait_until(lambda: gateway.show("failover")["door"]["early"] == "waits", "early packets wait", 20)
+    gateway.kill_all()
+    check("smtpguard_early" in tables(), "its rules went by themselves")
+    gateway.settings = ""
+    gateway.write_conf()
+    gateway.start()
+    check("smtpguard_early" not in tables(), "what comes to the addresses of the pair is kept out for ever")
 
 
 @scenario
