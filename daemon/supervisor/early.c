@@ -3,7 +3,7 @@
 #include "daemon/gate/early_rule.h"
 #include "daemon/gate/queue.h"
 #include "daemon/supervisor/supervisor.h"
-#include "daemon/supervisor/takeover.h"
+#include "daemon/supervisor/takeover_ask.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,7 +88,7 @@ void
 early_look(struct supervisor *supervisor)
 {
 	bool passes =
-	    supervisor->door.status.wanted == DOOR_OPEN && takeover_lets_early_pass(supervisor);
+	    supervisor->door.status.wanted == DOOR_OPEN && takeover_ask_lets_early_pass(supervisor);
 
 	if (gate_child_is_there(supervisor))
 		set(supervisor, !passes);

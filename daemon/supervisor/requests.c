@@ -7,6 +7,7 @@
 #include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/silence.h"
 #include "daemon/supervisor/stopping.h"
+#include "daemon/supervisor/takeover_ask.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
 #include "shm/handover.h"
@@ -216,7 +217,7 @@ move_door(struct supervisor *supervisor, bool open)
 		FAILPOINT(takeover_opening);
 	r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
 	if (r == 0 && open)
-		takeover_open(supervisor);
+		takeover_ask_all(supervisor);
 	early_look(supervisor);
 	return r;
 }

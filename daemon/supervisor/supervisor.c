@@ -16,6 +16,7 @@
 #include "daemon/supervisor/settings_kept.h"
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/sync_child.h"
+#include "daemon/supervisor/takeover_ask.h"
 #include "daemon/supervisor/wakes.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
@@ -339,7 +340,7 @@ tick(struct supervisor *supervisor)
 	collect_tick(supervisor);
 	upgrade_tick(supervisor);
 	door_tick(supervisor);
-	takeover_look(supervisor);
+	takeover_ask_look(supervisor);
 	early_tick(supervisor);
 	if (children_are_well(supervisor))
 		notify_watchdog_beat(&supervisor->beat, supervisor->monotonic_ms);
@@ -390,7 +391,7 @@ handle(struct supervisor *supervisor, const struct epoll_event *event)
 		gate_child_ended(supervisor);
 		break;
 	case WATCH_TAKEOVER:
-		takeover_look(supervisor);
+		takeover_ask_look(supervisor);
 		early_look(supervisor);
 		break;
 	case WATCH_UPGRADE_CHECK:

@@ -6,10 +6,7 @@
  *   takeover_restore()	  every replica becomes a session of this host: its connections are made
  *			  (takeover_session.h) by some threads, its slot is taken.  The connections of
  *			  clients that had no session yet are made too (takeover_embryo.h).
- *   takeover_open()	  the door was opened: all peers are asked where they stand.  A session goes
- *			  to a worker, which adopts it as that of a dead one, when nothing of it waits
- *			  for an answer; what is not answered waits for ANSWER_MOST_US at most.  What has
- *			  come early (early.h) is let in when those that wait for none were adopted.
+ *   takeover_ask_all()	  the door was opened (takeover_ask.h).
  *
  * A session of which the client's leg cannot be made is lost: a worker closes it and gives its memory
  * back (HANDOVER_LOST).  One of which only the server's leg cannot be made goes on without it, so that its
@@ -28,10 +25,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So long early packets wait for workers that do not come to it. */
-#define TAKEOVER_EARLY_US 150000u
-
+struct custody;
 struct supervisor;
+struct takeover_leg;
 struct takeover_session;
 struct takeover_embryo;
 
@@ -41,7 +37,7 @@ struct takeover {
 	uint32_t waiting;
 	uint32_t handed_on;	 /* to workers, to be adopted */
 	uint64_t adopted_before; /* COUNTER_sessions_adopted at the opening */
-	bool early_pass;	 /* takeover_lets_early_pass() has said so */
+	bool early_pass;	 /* takeover_ask_lets_early_pass() has said so */
 	struct takeover_embryo *embryo;
 	uint32_t embryos;
 	struct syn_ack_sockets syn_ack;
@@ -55,15 +51,15 @@ void takeover_init(struct supervisor *supervisor);
 void takeover_collect(struct supervisor *supervisor);
 /* 0 or -errno; then nothing was taken.  Asked again for the same epoch it does what is still to be done. */
 int takeover_restore(struct supervisor *supervisor, uint64_t epoch);
-/* Nothing if none is under way. */
-void takeover_open(struct supervisor *supervisor);
-/* The sessions that go on without an answer are with their workers, or none is taken over: what has come for them
- * meanwhile may be let in. */
-bool takeover_lets_early_pass(struct supervisor *supervisor);
 /* Sessions or connections are held that no worker has. */
 bool takeover_is_under_way(const struct supervisor *supervisor);
-/* The timer has expired. */
-void takeover_look(struct supervisor *supervisor);
 void takeover_drop(struct supervisor *supervisor);
+
+/* For takeover_ask.h: what the slot says of a leg is that of the connection that there is now; the server's leg
+ * of the session was there on the other host; how it goes is shown. */
+void takeover_note_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg which,
+    const struct takeover_leg *leg);
+bool takeover_is_connected(const struct custody *custody, uint32_t slot);
+void takeover_publish(const struct supervisor *supervisor);
 
 #endif
