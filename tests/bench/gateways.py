@@ -197,35 +197,11 @@ class PostfixFilter(Program):
     name = "Postfix filter"
 
     def command(self):
-        from real_postfix import GROUP, OWNER, QUEUES  # names that exist everywhere
-        import shutil
+        from postfix import GROUP, OWNER, PLACES, make_folders
 
         self.root, self.peer_environment = postfix_root()
-        conf = os.path.join(self.folder, "conf")
-        queue = os.path.join(self.folder, "queue")
-        for path in (conf, os.path.join(queue, "pid"), os.path.join(self.folder, "data")):
-            os.makedirs(path)
-        for name, mode, group in [(name, 0o700, None) for name in QUEUES] + [
-                ("public", 0o710, GROUP), ("maildrop", 0o730, GROUP)]:
-            path = os.path.join(queue, name)
-            os.makedirs(path)
-            shutil.chown(path, OWNER, group)
-            os.chmod(path, mode)
-        shutil.chown(os.path.join(self.folder, "data"), OWNER)
-        self.write("conf/main.cf", """compatibility_level = 3.6
-queue_directory = {work}/queue
-data_directory = {work}/data
-command_directory = {root}/usr/sbin
-daemon_directory = {root}/usr/lib/postfix/sbin
-meta_directory = {work}/conf
-shlib_directory = {root}/usr/lib/postfix
-mail_owner = {owner}
-setgid_group = {group}
-import_environment = LD_LIBRARY_PATH MAIL_CONFIG LANG=C
-export_environment = LD_LIBRARY_PATH MAIL_CONFIG LANG
-maillog_file = {work}/maillog
-maillog_file_prefixes = {work}
-myhostname = filter.test
+        make_folders(self.folder)
+        self.write("conf/main.cf", (PLACES + """myhostname = filter.test
 mydestination =
 mynetworks = 127.0.0.0/8
 relay_domains = example.org localhost
@@ -236,7 +212,7 @@ alias_database =
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_recipient_restrictions = permit_mynetworks, reject
-""".format(work=self.folder, root=self.root, owner=OWNER, group=GROUP))
+""").format(work=self.folder, root=self.root, owner=OWNER, group=GROUP))
         self.write("conf/master.cf", """127.0.0.1:{port} inet n - n - 60 smtpd
  -o smtpd_proxy_filter=127.0.0.1:{server}
  -o smtpd_authorized_xforward_hosts=127.0.0.0/8
@@ -251,7 +227,7 @@ error unix - - n - - error
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """.format(port=self.port, server=self.server))
-        return [os.path.join(self.root, "usr/lib/postfix/sbin/master"), "-d", "-c", conf]
+        return [os.path.join(self.root, "usr/lib/postfix/sbin/master"), "-d", "-c", os.path.join(self.folder, "conf")]
 
     def environment(self):
         return self.peer_environment

@@ -10,7 +10,8 @@ from peers import postfix_root
 
 OWNER, GROUP = "daemon", "games"  # exist everywhere; nothing else of the test runs as these
 
-MAIN = """compatibility_level = 3.6
+# Of any Postfix that is not installed: where all of it lies.
+PLACES = """compatibility_level = 3.6
 queue_directory = {work}/queue
 data_directory = {work}/data
 command_directory = {root}/usr/sbin
@@ -26,7 +27,9 @@ import_environment = LD_LIBRARY_PATH MAIL_CONFIG LANG=C
 export_environment = LD_LIBRARY_PATH MAIL_CONFIG LANG
 maillog_file = {work}/maillog
 maillog_file_prefixes = {work}
-myhostname = {name}.test
+"""
+
+MAIN = PLACES + """myhostname = {name}.test
 mydestination =
 mynetworks = 127.0.0.0/8 192.0.2.0/24 [::1]/128
 inet_protocols = all
@@ -76,6 +79,21 @@ QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "
           "private", "trace", "saved")
 
 
+def make_folders(work):
+    """Those that PLACES names."""
+    queue, data = os.path.join(work, "queue"), os.path.join(work, "data")
+    for path in (os.path.join(work, "conf"), os.path.join(queue, "pid"), data):
+        os.makedirs(path)
+    for name, mode, group in [(name, 0o700, None) for name in QUEUES] + [
+            ("public", 0o710, GROUP), ("maildrop", 0o730, GROUP)]:
+        path = os.path.join(queue, name)
+        os.makedirs(path)
+        shutil.chown(path, OWNER, group)
+        os.chmod(path, mode)
+    shutil.chown(data, OWNER)
+    os.chmod(data, 0o700)
+
+
 class Postfix:
     """master and its children in a folder of their own; a context manager.  By BOX it
     delivers what is for example.org into a box."""
@@ -87,10 +105,10 @@ class Postfix:
         self.address = address or "127.0.0.1:%d" % free_port()
         self.prefix = list(prefix)
         self.box = os.path.join(self.work, "mail/box/new")
-        for name in ("conf", "data", "mail", "queue"):
-            os.makedirs(os.path.join(self.work, name))
+        make_folders(self.work)
+        os.makedirs(os.path.join(self.work, "mail"))
+        shutil.chown(os.path.join(self.work, "mail"), "nobody")
         self.write(main, master)
-        self.queue()
         with open(os.path.join(self.work, "output"), "w") as output:
             self.process = subprocess.Popen(
                 self.prefix + [os.path.join(self.root, "usr/lib/postfix/sbin/master"), "-d", "-c",
@@ -116,21 +134,6 @@ class Postfix:
         with open(pem, "a") as both, open(pem + ".key") as key:
             both.write(key.read())
         os.remove(pem + ".key")
-
-    def queue(self):
-        queue = os.path.join(self.work, "queue")
-        os.makedirs(os.path.join(queue, "pid"))
-        for name in QUEUES + ("public", "maildrop"):
-            path = os.path.join(queue, name)
-            os.makedirs(path)
-            shutil.chown(path, OWNER)
-            os.chmod(path, 0o700)
-        for name, mode in (("public", 0o710), ("maildrop", 0o730)):
-            shutil.chown(os.path.join(queue, name), OWNER, GROUP)
-            os.chmod(os.path.join(queue, name), mode)
-        shutil.chown(os.path.join(self.work, "data"), OWNER)
-        os.chmod(os.path.join(self.work, "data"), 0o700)
-        shutil.chown(os.path.join(self.work, "mail"), "nobody")
 
     def __enter__(self):
         return self
