@@ -107,15 +107,21 @@ def takeover_parks_ipv6(world):
     switched(world, 6)
 
 
-@scenario
-def takeover_parks_in_vain(world):
-    """A host that has the address and is not told to serve answers nothing; when it is told, all goes on."""
+def said_early(world):
+    """A session that has said something to the standby, which has the address and was not told to serve."""
     place, active, standby = served(world, 4)
     one = open_session(place)
     wait_until(lambda: held(standby) >= 1, "the standby holds it", 30)
     leaves(place, active)
     arrives_at(place, standby)
     one.sendall(NOOP)
+    return one, active, standby
+
+
+@scenario
+def takeover_parks_in_vain(world):
+    """A host that has the address and is not told to serve answers nothing; when it is told, all goes on."""
+    one, active, standby = said_early(world)
     wait_until(lambda: standby.counters()["gate_early_given_up"] > 0, "what has waited for long is dropped", 10)
     one.settimeout(0.2)
     try:
@@ -132,12 +138,7 @@ def takeover_parks_in_vain(world):
 @scenario
 def takeover_parks_for_a_dead_gate(world):
     """smtpguard-gate is killed while what has come early waits: it comes again, and is answered."""
-    place, active, standby = served(world, 4)
-    one = open_session(place)
-    wait_until(lambda: held(standby) >= 1, "the standby holds it", 30)
-    leaves(place, active)
-    arrives_at(place, standby)
-    one.sendall(NOOP)
+    one, active, standby = said_early(world)
     time.sleep(0.05)
     pid = standby.kill_gate()
     active.keepalived("BACKUP")
