@@ -6,6 +6,7 @@
 #include "daemon/supervisor/leg.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/handover.h"
+#include "supervisor_fixture.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -63,17 +64,9 @@ set_up(void **state)
 	*state = scene;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	scene->descriptors = limit.rlim_cur;
-	supervisor->epoll = epoll_create1(EPOLL_CLOEXEC);
+	supervisor_fixture_add_worker(supervisor);
+	supervisor_fixture_open(supervisor, &plan);
 	supervisor->spare = dup(supervisor->epoll);
-	supervisor->workers = 1;
-	supervisor->worker[0].ready = true;
-	supervisor->worker[0].socket = -1;
-	dispatch_init(supervisor);
-	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
-	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
-	assert_int_equal(
-	    tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners, SLOTS), 0);
-	supervisor_look_at_clock(supervisor);
 	scene->server = listen_any(&listener->entry.server);
 	listener->fd = listen_any(&scene->listen);
 	listener->entry.listen = scene->listen;
@@ -120,10 +113,7 @@ tear_down(void **state)
 
 	limit_descriptors(scene->descriptors);
 	close(supervisor->listeners.listener[0].fd);
-	custody_fini(&supervisor->custody);
-	tally_fini(&supervisor->tally);
-	shm_detach(&supervisor->shm);
-	close(supervisor->epoll);
+	supervisor_fixture_close(supervisor);
 	if (supervisor->spare >= 0)
 		close(supervisor->spare);
 	close(scene->server);

@@ -16,6 +16,7 @@
 #include "daemon/supervisor/watch.h"
 #include "shm/handover.h"
 #include "shm/journal.h"
+#include "supervisor_fixture.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -95,17 +96,11 @@ set_up(void **state)
 
 	assert_non_null(scene);
 	*state = scene;
-	supervisor->epoll = epoll_create1(EPOLL_CLOEXEC);
 	supervisor->spare = -1;
 	supervisor->workers = WORKERS;
 	supervisor->runtime.quarantine = -1;
 	supervisor->can_repair = spawn_has_capability(12);
-	dispatch_init(supervisor);
-	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
-	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
-	assert_int_equal(
-	    tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners, SLOTS), 0);
-	supervisor_look_at_clock(supervisor);
+	supervisor_fixture_open(supervisor, &plan);
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		process_init(&supervisor->worker[i].process);
 		add_worker(scene, i);
@@ -127,10 +122,7 @@ tear_down(void **state)
 		close(scene->supervisor.worker[i].socket);
 		close(scene->worker[i]);
 	}
-	custody_fini(&scene->supervisor.custody);
-	tally_fini(&scene->supervisor.tally);
-	shm_detach(&scene->supervisor.shm);
-	close(scene->supervisor.epoll);
+	supervisor_fixture_close(&scene->supervisor);
 	close(scene->server);
 	close(scene->listener);
 	free(scene);

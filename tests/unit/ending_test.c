@@ -9,6 +9,7 @@
 #include "daemon/supervisor/leg_kernel.h"
 #include "daemon/supervisor/leg_restore.h"
 #include "loopback.h"
+#include "supervisor_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,13 +31,7 @@ set_up(void **state)
 
 	assert_non_null(supervisor);
 	*state = supervisor;
-	supervisor->epoll = epoll_create1(EPOLL_CLOEXEC);
-	dispatch_init(supervisor);
-	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
-	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
-	assert_int_equal(
-	    tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners, SLOTS), 0);
-	supervisor_look_at_clock(supervisor);
+	supervisor_fixture_open(supervisor, &plan);
 	return 0;
 }
 
@@ -45,10 +40,7 @@ tear_down(void **state)
 {
 	struct supervisor *supervisor = *state;
 
-	custody_fini(&supervisor->custody);
-	tally_fini(&supervisor->tally);
-	shm_detach(&supervisor->shm);
-	close(supervisor->epoll);
+	supervisor_fixture_close(supervisor);
 	free(supervisor);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "daemon/supervisor/supervisor.h"
 #include "loopback.h"
 #include "shm/embryos.h"
+#include "supervisor_fixture.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -47,19 +48,11 @@ set_up(void **state)
 	assert_non_null(scene);
 	*state = scene;
 	scene->server = -1;
-	supervisor->epoll = epoll_create1(EPOLL_CLOEXEC);
-	supervisor->spare = dup(supervisor->epoll);
-	supervisor->workers = 1;
-	supervisor->worker[0].ready = true;
-	supervisor->worker[0].socket = -1;
 	gate_child_init(supervisor);
 	takeover_init(supervisor);
-	dispatch_init(supervisor);
-	assert_int_equal(shm_create(&supervisor->shm, &plan), 0);
-	assert_int_equal(custody_init(&supervisor->custody, &supervisor->shm, SLOTS), 0);
-	assert_int_equal(
-	    tally_init(&supervisor->tally, &supervisor->shm, &supervisor->listeners, SLOTS), 0);
-	supervisor_look_at_clock(supervisor);
+	supervisor_fixture_add_worker(supervisor);
+	supervisor_fixture_open(supervisor, &plan);
+	supervisor->spare = dup(supervisor->epoll);
 	supervisor->gateway_ms = SEEN_MS;
 	return 0;
 }
@@ -71,10 +64,7 @@ tear_down(void **state)
 	struct supervisor *supervisor = &scene->supervisor;
 
 	takeover_embryo_drop(supervisor);
-	custody_fini(&supervisor->custody);
-	tally_fini(&supervisor->tally);
-	shm_detach(&supervisor->shm);
-	close(supervisor->epoll);
+	supervisor_fixture_close(supervisor);
 	if (supervisor->spare >= 0)
 		close(supervisor->spare);
 	if (scene->server >= 0)
