@@ -16,6 +16,18 @@ takeover_view_publish(struct takeover_view *view, const struct takeover_status *
 	whole_write(&view->sequence, &view->status, status, sizeof(*status));
 }
 
+void
+takeover_view_set_ahead(struct takeover_view *view, uint32_t legs)
+{
+	atomic_store_explicit(&view->ahead, legs, memory_order_relaxed);
+}
+
+uint32_t
+takeover_view_ahead(const struct takeover_view *view)
+{
+	return atomic_load_explicit(&view->ahead, memory_order_relaxed);
+}
+
 bool
 takeover_view_read(const struct takeover_view *view, struct takeover_status *ret_status,
     struct takeover_cause *ret_cause)

@@ -33,7 +33,7 @@ struct takeover_status {
 	uint32_t sessions;    /* that the other host had */
 	uint32_t lost;	      /* of them */
 	uint32_t embryos;     /* connections of clients that had no session yet */
-	uint32_t reserved;
+	uint32_t ahead;	      /* legs of sessions that were made before */
 };
 
 struct takeover_view {
@@ -42,7 +42,8 @@ struct takeover_view {
 	uint8_t reserved_1[24];
 	_Atomic uint64_t sequence;
 	struct takeover_status status;
-	uint8_t reserved_2[48];
+	_Atomic uint32_t ahead; /* legs of sessions that are made for the next one */
+	uint8_t reserved_2[44];
 };
 _Static_assert(sizeof(struct takeover_view) % SHM_CACHE_LINE == 0, "whole lines");
 
@@ -50,6 +51,9 @@ _Static_assert(sizeof(struct takeover_view) % SHM_CACHE_LINE == 0, "whole lines"
 void takeover_view_publish_cause(struct takeover_view *view, const struct takeover_cause *cause);
 /* Supervisor. */
 void takeover_view_publish(struct takeover_view *view, const struct takeover_status *status);
+void takeover_view_set_ahead(struct takeover_view *view, uint32_t legs);
+
+uint32_t takeover_view_ahead(const struct takeover_view *view);
 
 /* False: there was no takeover, or its writer died within; what is read is zero then.  A cause that is not known, or
  * that of another takeover, is zero too. */

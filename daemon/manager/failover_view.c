@@ -42,6 +42,7 @@ failover_view_look(
 	if (!door_view_read(shm_door_view(shm), &view->door))
 		memset(&view->door, 0, sizeof(view->door));
 	view->failover_us = find_failover(shm);
+	view->ahead = takeover_view_ahead(shm_takeover_view(shm));
 	takeover_view_read(shm_takeover_view(shm), &view->takeover, &view->cause);
 }
 

@@ -24,6 +24,7 @@ struct failover_view {
 	uint64_t failover_us; /* CLOCK_REALTIME: this host has begun or ceased to serve; 0: never */
 	struct takeover_status takeover; /* zero: there was none */
 	struct takeover_cause cause;
+	uint32_t ahead;	 /* legs that are made for the next takeover */
 	uint64_t now_us; /* CLOCK_REALTIME */
 };
 

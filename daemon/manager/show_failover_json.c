@@ -144,13 +144,13 @@ whole_json(const struct failover_view *view)
 {
 	const struct settings_failover *failover = view->failover;
 
-	return json_pack("{s:b, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:b, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}",
 	    "failover", 1, "sync_runs", view->runs, "commit", commit_word(failover->commit),
 	    "degrade_after_ms", (json_int_t)failover->degrade_after_ms, "addresses",
 	    addresses_json(failover), "this_host", host_json(view), "other_host", peer_json(view),
 	    "channel", channel_json(view), "log", log_json(view), "door", door_json(view), "gate",
-	    gate_json(view), "last_failover", moment(view->failover_us), "takeover",
-	    show_takeover_json(view));
+	    gate_json(view), "last_failover", moment(view->failover_us), "made_ahead",
+	    (json_int_t)view->ahead, "takeover", show_takeover_json(view));
 }
 
 void

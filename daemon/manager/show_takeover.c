@@ -78,6 +78,8 @@ show_takeover(const struct failover_view *view, struct text *out)
 	const struct takeover_status *takeover = &view->takeover;
 	char time[40], ago[32];
 
+	text_printf(
+	    out, "Made ahead for the next takeover: %u connections of sessions\n", view->ahead);
 	if (takeover->at_us == 0) {
 		text_add_string(out, "Last takeover: none\n");
 		return;
@@ -90,6 +92,7 @@ show_takeover(const struct failover_view *view, struct text *out)
 	    view->cause.reason != 0 ? role_reason_text(view->cause.reason) : "unknown");
 	text_printf(out, "\tSessions           %u taken over, %u lost\n", taken_over(takeover),
 	    takeover->lost);
+	text_printf(out, "\tMade ahead         %u connections of sessions\n", takeover->ahead);
 	text_printf(out, "\tWithout a session  %u connections of clients\n", takeover->embryos);
 	add_phases(view, out);
 }
@@ -117,11 +120,12 @@ show_takeover_json(const struct failover_view *view)
 	if (takeover->at_us == 0)
 		return json_null();
 	present_iso_time(takeover->at_us, time, sizeof(time));
-	return json_pack("{s:s, s:I, s:I, s:s?, s:s?, s:I, s:I, s:I, s:o}", "at", time, "ago_s",
-	    (json_int_t)(failover_view_since_us(view, takeover->at_us) / 1000000), "epoch",
+	return json_pack("{s:s, s:I, s:I, s:s?, s:s?, s:I, s:I, s:I, s:I, s:o}", "at", time,
+	    "ago_s", (json_int_t)(failover_view_since_us(view, takeover->at_us) / 1000000), "epoch",
 	    (json_int_t)takeover->epoch, "cause",
 	    view->cause.reason != 0 ? role_reason_word(view->cause.reason) : NULL, "cause_text",
 	    view->cause.reason != 0 ? role_reason_text(view->cause.reason) : NULL, "taken_over",
 	    (json_int_t)taken_over(takeover), "lost", (json_int_t)takeover->lost, "embryos",
-	    (json_int_t)takeover->embryos, "phases", phases_json(view));
+	    (json_int_t)takeover->embryos, "made_ahead", (json_int_t)takeover->ahead, "phases",
+	    phases_json(view));
 }

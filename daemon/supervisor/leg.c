@@ -198,16 +198,23 @@ leg_delay_acknowledgements(int fd)
 }
 
 int
-leg_set_keepalive(int fd)
+leg_set_keepalive_times(int fd)
 {
 	static const struct option options[] = {
-	    {SOL_SOCKET, SO_KEEPALIVE, 1},
 	    {IPPROTO_TCP, TCP_KEEPIDLE, 300},
 	    {IPPROTO_TCP, TCP_KEEPINTVL, 30},
 	    {IPPROTO_TCP, TCP_KEEPCNT, 5},
 	};
 
 	return options_set(fd, options, sizeof(options) / sizeof(options[0]));
+}
+
+int
+leg_set_keepalive(int fd)
+{
+	int r = leg_set_keepalive_times(fd);
+
+	return r < 0 ? r : leg_kernel_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 /* The window, then TCP's own view of itself. */

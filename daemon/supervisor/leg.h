@@ -47,6 +47,8 @@ int leg_delay_acknowledgements(int fd);
 /* For listeners: a client that is gone without a word is found out though it owes nothing.  The
  * server's leg needs none, it ends with the client's. */
 int leg_set_keepalive(int fd);
+/* When it would be; nothing is done yet. */
+int leg_set_keepalive_times(int fd);
 
 /* Fills leg->tcp; nothing was written to it yet. `active`: the gateway has opened it.  Without
  * CAP_NET_ADMIN (-EPERM) leg->tcp.dumped stays 0.  Should its last holder die within, the peer would

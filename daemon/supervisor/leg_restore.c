@@ -25,45 +25,7 @@
 #define PUT_LEAST  512u
 #define ROOM_MORE  (64u << 10)
 
-#define MICROSECONDS 1u /* bit 0 of a time stamp */
-
 enum { OPTIONS_MOST = 4 };
-
-/* ---- the plan ---- */
-
-static uint32_t
-timestamp_at(const struct leg_tcp *tcp, uint64_t gateway_ms)
-{
-	uint64_t passed_ms = gateway_ms > tcp->dumped_ms ? gateway_ms - tcp->dumped_ms : 0;
-	uint32_t unit = tcp->timestamp & MICROSECONDS ? 1000 : 1;
-	uint32_t ahead = (uint32_t)(passed_ms + LEG_AHEAD_MS) * unit;
-
-	/* The lowest bit is a flag, and stays what it is. */
-	return tcp->timestamp + (ahead & ~MICROSECONDS);
-}
-
-void
-leg_plan(const struct slot_leg *leg, const struct record *record, enum shm_leg which,
-    uint64_t acknowledged, uint64_t gateway_ms, struct leg_plan *ret_plan)
-{
-	struct leg_plan *plan = ret_plan;
-
-	*plan = (struct leg_plan){
-	    .local = leg->local,
-	    .peer = leg->peer,
-	    .received = record->stored[which],
-	    .written = record->outlet[which].written + acknowledged,
-	    .tcp = leg->tcp,
-	    .keeps_alive = which == SHM_CLIENT,
-	};
-	plan->tcp.receive_sequence += (uint32_t)(plan->received - leg->base_received);
-	plan->tcp.send_sequence += (uint32_t)(plan->written - leg->base_written);
-	plan->receive_next = plan->tcp.receive_sequence +
-			     (record->end_stored[which] || record->end_seen[which] == ENDING_FIN);
-	plan->tcp.timestamp = timestamp_at(&leg->tcp, gateway_ms);
-	plan->tcp.dumped_ms = gateway_ms;
-	plan->tcp.restored = 1;
-}
 
 /* ---- making it ---- */
 
@@ -97,7 +59,7 @@ set_up(int fd, const struct leg_plan *plan)
 	if (r == 0)
 		r = leg_bound_input(fd);
 	if (r == 0 && plan->keeps_alive)
-		r = leg_set_keepalive(fd);
+		r = leg_set_keepalive_times(fd);
 	if (r == 0 && plan->mark != 0)
 		r = leg_kernel_set(fd, SOL_SOCKET, SO_MARK, (int)plan->mark);
 	return r;
@@ -264,9 +226,9 @@ fill(int fd, const struct leg_plan *plan, const struct queues *queues)
 	return r;
 }
 
-/* A blocking socket (custody.h).  In repair mode close(2) is silent. */
+/* A blocking socket (custody.h), in repair mode, in which close(2) is silent. */
 static int
-make(const struct leg_plan *plan, const struct queues *queues)
+make_quiet(const struct leg_plan *plan, const struct queues *queues)
 {
 	int family = plan->local.family == 6 ? AF_INET6 : AF_INET;
 	int fd, r;
@@ -277,12 +239,47 @@ make(const struct leg_plan *plan, const struct queues *queues)
 	if (fd < 0)
 		return -errno;
 	r = fill(fd, plan, queues);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	leave_repair(fd, TCP_REPAIR_OFF_NO_WP);
-	return fd;
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+int
+leg_restore_finish(int fd, const struct leg_plan *plan)
+{
+	int r = leg_kernel_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+
+	/* Nobody listens at the end of a leg to a server. */
+	if (r == 0 && plan->keeps_alive)
+		r = leg_kernel_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	/* In repair mode the kernel's timer would run, and send. */
+	if (r == 0 && plan->keeps_alive)
+		r = leg_kernel_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	return r;
+}
+
+static int
+make(const struct leg_plan *plan, const struct queues *queues)
+{
+	int fd = make_quiet(plan, queues), r;
+
+	if (fd < 0)
+		return fd;
+	r = leg_restore_finish(fd, plan);
+	if (r == 0)
+		return fd;
+	leg_end(fd, true);
+	close(fd);
+	return r;
+}
+
+int
+leg_restore_ahead(const struct leg_plan *plan)
+{
+	const struct queues nothing = {0};
+
+	return make_quiet(plan, &nothing);
 }
 
 int

@@ -1,14 +1,6 @@
 /*
  * leg_restore -- one leg of a session made anew on another host, by TCP_REPAIR
  *
- * A plan says where the connection goes on.  It comes of what the standby holds of the leg: TCP's
- * parameters as they were dumped, and the committed record.
- *
- *	received   all input that the record has as stored; nothing beyond was acknowledged, so the peer
- *		   sends it again.  A FIN that the record has seen is behind it.
- *	written    what the peer is known to have acknowledged of the output; what follows may have been
- *		   sent, and is put back as sent.
- *
  * leg_restore() makes the connection without a packet.  It may be called before the address is here, and
  * must be while no packet can reach it (the door is shut): the kernel takes options only from a
  * connection that has not sent, and a packet to one in repair was never tried.  What this host's kernel
@@ -28,33 +20,20 @@
 #ifndef SUPERVISOR_LEG_RESTORE_H
 #define SUPERVISOR_LEG_RESTORE_H
 
-#include "shm/slot.h"
+#include "daemon/supervisor/leg_plan.h"
 
 #include <stdbool.h>
 #include <sys/uio.h>
 
-/* So far ahead go the time stamps, beyond gateway time, which may have stood still while the other host's
- * kernel went on.  A jump ahead harms nothing; one back ends the connection (RFC 7323 5.3). */
-#define LEG_AHEAD_MS 60000u
-
-struct leg_plan {
-	struct shm_endpoint local, peer;
-	uint64_t received; /* stream positions */
-	uint64_t written;
-	uint32_t receive_next; /* of the next octet, behind the peer's FIN if that was seen */
-	struct leg_tcp tcp;    /* as it is to stand in the slot: of those positions */
-	uint32_t mark;	       /* 0: none */
-	bool keeps_alive;
-	bool hides_window; /* from the kernel: that an answer was taken shows by its window */
-};
-
-/* Pure.  `record` was checked; the leg was dumped.  acknowledged: of the output that the record has. */
-void leg_plan(const struct slot_leg *leg, const struct record *record, enum shm_leg which,
-    uint64_t acknowledged, uint64_t gateway_ms, struct leg_plan *ret_plan);
-
 /* output: what may have been sent behind plan->written.  The descriptor, or -errno; -EADDRNOTAVAIL:
  * between the two there is a connection that a process holds. */
 int leg_restore(const struct leg_plan *plan, const struct iovec *output, unsigned count);
+
+/* The two halves of that, for a leg without output, which may be long apart.  Between them it is in repair mode: it
+ * sends nothing, whatever its timers, and ends without a packet with its last descriptor.  -EADDRNOTAVAIL:
+ * between the two there is another connection. */
+int leg_restore_ahead(const struct leg_plan *plan);
+int leg_restore_finish(int fd, const struct leg_plan *plan);
 
 /* The peer is to answer. */
 void leg_probe(int fd);

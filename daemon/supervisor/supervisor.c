@@ -215,6 +215,19 @@ was_of_a_pair(const struct supervisor *supervisor)
 	return faccessat(supervisor->runtime.state, SETTINGS_EPOCH_FILE, F_OK, 0) == 0;
 }
 
+/* A host that is none of a pair never has a replica. */
+static int
+make_room_ahead(struct supervisor *supervisor)
+{
+	int r = 0;
+
+	/* Those of an earlier supervisor have died with it. */
+	takeover_view_set_ahead(shm_takeover_view(&supervisor->shm), 0);
+	if (supervisor->settings.failover.line != 0)
+		r = takeover_ahead_init(&supervisor->ahead, supervisor->custody.slots);
+	return r < 0 ? complain("cannot note what is made ahead", -r, EX_OSERR) : 0;
+}
+
 static void
 look_at_early(struct supervisor *supervisor)
 {
@@ -265,6 +278,8 @@ supervisor_open(
 		status = make_loop(supervisor);
 	if (status == 0)
 		status = make_wakes(supervisor);
+	if (status == 0)
+		status = make_room_ahead(supervisor);
 	if (status == 0)
 		gate_child_open(supervisor);
 	if (status == 0)
@@ -342,6 +357,7 @@ tick(struct supervisor *supervisor)
 	door_tick(supervisor);
 	takeover_ask_look(supervisor);
 	early_tick(supervisor);
+	takeover_ahead_tick(supervisor);
 	if (children_are_well(supervisor))
 		notify_watchdog_beat(&supervisor->beat, supervisor->monotonic_ms);
 	children_tick(supervisor);
@@ -476,6 +492,7 @@ supervisor_close(struct supervisor *supervisor)
 {
 	wakes_close(supervisor);
 	gate_child_close(supervisor);
+	takeover_ahead_fini(&supervisor->ahead);
 	custody_fini(&supervisor->custody);
 	tally_fini(&supervisor->tally);
 	for (int i = 0; i < SHM_REGIONS; i++)

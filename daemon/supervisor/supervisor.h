@@ -22,6 +22,7 @@
  *   door	       whether packets pass, on a host of a pair
  *   gate_child	       what leaves only when the standby has it, likewise
  *   takeover	       goes on with the sessions of the other host
+ *   takeover_ahead    has made for that what could be made before
  *   silence	       ends those of this one without a packet
  *
  * All of them run in this process only and take this struct.
@@ -45,6 +46,7 @@
 #include "daemon/supervisor/shortage.h"
 #include "daemon/supervisor/spawn.h"
 #include "daemon/supervisor/takeover.h"
+#include "daemon/supervisor/takeover_ahead.h"
 #include "daemon/supervisor/tally.h"
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/watchdog.h"
@@ -163,6 +165,7 @@ struct supervisor {
 	struct door door;
 	struct early_state early;
 	struct takeover takeover;
+	struct takeover_ahead ahead;
 	int status; /* exit status */
 };
 

@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define THREADS_MOST 4u
@@ -28,12 +27,20 @@ takeover_init(struct supervisor *supervisor)
 
 /* ---- the connections, by several threads ---- */
 
+/* Each is done with all sessions before the next: legs of two sessions may have the same ends. */
+enum stage {
+	STAGE_AHEAD, /* what was made ahead is taken, or ended */
+	STAGE_MAKE,
+	STAGE_OVER, /* those legs that are over */
+};
+
 struct share {
 	const struct takeover_source *source;
+	struct takeover_ahead *ahead;
 	struct takeover_session *session;
 	uint32_t first, sessions, step;
-	bool over;     /* those legs that are over */
-	uint32_t left; /* sessions that have such */
+	enum stage stage;
+	uint32_t left; /* sessions that have work for the last one */
 };
 
 static void *
@@ -42,10 +49,14 @@ restore_share(void *argument)
 	struct share *share = argument;
 
 	for (uint32_t i = share->first; i < share->sessions; i += share->step) {
-		if (share->over)
-			takeover_session_restore_over(share->source, &share->session[i]);
+		struct takeover_session *session = &share->session[i];
+
+		if (share->stage == STAGE_AHEAD)
+			takeover_session_take_ahead(share->source, share->ahead, session);
+		else if (share->stage == STAGE_MAKE)
+			share->left += takeover_session_restore(share->source, session);
 		else
-			share->left += takeover_session_restore(share->source, &share->session[i]);
+			takeover_session_restore_over(share->source, session);
 	}
 	return NULL;
 }
@@ -63,8 +74,8 @@ threads_for(uint32_t sessions)
 
 /* A share for which no thread can be had is this one's.  `work`: so many sessions take time. */
 static uint32_t
-restore_shares(
-    const struct takeover_source *source, struct takeover *takeover, bool over, uint32_t work)
+restore_shares(const struct takeover_source *source, struct takeover *takeover,
+    struct takeover_ahead *ahead, enum stage stage, uint32_t work)
 {
 	struct share share[THREADS_MOST];
 	pthread_t thread[THREADS_MOST];
@@ -73,7 +84,7 @@ restore_shares(
 
 	for (uint32_t i = 0; i < threads; i++)
 		share[i] = (struct share){
-		    source, takeover->session, i, takeover->sessions, threads, over, 0};
+		    source, ahead, takeover->session, i, takeover->sessions, threads, stage, 0};
 	for (uint32_t i = 1; i < threads; i++)
 		runs[i] = pthread_create(&thread[i], NULL, restore_share, &share[i]) == 0;
 	for (uint32_t i = 0; i < threads; i++)
@@ -88,12 +99,18 @@ restore_shares(
 }
 
 static void
-restore_all(const struct takeover_source *source, struct takeover *takeover)
+restore_all(
+    const struct takeover_source *source, struct takeover *takeover, struct takeover_ahead *ahead)
 {
-	uint32_t left = restore_shares(source, takeover, false, takeover->sessions);
+	uint32_t left;
 
+	takeover_ahead_prune(ahead, source->shm);
+	if (ahead->legs > 0)
+		restore_shares(source, takeover, ahead, STAGE_AHEAD, takeover->sessions);
+	takeover_ahead_drop(ahead);
+	left = restore_shares(source, takeover, ahead, STAGE_MAKE, takeover->sessions);
 	if (left > 0)
-		restore_shares(source, takeover, true, left);
+		restore_shares(source, takeover, ahead, STAGE_OVER, left);
 }
 
 /* ---- the slots ---- */
@@ -121,10 +138,8 @@ takeover_note_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg whi
     const struct takeover_leg *leg)
 {
 	struct slot_leg *public = &shm_custody(&supervisor->shm, slot)->leg[which];
-	socklen_t length = sizeof(public->cookie);
 
-	if (leg->fd < 0 || getsockopt(leg->fd, SOL_SOCKET, SO_COOKIE, &public->cookie, &length) < 0)
-	public->cookie = 0;
+	public->cookie = leg->fd < 0 ? 0 : leg->cookie;
 	if (leg->fd < 0)
 		return;
 	public->base_received = leg->plan.received;
@@ -164,6 +179,7 @@ find_policy(const struct supervisor *supervisor, uint32_t slot)
 static bool
 take(struct supervisor *supervisor, struct takeover_session *session)
 {
+	struct takeover *takeover = &supervisor->takeover;
 	struct custody *custody = &supervisor->custody;
 	uint32_t slot = session->slot;
 
@@ -178,6 +194,7 @@ take(struct supervisor *supervisor, struct takeover_session *session)
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		if (session->leg[leg].fd >= 0)
 			custody_set_leg(custody, slot, (enum shm_leg)leg, session->leg[leg].fd);
+		takeover->status.ahead += session->leg[leg].was_ahead;
 		takeover_note_leg(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
 		note_over(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
 	}
@@ -275,12 +292,7 @@ int
 takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 {
 	struct takeover *takeover = &supervisor->takeover;
-	const struct takeover_source source = {
-	    .shm = &supervisor->shm,
-	    .gateway_ms = supervisor->gateway_ms,
-	    .now_ms = monotonic_now_ms(),
-	    .has_marks = gate_child_is_there(supervisor),
-	};
+	const struct takeover_source source = takeover_plan_source(supervisor);
 	int r;
 
 	if (!supervisor->can_repair)
@@ -297,7 +309,7 @@ takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 	if (r < 0)
 		return r;
 	FAILPOINT(takeover_begun);
-	restore_all(&source, takeover);
+	restore_all(&source, takeover, &supervisor->ahead);
 	takeover_embryo_restore(supervisor);
 	FAILPOINT(takeover_made);
 	take_all(supervisor);

@@ -4,7 +4,8 @@
  * Asked for by sync, in two steps, the door being shut until the second:
  *
  *   takeover_restore()	  every replica becomes a session of this host: its connections are made
- *			  (takeover_session.h) by some threads, its slot is taken.  The connections of
+ *			  (takeover_session.h) by some threads, or were made before (takeover_ahead.h),
+ *			  its slot is taken.  The connections of
  *			  clients that had no session yet are made too (takeover_embryo.h).
  *   takeover_ask_all()	  the door was opened (takeover_ask.h).
  *

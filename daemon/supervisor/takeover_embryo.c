@@ -41,7 +41,7 @@ takeover_embryo_plan(const struct embryo *embryo, uint64_t gateway_ms, struct le
 	};
 	const struct record nothing = {0};
 
-	leg_plan(&leg, &nothing, SHM_CLIENT, 0, gateway_ms, plan);
+	leg_plan_make(&leg, &nothing, SHM_CLIENT, 0, gateway_ms, plan);
 	if (embryo->window_scale != EMBRYO_NO_SCALE) {
 		plan->tcp.options |= TCPI_OPT_WSCALE;
 		plan->tcp.receive_scale = embryo->window_scale;

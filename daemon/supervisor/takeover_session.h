@@ -1,8 +1,8 @@
 /*
  * takeover_session -- the connections of one session of the other host, made on this one
  *
- * Reads what sync holds of the session (custody, record, windows) and makes both legs by TCP_REPAIR
- * (leg_restore.h).  A leg that had ended, failed or was not there yet on the other host is not made;
+ * Makes both legs by TCP_REPAIR (leg_restore.h), as they are planned (takeover_plan.h), or takes those that were made
+ * ahead (takeover_ahead.h).  A leg that had ended, failed or was not there yet on the other host is not made;
  * one that cannot be made has an error.
  *
  * A leg that is over by its record may have come to its end on the other host, and another session have
@@ -19,13 +19,13 @@
 #ifndef SUPERVISOR_TAKEOVER_SESSION_H
 #define SUPERVISOR_TAKEOVER_SESSION_H
 
-#include "daemon/supervisor/leg_restore.h"
+#include "daemon/supervisor/takeover_plan.h"
 
 /* Who has said nothing is asked again so often: the question may be lost, or the answer go to the host that is
  * gone. */
 #define TAKEOVER_AGAIN_US 200000u
-/* What the peer had not been told of then, it has sent again since. */
-#define TAKEOVER_REST_MS 10000u
+
+struct takeover_ahead;
 
 struct takeover_leg {
 	int fd;	    /* -1: there is none */
@@ -34,7 +34,9 @@ struct takeover_leg {
 	bool rests; /* there is nothing to ask */
 	bool ends;  /* its FIN is committed, with all output before it */
 	bool is_over;	   /* both directions have their end, as committed */
+	bool was_ahead;	   /* it is one of takeover_ahead.h */
 	uint64_t asked_us; /* the last time, after the first */
+	uint64_t cookie;   /* SO_COOKIE; 0: none */
 	struct leg_plan plan;
 };
 
@@ -43,14 +45,10 @@ struct takeover_session {
 	struct takeover_leg leg[SHM_LEGS];
 };
 
-struct takeover_source {
-	const struct shm *shm;
-	uint64_t gateway_ms;
-	uint64_t now_ms; /* CLOCK_MONOTONIC */
-	bool has_marks;
-};
-
-/* True: takeover_session_restore_over() has work to do, once this was done for all sessions. */
+/* Before all else, for all sessions: takes the legs that were made ahead and are as they are to be, and ends the others. */
+void takeover_session_take_ahead(const struct takeover_source *source, struct takeover_ahead *ahead,
+    struct takeover_session *session);
+/* The legs that it has none of.  True: takeover_session_restore_over() has work to do, once this was done for all sessions. */
 bool takeover_session_restore(
     const struct takeover_source *source, struct takeover_session *session);
 void takeover_session_restore_over(

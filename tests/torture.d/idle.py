@@ -28,8 +28,8 @@ def blow(pair, source, number, sessions):
     check(taken["lost"] == 0 and taken["taken_over"] >= sessions, "not all were taken over: %s" % taken)
     check(idle(source) == sessions, "sessions were ended: " + source.errors(3))
     at = {name: taken["phases"][name] / 1000 for name in PHASES}
-    print("%4d %s serves, %d sessions taken over, 0 lost; ms: %s" % (
-        number, pair.active.name, taken["taken_over"],
+    print("%4d %s serves, %d sessions taken over, 0 lost, %d connections made ahead; ms: %s" % (
+        number, pair.active.name, taken["taken_over"], taken["made_ahead"],
         ", ".join("%s %.1f" % (name[:-3].replace("_", " "), at[name]) for name in PHASES)), flush=True)
     return at
 

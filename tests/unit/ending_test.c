@@ -60,7 +60,7 @@ restore(const struct loopback *link, struct slot_leg *leg, bool fin_seen)
 		assert_int_equal(shutdown(link->peer, SHUT_WR), 0);
 		loopback_expect_end(link->ours);
 	}
-	leg_plan(leg, &record, SHM_CLIENT, 0, 1000, &plan);
+	leg_plan_make(leg, &record, SHM_CLIENT, 0, 1000, &plan);
 	assert_int_equal(leg_end(link->ours, true), 0);
 	close(link->ours);
 	fd = leg_restore(&plan, NULL, 0);

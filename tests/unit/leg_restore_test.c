@@ -209,7 +209,7 @@ restore(struct link *link, size_t sent)
 
 	assert_int_equal(leg_end(link->ours, true), 0);
 	close(link->ours);
-	leg_plan(&link->leg, &link->record, link->which, 0, 3000, &link->plan);
+	leg_plan_make(&link->leg, &link->record, link->which, 0, 3000, &link->plan);
 	link->ours = leg_restore(&link->plan, &output, 1);
 	if (link->ours < 0)
 		fail_msg("restore: %s", strerror(-link->ours));
@@ -512,7 +512,7 @@ test_plan(void **state)
 	(void)state;
 	record.stored[SHM_CLIENT] = 130;
 	record.outlet[SHM_CLIENT].written = 205;
-	leg_plan(&leg, &record, SHM_CLIENT, 0, 1501, &plan);
+	leg_plan_make(&leg, &record, SHM_CLIENT, 0, 1501, &plan);
 	assert_int_equal(plan.received, 130);
 	assert_int_equal(plan.written, 205);
 	assert_int_equal(plan.tcp.receive_sequence, 20);
@@ -522,15 +522,44 @@ test_plan(void **state)
 	assert_int_equal(plan.tcp.restored, 1);
 	record.end_stored[SHM_CLIENT] = 1;
 	leg.tcp.timestamp = 7001; /* microseconds */
-	leg_plan(&leg, &record, SHM_CLIENT, 7, 1501, &plan);
+	leg_plan_make(&leg, &record, SHM_CLIENT, 7, 1501, &plan);
 	assert_int_equal(plan.written, 212);
 	assert_int_equal(plan.tcp.send_sequence, 62);
 	assert_int_equal(plan.tcp.receive_sequence, 20);
 	assert_int_equal(plan.receive_next, 21);
 	assert_int_equal(plan.tcp.timestamp, 7001 + (501 + LEG_AHEAD_MS) * 1000);
 	/* A clock that is behind sets nothing back. */
-	leg_plan(&leg, &record, SHM_CLIENT, 0, 500, &plan);
+	leg_plan_make(&leg, &record, SHM_CLIENT, 0, 500, &plan);
 	assert_int_equal(plan.tcp.timestamp, 7001 + LEG_AHEAD_MS * 1000);
+}
+
+/* What was made by an earlier plan is met by a later one, until one of the two clocks has left the other. */
+static void
+test_plan_is_met(void **state)
+{
+	struct slot_leg leg = {.tcp = {.timestamp = 7000, .dumped_ms = 1000}};
+	struct record record = {0};
+	struct leg_plan made, plan;
+
+	(void)state;
+	for (uint32_t unit = 1; unit <= 1000; unit += 999) {
+		leg.tcp.timestamp = unit == 1 ? 7000 : 7001;
+		leg_plan_make(&leg, &record, SHM_CLIENT, 0, 5000, &made);
+		leg_plan_make(&leg, &record, SHM_CLIENT, 0, 5000 + 1000, &plan);
+		assert_true(leg_plan_is_met(&plan, &made, 1100));
+		assert_int_equal(plan.tcp.timestamp, made.tcp.timestamp + 1100 * unit);
+		assert_int_equal(plan.tcp.dumped_ms, 6000);
+		/* Hours later. */
+		leg_plan_make(&leg, &record, SHM_CLIENT, 0, 5000 + 100000000, &plan);
+		assert_true(leg_plan_is_met(&plan, &made, 100000000 + LEG_AHEAD_MS / 2));
+		leg_plan_make(&leg, &record, SHM_CLIENT, 0, 5000 + 100000000, &plan);
+		assert_false(leg_plan_is_met(&plan, &made, 100000002 + LEG_AHEAD_MS / 2));
+		assert_false(leg_plan_is_met(&plan, &made, 99999998 - LEG_AHEAD_MS / 2));
+		/* The stamp has come round. */
+		assert_false(leg_plan_is_met(&plan, &made, 100000000 + (1ull << 32)));
+		plan.written++;
+		assert_false(leg_plan_is_met(&plan, &made, 100000000));
+	}
 }
 
 /* First as one whose scale nobody knows; the window of the answer counts by the right one then. */
@@ -564,7 +593,7 @@ test_nonsense_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(leg_end(link->ours, true), 0);
-	leg_plan(&link->leg, &link->record, SHM_CLIENT, 0, 0, &plan);
+	leg_plan_make(&link->leg, &link->record, SHM_CLIENT, 0, 0, &plan);
 	plan.local.family = 0;
 	assert_int_equal(leg_restore(&plan, NULL, 0), -EAFNOSUPPORT);
 	plan.local.family = 6;
@@ -580,6 +609,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_plan),
+	    cmocka_unit_test(test_plan_is_met),
 	    cmocka_unit_test(test_nonsense_is_refused),
 	    cmocka_unit_test(test_idle),
 	    cmocka_unit_test(test_idle_ipv6),

@@ -286,6 +286,7 @@ a_takeover(void)
 	    .sessions = 65,
 	    .lost = 2,
 	    .embryos = 3,
+	    .ahead = 100,
 	};
 }
 
@@ -300,10 +301,13 @@ test_takeover(void **state)
 	(void)state;
 	takeover_view_publish(shm_takeover_view(&shm), &takeover);
 	takeover_view_publish_cause(shm_takeover_view(&shm), &cause);
+	takeover_view_set_ahead(shm_takeover_view(&shm), 18);
 	show(false);
+	expect("Made ahead for the next takeover: 18 connections of sessions\nLast takeover: ");
 	expect(" UTC, 0:01:15 ago, epoch 14\n"
 	       "\tCause              keepalived has given the address to this host\n"
 	       "\tSessions           63 taken over, 2 lost\n"
+	       "\tMade ahead         100 connections of sessions\n"
 	       "\tWithout a session  3 connections of clients\n"
 	       "\tPhase                   At (ms)    Took (ms)\n"
 	       "\tAsked for                 0.000        0.000\n"
@@ -320,6 +324,8 @@ test_takeover(void **state)
 	assert_int_equal(number_of(value, "takeover", "taken_over"), 63);
 	assert_int_equal(number_of(value, "takeover", "lost"), 2);
 	assert_int_equal(number_of(value, "takeover", "embryos"), 3);
+	assert_int_equal(number_of(value, "takeover", "made_ahead"), 100);
+	assert_int_equal(json_integer_value(json_object_get(value, "made_ahead")), 18);
 	assert_int_equal(number_of(value, "takeover", "ago_s"), 75);
 	assert_int_equal(number_of(shown_takeover, "phases", "asked_us"), 0);
 	assert_int_equal(number_of(shown_takeover, "phases", "restored_us"), 24500);

@@ -9,6 +9,7 @@
 #include "loopback.h"
 #include "shm/chunk.h"
 #include "shm/region.h"
+#include "takeover_scene.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,90 +22,10 @@
 
 #include <cmocka.h>
 
-#define SLOTS	   8u
-#define GENERATION 3u
-#define LENGTH	   20000u /* of an output that is more than a first flight */
-#define SEGMENT	   1000u
-
-struct scene {
-	struct shm shm;
-	struct chunk_cache cache;
-	struct takeover_source source;
-};
+#define LENGTH	20000u /* of an output that is more than a first flight */
+#define SEGMENT 1000u
 
 /* ---- what sync would have written ---- */
-
-static int
-set_up(void **state)
-{
-	const struct shm_plan plan = {.slots = SLOTS, .chunks = 32, .workers = 1};
-	struct scene *scene = calloc(1, sizeof(*scene));
-
-	assert_non_null(scene);
-	*state = scene;
-	assert_int_equal(shm_create(&scene->shm, &plan), 0);
-	chunk_cache_init(&scene->cache, 1);
-	scene->source = (struct takeover_source){.shm = &scene->shm, .gateway_ms = 3000};
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct scene *scene = *state;
-
-	shm_detach(&scene->shm);
-	free(scene);
-	return 0;
-}
-
-static struct slot_leg *
-leg_of(const struct scene *scene, uint32_t slot, enum shm_leg leg)
-{
-	return &shm_custody(&scene->shm, slot)->leg[leg];
-}
-
-static void
-set_state(const struct scene *scene, uint32_t slot, enum shm_leg leg, enum leg_state state)
-{
-	atomic_store(&leg_of(scene, slot, leg)->state, state);
-}
-
-/* Dumped as at its opening. */
-static void
-describe(const struct scene *scene, uint32_t slot, enum shm_leg leg, const struct loopback *link)
-{
-	struct slot_leg *public = leg_of(scene, slot, leg);
-
-	public->local = link->local;
-	public->peer = link->remote;
-	assert_int_equal(leg_dump(link->ours, public, leg == SHM_SERVER, 1000), 0);
-	set_state(scene, slot, leg, LEG_OPEN);
-}
-
-static struct record *
-begin_record(const struct scene *scene, uint32_t slot)
-{
-	struct slot_session *shared = shm_session(&scene->shm, slot);
-
-	atomic_store(&shm_custody(&scene->shm, slot)->generation, GENERATION);
-	atomic_store(&shared->generation, GENERATION);
-	/* The first one: nothing of an earlier one is in it. */
-	atomic_store(&shared->published, 0);
-	return record_begin(shared, GENERATION);
-}
-
-static void
-publish(const struct scene *scene, uint32_t slot, struct record *record)
-{
-	record_publish(shm_session(&scene->shm, slot), record);
-}
-
-static void
-publish_nothing(const struct scene *scene, uint32_t slot)
-{
-	publish(scene, slot, begin_record(scene, slot));
-}
 
 /* So many octets of the gateway's own text to the server, which are committed and not acknowledged. */
 static void
@@ -118,22 +39,6 @@ write_text(struct scene *scene, uint32_t slot, struct record *record, uint8_t te
 	assert_int_equal(window_append(window, &scene->shm, &scene->cache, slot), 0);
 	assert_true(window_write(window, &scene->shm, 0, text, LENGTH));
 	assert_true(outlet_push(&record->outlet[SHM_SERVER], OUTLET_INSERT, LENGTH));
-}
-
-/* Without a packet, and nothing of it stays. */
-static void
-lose(struct loopback *link)
-{
-	assert_int_equal(leg_end(link->ours, true), 0);
-	close(link->ours);
-	link->ours = -1;
-}
-
-static void
-end_session(struct takeover_session *session)
-{
-	for (int i = 0; i < SHM_LEGS; i++)
-		takeover_leg_end(&session->leg[i]);
 }
 
 static void
@@ -156,11 +61,11 @@ check_live(struct scene *scene, unsigned family, uint32_t slot)
 	struct loopback server = loopback_connect(family, true);
 	struct takeover_session session = {.slot = slot};
 
-	describe(scene, slot, SHM_CLIENT, &client);
-	describe(scene, slot, SHM_SERVER, &server);
-	publish_nothing(scene, slot);
-	lose(&client);
-	lose(&server);
+	scene_describe(scene, slot, SHM_CLIENT, &client);
+	scene_describe(scene, slot, SHM_SERVER, &server);
+	scene_publish_nothing(scene, slot);
+	scene_lose(&client);
+	scene_lose(&server);
 	assert_false(takeover_session_restore(&scene->source, &session));
 	for (int i = 0; i < SHM_LEGS; i++) {
 		const struct takeover_leg *leg = &session.leg[i];
@@ -173,7 +78,7 @@ check_live(struct scene *scene, unsigned family, uint32_t slot)
 		loopback_expect_passes(peer, leg->fd);
 		loopback_expect_passes(leg->fd, peer);
 	}
-	end_session(&session);
+	scene_end_session(&session);
 	close(client.peer);
 	close(server.peer);
 }
@@ -196,19 +101,19 @@ test_not_there(void **state)
 
 	loopback_enter();
 	client = loopback_connect(4, false);
-	describe(scene, 0, SHM_CLIENT, &client);
-	publish_nothing(scene, 0);
-	lose(&client);
+	scene_describe(scene, 0, SHM_CLIENT, &client);
+	scene_publish_nothing(scene, 0);
+	scene_lose(&client);
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		struct takeover_session session = {.slot = 0};
 
-		set_state(scene, 0, SHM_SERVER, states[i]);
+		scene_set_state(scene, 0, SHM_SERVER, states[i]);
 		assert_false(takeover_session_restore(&scene->source, &session));
 		assert_true(session.leg[SHM_CLIENT].fd >= 0);
 		assert_int_equal(session.leg[SHM_SERVER].fd, -1);
 		assert_int_equal(session.leg[SHM_SERVER].error, 0);
 		assert_true(takeover_leg_look(&session.leg[SHM_SERVER], 0));
-		end_session(&session);
+		scene_end_session(&session);
 	}
 	close(client.peer);
 }
@@ -219,15 +124,15 @@ test_no_record(void **state)
 	struct scene *scene = *state;
 	struct takeover_session session = {.slot = 0};
 
-	set_state(scene, 0, SHM_CLIENT, LEG_OPEN);
-	set_state(scene, 0, SHM_SERVER, LEG_OPEN);
+	scene_set_state(scene, 0, SHM_CLIENT, LEG_OPEN);
+	scene_set_state(scene, 0, SHM_SERVER, LEG_OPEN);
 	assert_false(takeover_session_restore(&scene->source, &session));
 	for (int i = 0; i < SHM_LEGS; i++) {
 		assert_int_equal(session.leg[i].error, -EBADMSG);
 		assert_int_equal(session.leg[i].fd, -1);
 	}
 	/* Somebody else's chunk. */
-	publish_nothing(scene, 0);
+	scene_publish_nothing(scene, 0);
 	assert_int_equal(window_append(&shm_session(&scene->shm, 0)->text[SHM_SERVER], &scene->shm,
 			     &scene->cache, 1),
 	    0);
@@ -241,8 +146,8 @@ test_not_dumped(void **state)
 	struct scene *scene = *state;
 	struct takeover_session session = {.slot = 0};
 
-	set_state(scene, 0, SHM_CLIENT, LEG_OPEN);
-	publish_nothing(scene, 0);
+	scene_set_state(scene, 0, SHM_CLIENT, LEG_OPEN);
+	scene_publish_nothing(scene, 0);
 	assert_false(takeover_session_restore(&scene->source, &session));
 	assert_int_equal(session.leg[SHM_CLIENT].error, -EOPNOTSUPP);
 	assert_int_equal(session.leg[SHM_CLIENT].fd, -1);
@@ -255,14 +160,14 @@ static struct loopback
 open_server(struct scene *scene, uint8_t text[LENGTH], size_t got, enum ending ending)
 {
 	struct loopback server = loopback_connect(4, true);
-	struct record *record = begin_record(scene, 0);
+	struct record *record = scene_begin_record(scene, 0);
 
-	describe(scene, 0, SHM_SERVER, &server);
-	leg_of(scene, 0, SHM_SERVER)->tcp.mss = SEGMENT;
+	scene_describe(scene, 0, SHM_SERVER, &server);
+	scene_leg(scene, 0, SHM_SERVER)->tcp.mss = SEGMENT;
 	if (text != NULL)
 		write_text(scene, 0, record, text);
 	record->ending[SHM_SERVER] = (uint8_t)ending;
-	publish(scene, 0, record);
+	scene_publish(scene, 0, record);
 	if (got > 0) {
 		assert_int_equal(send(server.ours, text, got, 0), got);
 		expect_text(server.peer, text, got);
@@ -271,7 +176,7 @@ open_server(struct scene *scene, uint8_t text[LENGTH], size_t got, enum ending e
 		assert_int_equal(shutdown(server.ours, SHUT_WR), 0);
 		loopback_expect_end(server.peer);
 	}
-	lose(&server);
+	scene_lose(&server);
 	return server;
 }
 
@@ -309,7 +214,7 @@ test_much_output(void **state)
 			assert_int_equal(send(leg->fd, text + got, LENGTH - got, 0), LENGTH - got);
 		expect_text(server.peer, text + got, LENGTH - got);
 		loopback_expect_passes(server.peer, leg->fd);
-		end_session(&session);
+		scene_end_session(&session);
 		close(server.peer);
 		window_release_all(&shm_session(&scene->shm, 0)->text[SHM_SERVER], &scene->shm,
 		    &scene->cache, false);
@@ -336,7 +241,7 @@ test_ended_when_asked(void **state)
 	ask_and_look(leg);
 	assert_true(leg->fd >= 0);
 	loopback_expect_passes(leg->fd, server.peer);
-	end_session(&session);
+	scene_end_session(&session);
 	close(server.peer);
 }
 
@@ -360,7 +265,7 @@ test_ended_by_us(void **state)
 	loopback_expect_state(&server.local, &server.remote, TCP_FIN_WAIT2);
 	assert_int_equal(shutdown(server.peer, SHUT_WR), 0);
 	loopback_expect_end(leg->fd);
-	end_session(&session);
+	scene_end_session(&session);
 	close(server.peer);
 }
 
@@ -375,7 +280,7 @@ test_little_output(void **state)
 
 	loopback_enter();
 	server = open_server(scene, text, 100, ENDING_NONE);
-	leg_of(scene, 0, SHM_SERVER)->tcp.mss = LENGTH / 4;
+	scene_leg(scene, 0, SHM_SERVER)->tcp.mss = LENGTH / 4;
 	assert_false(takeover_session_restore(&scene->source, &session));
 	assert_false(leg->asks);
 	takeover_leg_ask(leg);
@@ -383,7 +288,7 @@ test_little_output(void **state)
 	assert_int_equal(leg->plan.written, 0);
 	assert_int_equal(send(leg->fd, text, LENGTH, 0), LENGTH);
 	expect_text(server.peer, text + 100, LENGTH - 100);
-	end_session(&session);
+	scene_end_session(&session);
 	close(server.peer);
 }
 
@@ -399,14 +304,14 @@ test_little_window(void **state)
 
 	loopback_enter();
 	server = open_server(scene, text, LENGTH, ENDING_NONE);
-	leg_of(scene, 0, SHM_SERVER)->tcp.mss = LENGTH / 4;
-	leg_of(scene, 0, SHM_SERVER)->tcp.send_window = LENGTH - 1;
+	scene_leg(scene, 0, SHM_SERVER)->tcp.mss = LENGTH / 4;
+	scene_leg(scene, 0, SHM_SERVER)->tcp.send_window = LENGTH - 1;
 	assert_false(takeover_session_restore(&scene->source, &session));
 	assert_true(leg->asks);
 	ask_and_look(leg);
 	assert_int_equal(leg->plan.written, LENGTH);
 	loopback_expect_passes(leg->fd, server.peer);
-	end_session(&session);
+	scene_end_session(&session);
 	close(server.peer);
 }
 
@@ -423,7 +328,7 @@ is_asked(struct scene *scene, uint8_t *text, uint64_t told_ms)
 	takeover_leg_ask(&session.leg[SHM_SERVER]);
 	usleep(20000);
 	assert_int_equal(leg_kernel_info(server.peer, &after), 0);
-	end_session(&session);
+	scene_end_session(&session);
 	close(server.peer);
 	window_release_all(
 	    &shm_session(&scene->shm, 0)->text[SHM_SERVER], &scene->shm, &scene->cache, false);
@@ -496,10 +401,10 @@ static set_record *const ways_to_end[] = {
 static void
 publish_ended(const struct scene *scene, uint32_t slot, set_record *set)
 {
-	struct record *record = begin_record(scene, slot);
+	struct record *record = scene_begin_record(scene, slot);
 
 	set(record);
-	publish(scene, slot, record);
+	scene_publish(scene, slot, record);
 }
 
 /* In one slot the earlier session, in the other the one that has its server's leg at the same ends. */
@@ -510,13 +415,13 @@ check_earlier_session(struct scene *scene, unsigned family, set_record *set)
 	struct loopback server = loopback_connect(family, true);
 	struct takeover_session earlier = {.slot = 0}, live = {.slot = 1};
 
-	describe(scene, 0, SHM_CLIENT, &client);
-	describe(scene, 0, SHM_SERVER, &server);
-	describe(scene, 1, SHM_SERVER, &server);
+	scene_describe(scene, 0, SHM_CLIENT, &client);
+	scene_describe(scene, 0, SHM_SERVER, &server);
+	scene_describe(scene, 1, SHM_SERVER, &server);
 	publish_ended(scene, 0, set);
-	publish_nothing(scene, 1);
-	lose(&client);
-	lose(&server);
+	scene_publish_nothing(scene, 1);
+	scene_lose(&client);
+	scene_lose(&server);
 	assert_true(takeover_session_restore(&scene->source, &earlier));
 	assert_int_equal(earlier.leg[SHM_SERVER].fd, -1);
 	assert_int_equal(earlier.leg[SHM_CLIENT].fd >= 0, set != finished);
@@ -532,8 +437,8 @@ check_earlier_session(struct scene *scene, unsigned family, set_record *set)
 	loopback_expect_passes(server.peer, live.leg[SHM_SERVER].fd);
 	loopback_expect_passes(live.leg[SHM_SERVER].fd, server.peer);
 	loopback_expect_passes(earlier.leg[SHM_CLIENT].fd, client.peer);
-	end_session(&earlier);
-	end_session(&live);
+	scene_end_session(&earlier);
+	scene_end_session(&live);
 	close(client.peer);
 	close(server.peer);
 }
@@ -559,18 +464,18 @@ test_over_and_alone(void **state)
 		struct takeover_session session = {.slot = 0};
 		struct takeover_leg *leg = &session.leg[SHM_SERVER];
 
-		describe(scene, 0, SHM_SERVER, &server);
+		scene_describe(scene, 0, SHM_SERVER, &server);
 		publish_ended(scene, 0, both_by_fin);
 		assert_int_equal(shutdown(server.peer, SHUT_WR), 0);
 		loopback_expect_end(server.ours);
-		lose(&server);
+		scene_lose(&server);
 		assert_true(takeover_session_restore(&scene->source, &session));
 		assert_int_equal(leg->fd, -1);
 		takeover_session_restore_over(&scene->source, &session);
 		assert_int_equal(leg->error, 0);
 		assert_int_equal(shutdown(leg->fd, SHUT_WR), 0);
 		loopback_expect_end(server.peer);
-		end_session(&session);
+		scene_end_session(&session);
 		close(server.peer);
 	}
 }
@@ -582,7 +487,7 @@ test_over_and_not_to_be_made(void **state)
 	struct scene *scene = *state;
 	struct takeover_session session = {.slot = 0};
 
-	set_state(scene, 0, SHM_SERVER, LEG_OPEN);
+	scene_set_state(scene, 0, SHM_SERVER, LEG_OPEN);
 	publish_ended(scene, 0, both_by_fin);
 	assert_true(takeover_session_restore(&scene->source, &session));
 	assert_int_equal(session.leg[SHM_SERVER].error, 0);
@@ -616,12 +521,12 @@ test_half_is_not_over(void **state)
 		struct loopback server = loopback_connect(4, true);
 		struct takeover_session session = {.slot = 0};
 
-		describe(scene, 0, SHM_SERVER, &server);
+		scene_describe(scene, 0, SHM_SERVER, &server);
 		publish_ended(scene, 0, ways[i]);
-		lose(&server);
+		scene_lose(&server);
 		assert_false(takeover_session_restore(&scene->source, &session));
 		assert_true(session.leg[SHM_SERVER].fd >= 0);
-		end_session(&session);
+		scene_end_session(&session);
 		close(server.peer);
 	}
 }
@@ -639,16 +544,16 @@ test_two_live_ones(void **state)
 	loopback_enter();
 	server = loopback_connect(4, true);
 	for (uint32_t i = 0; i < 2; i++) {
-		describe(scene, i, SHM_SERVER, &server);
-		publish_nothing(scene, i);
+		scene_describe(scene, i, SHM_SERVER, &server);
+		scene_publish_nothing(scene, i);
 	}
-	lose(&server);
+	scene_lose(&server);
 	for (int i = 0; i < 2; i++)
 		assert_false(takeover_session_restore(&scene->source, &session[i]));
 	assert_int_equal(session[1].leg[SHM_SERVER].error, -EADDRNOTAVAIL);
 	assert_int_equal(session[1].leg[SHM_SERVER].fd, -1);
 	loopback_expect_passes(session[0].leg[SHM_SERVER].fd, server.peer);
-	end_session(&session[0]);
+	scene_end_session(&session[0]);
 	close(server.peer);
 }
 
@@ -660,8 +565,8 @@ check_leftover(struct scene *scene, unsigned family, unsigned state)
 	struct takeover_session session = {.slot = 0};
 	struct takeover_leg *leg = &session.leg[SHM_SERVER];
 
-	describe(scene, 0, SHM_SERVER, &server);
-	publish_nothing(scene, 0);
+	scene_describe(scene, 0, SHM_SERVER, &server);
+	scene_publish_nothing(scene, 0);
 	if (state == TCP_FIN_WAIT1)
 		loopback_deafen(server.peer);
 	close(server.ours);
@@ -673,7 +578,7 @@ check_leftover(struct scene *scene, unsigned family, unsigned state)
 	assert_false(takeover_session_restore(&scene->source, &session));
 	assert_int_equal(leg->error, 0);
 	assert_int_equal(loopback_state(&server.local, &server.remote), TCP_ESTABLISHED);
-	end_session(&session);
+	scene_end_session(&session);
 	close(server.peer);
 }
 
@@ -704,9 +609,9 @@ test_end_is_silent(void **state)
 
 	loopback_enter();
 	server = loopback_connect(4, true);
-	describe(scene, 0, SHM_SERVER, &server);
-	publish_nothing(scene, 0);
-	lose(&server);
+	scene_describe(scene, 0, SHM_SERVER, &server);
+	scene_publish_nothing(scene, 0);
+	scene_lose(&server);
 	assert_false(takeover_session_restore(&scene->source, &session));
 	takeover_leg_end(&session.leg[SHM_SERVER]);
 	assert_int_equal(session.leg[SHM_SERVER].fd, -1);
@@ -720,7 +625,7 @@ test_end_is_silent(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_live),
 	    TEST(test_not_there),
