@@ -226,31 +226,58 @@ packet_leg(struct packet *packet, struct handover_item *item, const struct custo
 	packet->fd[packet->fds++] = private->fd[leg];
 }
 
-/* False: the leg does not hold still; later. */
-static bool
-adopt_leg(struct supervisor *supervisor, struct packet *packet, struct handover_item *item,
-    enum shm_leg leg, const struct record *record)
+/* The end of its committed output. */
+static uint64_t
+output_end(const struct supervisor *supervisor, const struct handover_item *item, enum shm_leg leg)
+{
+	struct record record;
+
+	if (!record_read(shm_session(&supervisor->shm, item->slot), item->generation, &record))
+		return shm_custody(&supervisor->shm, item->slot)->leg[leg].base_written;
+	return record.outlet[leg].written + outlet_pending(&record.outlet[leg]);
+}
+
+/* Nobody has read or written a leg that was made for a takeover and that no worker has had: it stands where it was
+ * made.  What has come since its adopter finds, as if it came then. */
+static int
+measure(const struct supervisor *supervisor, const struct handover_item *item, enum shm_leg leg,
+    struct leg_measure *ret_measure)
 {
 	const struct custody_slot *private = &supervisor->custody.slot[item->slot];
 	const struct slot_leg *public = &shm_custody(&supervisor->shm, item->slot)->leg[leg];
-	uint64_t output_end = public->base_written;
-	struct leg_measure measure;
+
+	if (!(private->untouched & HANDOVER_LEG(leg)))
+		return leg_measure(private->fd[leg], public, leg == SHM_SERVER,
+		    output_end(supervisor, item, leg), ret_measure);
+	*ret_measure = (struct leg_measure){
+	    .consumed = public->base_received,
+	    .written = public->base_written,
+	    .tcp_state = TCP_ESTABLISHED,
+	};
+	return 0;
+}
+
+/* False: the leg does not hold still; later. */
+static bool
+adopt_leg(struct supervisor *supervisor, struct packet *packet, struct handover_item *item,
+    enum shm_leg leg)
+{
+	const struct custody_slot *private = &supervisor->custody.slot[item->slot];
+	struct leg_measure measured;
 	int r;
 
 	item->tcp_state[leg] = TCP_CLOSE;
 	if (private->fd[leg] < 0 ||
 	    custody_leg_state(&supervisor->custody, item->slot, leg) != LEG_OPEN)
 		return true;
-	if (record)
-		output_end = record->outlet[leg].written + outlet_pending(&record->outlet[leg]);
-	r = leg_measure(private->fd[leg], public, leg == SHM_SERVER, output_end, &measure);
+	r = measure(supervisor, item, leg, &measured);
 	if (r == -EAGAIN)
 		return false;
 	if (r < 0)
 		return true;
-	item->tcp_state[leg] = measure.tcp_state;
-	item->consumed[leg] = measure.consumed;
-	item->written[leg] = measure.written;
+	item->tcp_state[leg] = measured.tcp_state;
+	item->consumed[leg] = measured.consumed;
+	item->written[leg] = measured.written;
 	packet_leg(packet, item, private, leg);
 	return true;
 }
@@ -284,16 +311,12 @@ adopt_flags(struct supervisor *supervisor, struct handover_item *item)
 static bool
 add_adopt(struct supervisor *supervisor, struct packet *packet, uint32_t slot)
 {
-	uint32_t generation = custody_generation(&supervisor->custody, slot);
 	unsigned fds = packet->fds, carriers = packet->carriers;
 	struct handover_item *item;
-	struct record record;
-	bool known = record_read(shm_session(&supervisor->shm, slot), generation, &record);
 
 	item = packet_item(packet, &supervisor->custody, slot, HANDOVER_ADOPT);
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		if (!adopt_leg(
-			supervisor, packet, item, (enum shm_leg)leg, known ? &record : NULL)) {
+		if (!adopt_leg(supervisor, packet, item, (enum shm_leg)leg)) {
 			packet->items--;
 			packet->fds = fds;
 			packet->carriers = carriers;
@@ -377,6 +400,7 @@ packet_sent(struct supervisor *supervisor, struct worker *worker, const struct p
 	worker->under_way += packet->carriers;
 	for (unsigned i = 0; i < packet->slots; i++) {
 		supervisor->custody.slot[packet->slot[i]].pending = 0;
+		supervisor->custody.slot[packet->slot[i]].untouched = 0;
 		unqueue(supervisor, packet->slot[i]);
 	}
 }

@@ -6,6 +6,7 @@
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
 #include "shm/gateway_clock.h"
+#include "shm/handover.h"
 #include "shm/pair.h"
 #include "shm/succession.h"
 
@@ -194,6 +195,9 @@ take(struct supervisor *supervisor, struct takeover_session *session)
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
 		if (session->leg[leg].fd >= 0)
 			custody_set_leg(custody, slot, (enum shm_leg)leg, session->leg[leg].fd);
+		/* Of one that is asked, something was put back. */
+		if (session->leg[leg].fd >= 0 && !session->leg[leg].asks)
+			custody->slot[slot].untouched |= HANDOVER_LEG(leg);
 		takeover->status.ahead += session->leg[leg].was_ahead;
 		takeover_note_leg(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
 		note_over(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);

@@ -575,6 +575,41 @@ test_adoption_tells_positions(void **state)
 	close_session(&other);
 }
 
+/* Of a leg that no worker has had since it was made the slot says where it stands; the next adopter's is measured. */
+static void
+test_adoption_of_what_was_made(void **state)
+{
+	struct scene *scene = *state;
+	struct supervisor *supervisor = &scene->supervisor;
+	const struct process_death killed = {.end = PROCESS_END_KILLED, .status = SIGKILL};
+	const struct handover_item *item;
+	struct session session;
+	char bytes[10];
+
+	open_session(scene, 0, &session);
+	publish(scene, &session, 0, ENDING_NONE);
+	assert_int_equal(send(session.client, "EHLO example.org\r\n", 18, 0), 18);
+	assert_int_equal(recv(session.leg[SHM_CLIENT], bytes, 10, MSG_WAITALL), 10);
+	supervisor->custody.slot[session.item.slot].untouched = HANDOVER_LEG(SHM_CLIENT);
+	for (uint32_t dies = 0; dies < WORKERS; dies++) {
+		supervisor->worker[dies].ready = false;
+		supervisor->worker[!dies].ready = true;
+		assert_int_equal(adoption_take_over(supervisor, dies, &killed), 1);
+		dispatch_place(supervisor);
+		dispatch_sweep(supervisor);
+		dispatch_flush(supervisor);
+		receive(scene, !dies);
+		assert_true(scene->items > 0);
+		item = &scene->item[scene->items - 1]; /* behind what is to be swept */
+		assert_int_equal(item->kind, HANDOVER_ADOPT);
+		assert_int_equal(item->consumed[SHM_CLIENT], dies == 0 ? 0 : 10);
+		assert_int_equal(item->tcp_state[SHM_CLIENT], TCP_ESTABLISHED);
+		close(scene->fd[0]);
+		close(scene->fd[1]);
+	}
+	close_session(&session);
+}
+
 static unsigned
 count_sweeps(struct scene *scene, uint32_t worker)
 {
@@ -798,6 +833,7 @@ main(void)
 	    TEST(test_reset_needs_the_record),
 	    TEST(test_too_many_are_refused),
 	    TEST(test_adoption_tells_positions),
+	    TEST(test_adoption_of_what_was_made),
 	    TEST(test_every_dead_worker_is_swept),
 	    TEST(test_a_record_goes_to_who_understands_it),
 	    TEST(test_the_incompatible_become_empty),
