@@ -43,14 +43,17 @@ class Pair(Hosts):
         states = [one.host.show("failover")["this_host"]["state"] for one in self.both]
         return self.both[states.index("active")] if sorted(states) == ["active", "standby-synced"] else None
 
-    def again(self, what, other):
-        """The pair is whole; other: the role has changed hosts, None: that is keepalived's matter.  All sessions go
-        on."""
+    def whole(self, what, other):
+        """The pair is whole; other: the role has changed hosts, None: that is keepalived's matter."""
         was = self.active
         self.active = wait_until(self.serving, "after %s the pair is whole" % what, AGAIN_SECONDS, 0.2)
         self.standby = next(one for one in self.both if one is not self.active)
         check(other in (None, self.active is not was), "after %s %s serves" % (what, self.active.name))
         self.wait_whole()
+
+    def again(self, what, other):
+        """Likewise, and all sessions go on."""
+        self.whole(what, other)
         self.sessions.go_on(self.rng)
         self.sessions.fill()
         failed = self.sessions.sum("failed")
@@ -245,6 +248,48 @@ def nemesis_one_way(world):
         with deaf(pair, getattr(pair, which), words):
             time.sleep(CUT)
         pair.again("a loss of " + what, other)
+    pair.end()
+
+
+@contextlib.contextmanager
+def split(pair):
+    """Neither host hears the other one; clients and servers reach both."""
+    vrrp = "ip protocol 112"
+    with deaf(pair, pair.active, vrrp), deaf(pair, pair.standby, vrrp), down(pair, pair.standby.name):
+        yield
+
+
+def doors_open(pair):
+    return [one.host.show("failover")["door"]["ipv4"] for one in pair.both].count("open")
+
+
+@scenario
+def nemesis_split(world):
+    """The hosts hear each other on no path: the standby takes over, and is reached, since it has announced the address.
+    When they hear each other again the old one closes its door and follows.  What the old one carried on alone until
+    then is lost to the peers' time-outs; no message is doubled or changed by it, and new sessions are served."""
+    pair = suffering(world)
+    pair.fill()
+    with split(pair):
+        time.sleep(CUT)
+        check(doors_open(pair) == 2, "not both hosts serve while they are apart")
+    pair.whole("a split", other=True)
+    pair.sessions.go_on(pair.rng)
+    pair.sessions.fill()
+    before = pair.sessions.sink.command("figures")["messages"]
+    wait_until(lambda: pair.sessions.sink.command("figures")["messages"] > before + 50, "new sessions are served", 10)
+    pair.finish()
+
+
+@scenario
+def nemesis_split_strict(world):
+    """Likewise with commit = "strict": the old one waits, and no session is lost."""
+    pair = suffering(world, commit="strict")
+    for _ in range(2):
+        pair.fill()
+        with split(pair):
+            time.sleep(CUT)
+        pair.again("a split under strict", other=True)
     pair.end()
 
 
