@@ -102,8 +102,12 @@ custody_wire_read(const struct slot_custody *custody, struct custody_wire *ret_w
 	    .source = custody_wire_address(&wire->source),
 	};
 	memcpy(wire->copy, custody->leg, sizeof(wire->copy));
-	for (uint32_t leg = 0; leg < SHM_LEGS; leg++)
+	for (uint32_t leg = 0; leg < SHM_LEGS; leg++) {
+		/* They are this host's own, and no reason to tell the rest again. */
+		wire->copy[leg].cookie = 0;
+		atomic_store_explicit(&wire->copy[leg].accepted, 0, memory_order_relaxed);
 		wire->leg[leg] = to_leg(&wire->copy[leg], leg);
+	}
 	wire->check = record_checksum_bytes(wire->copy, sizeof(wire->copy)) ^ wire->identity.policy;
 }
 

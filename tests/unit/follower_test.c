@@ -385,6 +385,36 @@ test_a_record_is_told_once(void **state)
 	assert_int_equal(position(scene, 0), 6);
 }
 
+/* What is this host's own of a connection is not told, and makes nothing told again. */
+static void
+test_what_is_not_told_changes_nothing(void **state)
+{
+	struct scene *scene = *state;
+	struct slot_leg *leg = &shm_custody(&scene->shm, 1)->leg[SHM_CLIENT];
+
+	begin(scene);
+	atomic_store(&shm_succession(&scene->shm)->touched, SLOTS);
+	open_slot(scene, 1);
+	commit(scene, 0, 1, draft(scene, 1));
+	step(scene);
+	take_log(scene);
+	atomic_store(&leg->accepted, 7);
+	leg->cookie++;
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		scene->time.now_us += 10000;
+		step(scene);
+	}
+	take_log(scene);
+	assert_int_equal(scene->records, 0);
+	leg->base_written++;
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		scene->time.now_us += 10000;
+		step(scene);
+	}
+	take_log(scene);
+	assert_int_equal(scene->records, 1);
+}
+
 static void
 test_a_session_that_cannot_be_told_holds_nobody_up(void **state)
 {
@@ -649,6 +679,7 @@ main(void)
 	    TEST(test_without_a_log),
 	    TEST(test_what_is_acknowledged_is_let_go_in_order),
 	    TEST(test_a_record_is_told_once),
+	    TEST(test_what_is_not_told_changes_nothing),
 	    TEST(test_a_session_that_cannot_be_told_holds_nobody_up),
 	    TEST(test_a_big_session_is_told_in_parts),
 	    TEST(test_the_end_of_a_session_is_seen),
