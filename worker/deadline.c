@@ -60,6 +60,26 @@ due_live(const struct worker *worker, const struct session *session)
 	return due;
 }
 
+/* Its record has output that its peers have acknowledged since: a host that takes over would have to ask them, or to send it
+ * again. */
+static bool
+is_behind(const struct worker *worker, const struct session *session)
+{
+	const struct record *record = session_record(session);
+	bool has_more = false;
+
+	if (worker->release.mode != RELEASE_PAIRED || session->state != SESSION_LIVE)
+		return false;
+	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		const struct leg *side = &session->leg[leg];
+
+		if (side->acknowledged != side->sent)
+			return false;
+		has_more |= side->acknowledged > record->outlet[leg].written;
+	}
+	return has_more;
+}
+
 void
 deadline_schedule(struct worker *worker, struct session *session)
 {
@@ -76,6 +96,8 @@ deadline_schedule(struct worker *worker, struct session *session)
 		uint64_t receipt = receipt_due(worker, session);
 
 		due = receipt < due ? receipt : due;
+		if (session->active_ms + SESSION_REST_MS < due && is_behind(worker, session))
+			due = session->active_ms + SESSION_REST_MS;
 	}
 	if (due != UINT64_MAX)
 		timer_set_no_later(&worker->wheel, &session->timer, due);
@@ -116,6 +138,9 @@ timer_live(struct worker *worker, struct session *session)
 		session->signals = 0;
 	} else if (session->active_ms + SESSION_IDLE_MS <= worker->now_ms) {
 		session_park(worker, session);
+		if (session->active_ms + SESSION_REST_MS <= worker->now_ms &&
+		    is_behind(worker, session))
+			commit_publish(worker, session, commit_begin(worker, session));
 	}
 }
 

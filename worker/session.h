@@ -107,6 +107,7 @@ struct worker;
 #define SESSION_WINDOW_MAX (SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE - SHM_UNREAD_MAX)
 
 #define SESSION_IDLE_MS	      200u   /* then chunks are given back */
+#define SESSION_REST_MS	      2000u  /* then the standby is told what has been acknowledged */
 #define SESSION_BLOCKED_MS    5000u  /* a signal that cannot be told: then RST */
 #define SESSION_LINGER_MS     10000u /* for the peer's FIN after ours */
 #define SESSION_UNSENT_MS     30000u /* for the last output to be taken at all */

@@ -378,6 +378,34 @@ test_it_stays_for_a_standby_to_come(void **state)
 	harness_expect(harness, 17, SHM_CLIENT, "x");
 }
 
+/* The standby would have to ask the peer of a session at rest what it has, if nobody told it. */
+static void
+test_at_rest_all_is_told(void **state)
+{
+	struct harness *harness = *state;
+	struct record record;
+	const struct outlet *outlet = &record.outlet[SHM_CLIENT];
+	unsigned looks = 0;
+	uint64_t sequence;
+
+	harness_acknowledge_always(harness, 0);
+	harness_session_open(harness, 0, 18, SLOT_RAW, true);
+	harness_write(harness, 18, SHM_SERVER, "hello");
+	harness_expect(harness, 18, SHM_CLIENT, "hello");
+	record = record_of(harness, 18);
+	assert_int_equal(outlet_pending(outlet), 5);
+	while (outlet_pending(outlet) > 0 && harness_look(harness, &looks))
+		record = record_of(harness, 18);
+	assert_int_equal(outlet_pending(outlet), 0);
+	assert_int_equal(outlet->written, 5);
+	/* Once is enough. */
+	sequence = record.sequence;
+	harness_listen(harness, 2500);
+	assert_int_equal(record_of(harness, 18).sequence, sequence);
+	harness_write(harness, 18, SHM_CLIENT, "x");
+	harness_expect(harness, 18, SHM_SERVER, "x");
+}
+
 /* Dies while it waits: who adopts the record waits too, and then does it once. */
 static void
 test_an_adopter_waits(void **state)
@@ -783,6 +811,7 @@ main(int argc, char **argv)
 	    TEST(test_blocked_input_is_stored),
 	    TEST(test_unacknowledged_output_stays),
 	    TEST(test_it_stays_for_a_standby_to_come),
+	    TEST(test_at_rest_all_is_told),
 	    TEST(test_an_adopter_waits),
 	    TEST(test_an_adopter_waits_for_the_end),
 	    TEST(test_the_slots_next_session_waits),
