@@ -80,6 +80,7 @@ static const int worker_calls[] = {
 static const int gate_calls[] = {
     SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_ctl),
     SCMP_SYS(recvmmsg),
     SCMP_SYS(sendto),
     SCMP_SYS(write),

@@ -90,6 +90,13 @@ drop(struct keeper *keeper, const struct queue_packet *packet, enum gate_counter
 }
 
 static void
+pass(struct keeper *keeper, const struct queue_packet *packet)
+{
+	gate_count(keeper->board, GATE_COUNTER_late);
+	tell(keeper, packet->queue, packet->id, true);
+}
+
+static void
 hold_embryo(struct keeper *keeper, const struct queue_packet *packet)
 {
 	struct embryo embryo;
@@ -110,9 +117,10 @@ hold_embryo(struct keeper *keeper, const struct queue_packet *packet)
 	gate_count(keeper->board, GATE_COUNTER_embryos_held);
 }
 
+/* What may leave is parked too while it is a bare ACK: the next one of this turn may take its place. */
 static void
-hold_packet(struct keeper *keeper, const struct queue_packet *packet,
-    const struct gate_packet *asked, bool is_bare)
+park(struct keeper *keeper, const struct queue_packet *packet, const struct gate_packet *asked,
+    bool is_bare, bool passes)
 {
 	const struct parked_packet waits = {
 	    .packet = *asked, .id = packet->id, .since = seconds(), .is_bare = is_bare};
@@ -120,7 +128,10 @@ hold_packet(struct keeper *keeper, const struct queue_packet *packet,
 
 	switch (parked_add(keeper->parked, &waits, &replaced)) {
 	case PARKED_FULL:
-		drop(keeper, packet, GATE_COUNTER_full);
+		if (passes)
+			pass(keeper, packet);
+		else
+			drop(keeper, packet, GATE_COUNTER_full);
 		return;
 	case PARKED_REPLACES:
 		gate_count(keeper->board, GATE_COUNTER_superseded);
@@ -129,6 +140,7 @@ hold_packet(struct keeper *keeper, const struct queue_packet *packet,
 	case PARKED_WAITS:
 		break;
 	}
+	keeper->has_passing = keeper->has_passing || passes;
 	gate_count(keeper->board, GATE_COUNTER_held);
 }
 
@@ -158,7 +170,7 @@ take_packet(void *context, const struct queue_packet *packet)
 	struct packet_headers headers;
 	struct gate_packet asked;
 	struct gate_place place;
-	bool is_alone = gate_positions_is_alone(&keeper->positions);
+	bool is_bare, is_alone = gate_positions_is_alone(&keeper->positions);
 
 	if (packet->queue == QUEUE_EARLY) {
 		take_early(keeper, packet);
@@ -173,18 +185,19 @@ take_packet(void *context, const struct queue_packet *packet)
 	/* The filter gives nothing else that has no mark. */
 	asked.is_guarded = true;
 	place = gate_positions_get(&keeper->positions, asked.mark);
+	is_bare = headers.payload == 0 && (asked.flags & (GATE_SYN | GATE_FIN | GATE_RST)) == 0;
 	switch (gate_decide(&asked, is_alone, &place)) {
 	case GATE_PASS:
-		gate_count(keeper->board, GATE_COUNTER_late);
-		tell(keeper, packet->queue, packet->id, true);
+		if (is_bare && packet->queue == QUEUE_LEGS)
+			park(keeper, packet, &asked, is_bare, true);
+		else
+			pass(keeper, packet);
 		break;
 	case GATE_HOLD:
 		if (packet->queue == QUEUE_EMBRYOS)
 			hold_embryo(keeper, packet);
 		else
-			hold_packet(keeper, packet, &asked,
-			    headers.payload == 0 &&
-				(asked.flags & (GATE_SYN | GATE_FIN | GATE_RST)) == 0);
+			park(keeper, packet, &asked, is_bare, false);
 		break;
 	case GATE_DROP:
 		drop(keeper, packet,
@@ -201,6 +214,13 @@ let_go(void *context, uint32_t id, bool leaves)
 
 	gate_count(keeper->board, leaves ? GATE_COUNTER_released : GATE_COUNTER_given_up);
 	tell(keeper, QUEUE_LEGS, id, leaves);
+}
+
+static void
+review_parked(struct keeper *keeper)
+{
+	keeper->has_passing = false;
+	parked_review(keeper->parked, &keeper->positions, seconds(), let_go, keeper);
 }
 
 static void
@@ -247,7 +267,7 @@ static void
 review(struct keeper *keeper)
 {
 	keeper->reviewed_ms = milliseconds();
-	parked_review(keeper->parked, &keeper->positions, seconds(), let_go, keeper);
+	review_parked(keeper);
 	review_embryos(keeper);
 	review_early(keeper);
 }
@@ -304,22 +324,48 @@ is_due(const struct keeper *keeper)
 }
 
 static int
-turn(struct keeper *keeper, const char **ret_step)
+gather(struct keeper *keeper, bool gathers)
+{
+	struct epoll_event packet = {
+	    .events = gathers ? 0 : EPOLLIN, .data.fd = keeper->queue.socket};
+
+	if (keeper->gathers == gathers)
+		return 0;
+	keeper->gathers = gathers;
+	return epoll_ctl(keeper->epoll, EPOLL_CTL_MOD, keeper->queue.socket, &packet) < 0 ? -errno
+											  : 0;
+}
+
+/* While packets gather they are looked for whatever came. */
+static int
+wait(struct keeper *keeper, bool *ret_has_word, bool *ret_has_packets)
 {
 	struct epoll_event ready[2];
-	int count, error, received = 0;
-	bool has_word, has_packets = false;
+	int count = epoll_wait(
+	    keeper->epoll, ready, 2, keeper->gathers ? KEEPER_GATHER_MS : pause_ms(keeper));
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	*ret_has_packets = keeper->gathers;
+	*ret_has_word = (count == 0 && !keeper->gathers) || is_due(keeper);
+	for (int i = 0; i < count; i++) {
+		*ret_has_word = *ret_has_word || ready[i].data.fd == KEEPER_FD_WAKE;
+		*ret_has_packets = *ret_has_packets || ready[i].data.fd == keeper->queue.socket;
+	}
+	return 0;
+}
+
+static int
+turn(struct keeper *keeper, const char **ret_step)
+{
+	bool has_word = false, has_packets = false;
+	int error, received = 0;
 	uint32_t pass;
 
 	*ret_step = "wait";
-	count = epoll_wait(keeper->epoll, ready, 2, pause_ms(keeper));
-	if (count < 0)
-		return errno == EINTR ? 0 : -errno;
-	has_word = count == 0 || is_due(keeper);
-	for (int i = 0; i < count; i++) {
-		has_word = has_word || ready[i].data.fd == KEEPER_FD_WAKE;
-		has_packets = has_packets || ready[i].data.fd == keeper->queue.socket;
-	}
+	error = wait(keeper, &has_word, &has_packets);
+	if (error < 0)
+		return error;
 	pass = gate_positions_early_pass(&keeper->positions);
 	if (has_word)
 		review(keeper);
@@ -328,10 +374,14 @@ turn(struct keeper *keeper, const char **ret_step)
 		received = queue_receive(&keeper->queue, take_packet, keeper);
 	if (received < 0)
 		return received;
+	if (keeper->has_passing)
+		review_parked(keeper);
 	say_whether_it_waits(keeper);
 	tell_of_embryos(keeper);
 	*ret_step = "verdict";
 	error = queue_flush(&keeper->queue);
+	if (error == 0)
+		error = gather(keeper, has_word && !parked_is_empty(keeper->parked));
 	if (error == 0 && received < (int)QUEUE_BATCH)
 		say_passed(keeper, pass);
 	return error < 0 ? error : keeper->error;

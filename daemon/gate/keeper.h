@@ -9,7 +9,10 @@
  * supervisor lets it pass (early.h); whether it is then let in the door says.
  *
  * It waits for packets and for the word of sync (board.h) or of the supervisor, and while something waits looks
- * now and then whether that has waited for too long; otherwise it does nothing when neither comes.
+ * now and then whether that has waited for too long; otherwise it does nothing when neither comes.  Where one
+ * word follows another and something waits, packets wake nobody: the next word finds them in the kernel's
+ * queue, or the end of a short while does (KEEPER_GATHER_MS).  Most of them may leave by then, and of the bare
+ * ACKs of a connection all but the last are needless.
  *
  * Errors: -errno with *ret_step naming what failed.
  */
@@ -23,6 +26,7 @@
 #include "daemon/gate/queue.h"
 
 #define KEEPER_PARKED_MOST 32768u
+#define KEEPER_GATHER_MS   1
 
 struct keeper {
 	struct queue queue;
@@ -32,6 +36,8 @@ struct keeper {
 	struct early early;
 	int epoll, embryos;
 	bool has_embryos;		 /* of this turn */
+	bool has_passing;		 /* likewise: what is parked may leave */
+	bool gathers;			 /* packets wake nobody */
 	uint64_t reviewed_ms;		 /* when what waits was looked at last */
 	int error;			 /* of a verdict that could not be told */
 	uint64_t embryo_first;		 /* the oldest that waits is this number or a later one */
