@@ -74,7 +74,8 @@ struct pair_view {
 	/* What sync keeps for the process that comes after it. */
 	_Atomic uint32_t word;	 /* enum role_word: keepalived says nothing twice */
 	_Atomic uint64_t served; /* the epoch whose sessions this host has; 0: none */
-	/* The epoch whose sessions it is making, until the door was opened; 0: none. */
+	/* The epoch whose sessions it is making, from when that is to be saved until the door was
+	 * opened; 0: none. */
 	_Atomic uint64_t restoring;
 	_Atomic uint32_t is_word_used; /* this host has lost the role since that word */
 	uint8_t reserved[20];

@@ -50,8 +50,9 @@
  * - A timer that is set again starts anew; one that has no meaning any more may fire all the same.
  *
  * After a restart there is the saved epoch, whether the supervisor still has the sessions of it
- * (role_start.serving), and whether it was making them (role_start.restoring); everything else is asked anew.  A host that had raised its epoch and died has
- * fenced the older one for good, whether or not it had served in it: nobody can know.
+ * (role_start.serving), and whether it was making them, or about to (role_start.restoring); everything
+ * else is asked anew.  A host that had raised its epoch and died has fenced the older one for good,
+ * whether or not it had served in it: nobody can know.
  *
  * Called by sync only.
  */

@@ -119,18 +119,28 @@ carry_out(struct sync *sync, const struct role_action *action)
 	}
 }
 
+/* The epoch whose sessions are being made, or will be as soon as it is saved; 0: none. */
+static uint64_t
+restored_epoch(const struct role *role)
+{
+	if (role->state == ROLE_RAISING && role->replica)
+		return role->next;
+	return role->state == ROLE_RESTORING ? role->start.epoch.number : 0;
+}
+
 /* So that a sync process that comes after this one knows whose sessions are here. */
 static void
 keep(struct sync *sync)
 {
 	struct pair_view *view = shm_pair_view(&sync->shm);
+	uint64_t restored = restored_epoch(&sync->role);
 
 	/* That they are gone is noted when they are (standing_answered()). */
 	if (sync->role.custody && sync->role.state != ROLE_RESTORING)
 		atomic_store(&view->served, sync->role.start.epoch.number);
 	/* Until the door is open nothing has come of it that could not be made again. */
-	if (sync->role.state == ROLE_RESTORING)
-		atomic_store(&view->restoring, sync->role.start.epoch.number);
+	if (restored != 0)
+		atomic_store(&view->restoring, restored);
 	else if (!sync->role.custody)
 		atomic_store(&view->restoring, 0);
 	atomic_store(&view->word, (uint32_t)sync->role.start.word);
@@ -208,6 +218,18 @@ standing_simple(struct sync *sync, enum role_input_kind kind, uint64_t epoch)
 }
 
 /* ---- the start ---- */
+
+void
+standing_look_back(struct sync *sync)
+{
+	struct pair_view *view = shm_pair_view(&sync->shm);
+	struct epoch saved;
+	char why[EPOCH_WHY_MAX];
+
+	if (epoch_read(SYNC_FD_STATE, &saved, why) < 0 ||
+	    saved.number != atomic_load(&view->restoring))
+		atomic_store(&view->restoring, 0);
+}
 
 void
 standing_start(struct sync *sync)

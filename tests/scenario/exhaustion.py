@@ -1,7 +1,6 @@
 """What runs out: a clear refusal, those that run go on, and it ends by itself."""
 
 import fcntl
-import json
 import os
 import resource
 import time
@@ -328,16 +327,10 @@ def address_space(pid):
         return int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def is_sanitized(build):
-    with open(os.path.join(build, "meson-info/intro-buildoptions.json")) as file:
-        return next(option["value"] for option in json.load(file)
-                    if option["name"] == "b_sanitize") != "none"
-
-
 @scenario
 def no_address_space(world):
     """A worker that cannot map its memory is tried again, ever more rarely; the others carry on."""
-    if is_sanitized(world.build):
+    if world.is_sanitized():
         raise Skip("sanitizers need the address space")
     sink = world.sink()
     gateway = world.gate()
@@ -363,7 +356,7 @@ def no_address_space(world):
 @scenario
 def no_manager(world):
     """A manager that cannot map its memory is tried again, ever more rarely; mail flows meanwhile."""
-    if is_sanitized(world.build):
+    if world.is_sanitized():
         raise Skip("sanitizers need the address space")
     sink = world.sink()
     gateway = world.gate()

@@ -1,5 +1,6 @@
 """What a scenario is given, and the list of them."""
 
+import json
 import os
 import subprocess
 
@@ -39,6 +40,18 @@ class World:
         """The ends of the gateways' logs, for a report."""
         return "".join("\n    | " + "\n    | ".join(gateway.log().splitlines()[-12:])
                        for gateway in self.gateways if os.path.exists(gateway.log_path))
+
+    def option(self, name):
+        """Of the build."""
+        with open(os.path.join(self.build, "meson-info/intro-buildoptions.json")) as file:
+            return next(option["value"] for option in json.load(file) if option["name"] == name)
+
+    def is_sanitized(self):
+        return self.option("b_sanitize") != "none"
+
+    def needs_failpoints(self):
+        if not self.option("failpoints"):
+            raise Skip("it takes a build with -Dfailpoints=true")
 
     def keep(self, thing):
         self.started.append(thing)

@@ -5,7 +5,6 @@ import signal
 import time
 
 from harness import Gateway, check, free_port, process_lives, wait_until
-from exhaustion import is_sanitized
 from faults import held
 from garbage import connect
 from registry import Skip, scenario, swaks
@@ -178,7 +177,7 @@ def supervisor_killed_settings_wrong(world):
 @scenario
 def supervisor_short_of_memory(world):
     """The next supervisor cannot map what is there: it leaves it to the one after it."""
-    if is_sanitized(world.build):
+    if world.is_sanitized():
         raise Skip("sanitizers need the address space")
     sink = world.sink()
     gateway = world.gate()

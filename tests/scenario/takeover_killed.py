@@ -4,9 +4,10 @@ import os
 import re
 import signal
 import socket
+import time
 
 from harness import check, process_lives, wait_until
-from registry import Skip, scenario
+from registry import scenario
 from takeover import PHASES, PORT, counted, greeted, held, served
 from upgrade import complete, upgrade
 
@@ -34,9 +35,9 @@ def goes_on(place, by):
 
 
 def killed_at(world, point, family=4):
+    world.needs_failpoints()
     place, mx1, mx2 = waiting(world, family)
-    if mx2.ctl("test failpoint supervisor %s 1" % point, fails=None)[0] != 0:
-        raise Skip("it takes a build with -Dfailpoints=true")
+    mx2.ctl("test failpoint supervisor %s 1" % point)
     place.lose(mx1)
     place.move(mx2)
     wait_until(lambda: mx2.process.poll() is not None, "the supervisor dies at " + point, 20)
@@ -86,6 +87,19 @@ def takeover_sync_killed(world):
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not process_lives(pid), "sync is dead", 20)
     os.kill(supervisor, signal.SIGCONT)
+    goes_on(place, mx2)
+
+
+@scenario
+def takeover_sync_killed_raising(world):
+    """Sync dies in the instant in which the epoch is on the disk, whether or not it has learned so."""
+    place, mx1, mx2 = waiting(world)
+    pid, end = mx2.sync(), time.monotonic() + 20
+    place.lose(mx1)
+    place.move(mx2)
+    while not epoch_is_saved(mx2):
+        check(time.monotonic() < end, "the epoch is not saved")
+    os.kill(pid, signal.SIGKILL)
     goes_on(place, mx2)
 
 
