@@ -207,6 +207,7 @@ end_poisoned(struct worker *worker, struct session *session)
 static void
 adopt_broken(struct worker *worker, struct session *session, const struct handover_item *item)
 {
+	worker->adopted++;
 	for (int leg = 0; leg < SHM_LEGS; leg++)
 		if (item->legs & HANDOVER_LEG(leg)) {
 			session->leg[leg].received = item->consumed[leg];
@@ -227,6 +228,7 @@ adopt_unopened(struct worker *worker, struct session *session, const struct hand
 			adopt_broken(worker, session, item);
 			return;
 		}
+	worker->adopted++;
 	session_open(worker, session);
 	if (session->state != SESSION_LIVE)
 		return;
@@ -238,6 +240,7 @@ void
 adopt_go_on(struct worker *worker, struct session *session)
 {
 	session->found = false;
+	worker->adopted++;
 	if (session_record(session)->flags & RECORD_FINISHED) {
 		session->state = SESSION_FINISHING;
 		session_settle(worker, session);
@@ -330,6 +333,16 @@ state_loads(struct worker *worker, const struct slot_session *shared, const stru
 }
 
 void
+adopt_turn(struct worker *worker)
+{
+	if (worker->adopted == 0)
+		return;
+	event_loop_submit(&worker->loop);
+	counter_add(worker->counters, COUNTER_sessions_adopted, worker->adopted);
+	worker->adopted = 0;
+}
+
+void
 adopt_session(struct worker *worker, struct session *session, const struct handover_item *item)
 {
 	struct slot_session *shared = session->shared;
@@ -341,7 +354,6 @@ adopt_session(struct worker *worker, struct session *session, const struct hando
 		adopt_lost(worker, session);
 		return;
 	}
-	counter_add(worker->counters, COUNTER_sessions_adopted, 1);
 	FAILPOINT(adopt_received);
 	if (atomic_load(&shared->published) == 0 ||
 	    atomic_load(&shared->generation) != session->generation) {

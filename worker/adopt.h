@@ -29,6 +29,9 @@ bool adopt_check(const struct shm *shm, uint32_t slot, const struct slot_session
 
 /* In a pair: what the found record says may be done now. */
 void adopt_go_on(struct worker *worker, struct session *session);
+/* Once in each turn.  Only now those that go on count as adopted, their output being with the kernel: the supervisor
+ * waits for that, since a peer that acknowledges what was not sent from here is not understood. */
+void adopt_turn(struct worker *worker);
 /* The session was taken (session_take()) and its descriptors attached. */
 void adopt_session(
     struct worker *worker, struct session *session, const struct handover_item *item);

@@ -79,8 +79,8 @@ event_loop_explain(FILE *to, int error)
 		fputs("smtpguard-worker: raise the limit of locked memory (LimitMEMLOCK=).\n", to);
 }
 
-static void
-loop_submit(struct event_loop *loop)
+void
+event_loop_submit(struct event_loop *loop)
 {
 	io_uring_submit(&loop->ring);
 	if (io_uring_sq_ready(&loop->ring) == 0)
@@ -93,7 +93,7 @@ event_loop_next(struct event_loop *loop, uint64_t tag)
 	struct io_uring_sqe *entry;
 
 	while ((entry = io_uring_get_sqe(&loop->ring)) == NULL)
-		loop_submit(loop);
+		event_loop_submit(loop);
 	memset(entry, 0, sizeof(*entry));
 	entry->user_data = tag;
 	return entry;
@@ -107,7 +107,7 @@ event_loop_message(struct event_loop *loop)
 	/* One message per submission at most, so room for a submission is room for its message. */
 	while (
 	    loop->messages_used == EVENT_LOOP_ENTRIES || io_uring_sq_space_left(&loop->ring) == 0)
-		loop_submit(loop);
+		event_loop_submit(loop);
 	message = &loop->message[loop->messages_used++];
 	memset(&message->header, 0, sizeof(message->header));
 	message->header.msg_iov = message->piece;

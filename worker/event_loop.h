@@ -54,6 +54,8 @@ struct io_uring_sqe *event_loop_next(struct event_loop *loop, uint64_t tag);
 /* A message header that stays valid until the submission made next has reached the kernel. */
 struct event_loop_message *event_loop_message(struct event_loop *loop);
 
+/* Without waiting; what cannot be submitted now is with the next wait. */
+void event_loop_submit(struct event_loop *loop);
 /* Submits and waits for a completion, at most `wait_ms` (0: only looks). -errno is a ring that no
  * longer works; a time-out or a signal is none. */
 int event_loop_wait(struct event_loop *loop, uint64_t wait_ms);

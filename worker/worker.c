@@ -2,6 +2,7 @@
 
 #include "shm/failpoint.h"
 #include "shm/journal.h"
+#include "worker/adopt.h"
 #include "worker/completion_tag.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
@@ -198,6 +199,7 @@ worker_run(struct worker *worker)
 		if (!release_queue_is_idle(&worker->release))
 			release_queue_turn(worker);
 		handover_client_turn(worker);
+		adopt_turn(worker);
 		error = event_loop_wait(&worker->loop,
 		    waiting_wait(
 			worker, timer_wheel_wait(&worker->wheel, worker->now_ms, WORKER_TURN_MS)));

@@ -55,6 +55,7 @@ struct worker {
 	struct release_queue release;
 	struct waiting waiting;
 	struct shedding shedding;
+	uint32_t adopted;   /* sessions that go on, since the last turn */
 	uint32_t receiving; /* legs that wait with a chunk in hand */
 	struct journal_ring *journal;
 	struct counter_block *counters;

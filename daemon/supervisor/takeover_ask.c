@@ -23,7 +23,7 @@
 #define EARLY_MOST_US 150000u
 
 static void
-finish(struct supervisor *supervisor)
+note_done(struct supervisor *supervisor)
 {
 	struct takeover *takeover = &supervisor->takeover;
 	struct takeover_status *status = &takeover->status;
@@ -36,7 +36,6 @@ finish(struct supervisor *supervisor)
 	event.number[1] = status->probed_us - status->opened_us;
 	event.number[2] = status->done_us - status->opened_us;
 	supervisor_event(supervisor, &event);
-	takeover_drop(supervisor);
 }
 
 /* As if its worker had died. */
@@ -196,6 +195,11 @@ takeover_ask_look(struct supervisor *supervisor)
 	    errno != EAGAIN)
 		return;
 	look_at_all(supervisor);
-	if (takeover->waiting == 0 && takeover->embryos == 0)
-		finish(supervisor);
+	if (takeover->waiting > 0 || takeover->embryos > 0)
+		return;
+	if (takeover->status.done_us == 0)
+		note_done(supervisor);
+	/* The timer looks as long as anything waits for workers. */
+	if (takeover_ask_lets_early_pass(supervisor))
+		takeover_drop(supervisor);
 }

@@ -4,8 +4,8 @@
  * All peers are asked where they stand.  A session goes to a worker, which adopts it as that of a dead one, when
  * nothing of it waits for an answer; what is not answered waits for ANSWER_MOST_US (takeover_session.c) at most.
  * Workers begin with the first sessions while the last peers are asked.  What has come early (early.h) is let in
- * when those that wait for no answer were adopted, and before any answer is judged: it says where a peer stood,
- * not where it stands.
+ * when those that wait for no answer go on, their output being sent: what acknowledges more than a connection has
+ * sent the kernel drops.  It is before any answer is judged: it says where a peer stood, not where it stands.
  *
  * All do nothing while none is under way.  Supervisor only.
  */
