@@ -99,10 +99,12 @@ restore_shares(const struct takeover_source *source, struct takeover *takeover,
 	return left;
 }
 
+/* A client that connects has done with what was over between the same two: that is not to be in its way. */
 static void
-restore_all(
-    const struct takeover_source *source, struct takeover *takeover, struct takeover_ahead *ahead)
+restore_all(struct supervisor *supervisor, const struct takeover_source *source)
 {
+	struct takeover *takeover = &supervisor->takeover;
+	struct takeover_ahead *ahead = &supervisor->ahead;
 	uint32_t left;
 
 	takeover_ahead_prune(ahead, source->shm);
@@ -110,6 +112,7 @@ restore_all(
 		restore_shares(source, takeover, ahead, STAGE_AHEAD, takeover->sessions);
 	takeover_ahead_drop(ahead);
 	left = restore_shares(source, takeover, ahead, STAGE_MAKE, takeover->sessions);
+	takeover_embryo_restore(supervisor);
 	if (left > 0)
 		restore_shares(source, takeover, ahead, STAGE_OVER, left);
 }
@@ -313,8 +316,7 @@ takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 	if (r < 0)
 		return r;
 	FAILPOINT(takeover_begun);
-	restore_all(&source, takeover, &supervisor->ahead);
-	takeover_embryo_restore(supervisor);
+	restore_all(supervisor, &source);
 	FAILPOINT(takeover_made);
 	take_all(supervisor);
 	FAILPOINT(takeover_taken);

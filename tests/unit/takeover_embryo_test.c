@@ -9,6 +9,7 @@
 #include "daemon/supervisor/supervisor.h"
 #include "loopback.h"
 #include "shm/embryos.h"
+#include "shm/succession.h"
 #include "supervisor_fixture.h"
 
 #include <errno.h>
@@ -249,6 +250,56 @@ test_is_too_old(void **state)
 	close(link.peer);
 }
 
+/* Of the other host: a session of that client which is over, though its peers may not know. */
+static void
+add_over(struct scene *scene, const struct loopback *link)
+{
+	const struct shm *shm = &scene->supervisor.shm;
+	struct slot_custody *public = shm_custody(shm, 0);
+	struct slot_leg *leg = &public->leg[SHM_CLIENT];
+	struct record *record;
+
+	leg->local = link->local;
+	leg->peer = link->remote;
+	assert_int_equal(leg_dump(link->ours, leg, false, SEEN_MS), 0);
+	atomic_store(&leg->state, LEG_OPEN);
+	atomic_store(&public->generation, 1);
+	atomic_store(&shm_session(shm, 0)->generation, 1);
+	record = record_begin(shm_session(shm, 0), 1);
+	record->ending[SHM_CLIENT] = ENDING_FIN;
+	record->end_stored[SHM_CLIENT] = true;
+	record_publish(shm_session(shm, 0), record);
+	atomic_store(&shm_succession(shm)->replicas, 1);
+	atomic_store(&public->state, SLOT_REPLICA);
+}
+
+/* Its port serves another connection by now, or it would not have been let go. */
+static void
+test_of_a_port_that_was_used(void **state)
+{
+	struct scene *scene = *state;
+	struct supervisor *supervisor = &scene->supervisor;
+	struct embryo embryo;
+	struct loopback link;
+
+	loopback_enter();
+	link = loopback_connect(4, false);
+	add_over(scene, &link);
+	embryo = lose(&link);
+	embryos_add(shm_embryos(&supervisor->shm), &embryo);
+	listen_at(scene, &link.local);
+	supervisor->can_repair = true;
+	assert_int_equal(takeover_restore(supervisor, 3), 0);
+	assert_int_equal(supervisor->takeover.embryos, 1);
+	assert_int_equal(supervisor->takeover.status.lost, 0);
+	assert_int_equal(custody_leg_state(&supervisor->custody, 0, SHM_CLIENT), LEG_ENDED);
+	takeover_embryo_ask(supervisor);
+	look(scene);
+	assert_int_equal(supervisor->custody.in_use, 2);
+	takeover_drop(supervisor);
+	close(link.peer);
+}
+
 static void
 test_nobody_listens(void **state)
 {
@@ -338,6 +389,7 @@ main(void)
 	    TEST(test_does_not_answer),
 	    TEST(test_is_gone),
 	    TEST(test_is_too_old),
+	    TEST(test_of_a_port_that_was_used),
 	    TEST(test_nobody_listens),
 	    TEST(test_a_hostile_writer),
 	};
