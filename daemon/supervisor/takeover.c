@@ -201,7 +201,7 @@ take(struct supervisor *supervisor, struct takeover_session *session)
 		/* Of one that is asked, something was put back. */
 		if (session->leg[leg].fd >= 0 && !session->leg[leg].asks)
 			custody->slot[slot].untouched |= HANDOVER_LEG(leg);
-		takeover->status.ahead += session->leg[leg].was_ahead;
+		takeover->status.ahead += session->leg[leg].fd >= 0 && session->leg[leg].was_ahead;
 		takeover_note_leg(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
 		note_over(supervisor, slot, (enum shm_leg)leg, &session->leg[leg]);
 	}

@@ -15,8 +15,8 @@
 struct custody_wire {
 	struct sync_identity identity;
 	struct sync_leg leg[SHM_LEGS];
-	uint64_t
-	    check; /* over both legs and the policy: another one when what is told of them is */
+	/* Over both legs and the policy: another one when what is told of them is. */
+	uint64_t check;
 	char class_name[SYNC_CLASS_NAME_MAX + 1];
 	struct shm_endpoint source;
 	struct slot_leg copy[SHM_LEGS];
