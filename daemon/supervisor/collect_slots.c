@@ -1,6 +1,7 @@
 #include "daemon/supervisor/collect_slots.h"
 
 #include "daemon/supervisor/dispatch.h"
+#include "daemon/supervisor/leg_kernel.h"
 #include "daemon/supervisor/opening.h"
 #include "shm/chunk.h"
 #include "shm/handover.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* A leg that a worker may hold and this process does not have. */
@@ -121,21 +121,11 @@ is_wanted(const struct supervisor *supervisor, uint32_t index, uint32_t slot, en
 	       custody_leg_state(&supervisor->custody, slot, leg) == LEG_OPEN;
 }
 
-/* 0: it has none. */
-static uint64_t
-cookie_of(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t length = sizeof(cookie);
-
-	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0;
-}
-
 /* Takes the descriptor, or closes it if it is not that leg. */
 static bool
 take_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, int fd)
 {
-	uint64_t cookie = cookie_of(fd);
+	uint64_t cookie = leg_kernel_cookie(fd);
 
 	if (cookie == 0 || cookie != shm_custody(&supervisor->shm, slot)->leg[leg].cookie) {
 		close(fd);
@@ -160,7 +150,7 @@ take_if_wanted(struct supervisor *supervisor, uint32_t index, const struct wante
     size_t count, int number)
 {
 	int fd = pidfd_getfd(supervisor->worker[index].process.pidfd, number, 0);
-	uint64_t cookie = fd < 0 ? 0 : cookie_of(fd);
+	uint64_t cookie = fd < 0 ? 0 : leg_kernel_cookie(fd);
 
 	/* Tens of thousands are looked for among tens of thousands: nothing is asked of the kernel here. */
 	for (size_t i = 0; cookie != 0 && i < count; i++) {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define MEASURE_TRIES 1000
 #define DUMP_TRIES    8
@@ -327,6 +328,13 @@ leg_end(int fd, bool silently)
 			return r;
 	}
 	return connect(fd, &none, sizeof(none)) < 0 ? -errno : 0;
+}
+
+void
+leg_drop(int fd)
+{
+	leg_end(fd, true);
+	close(fd);
 }
 
 bool

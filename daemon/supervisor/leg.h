@@ -59,6 +59,8 @@ int leg_dump(int fd, struct slot_leg *leg, bool active, uint64_t gateway_ms);
 void leg_leave_repair(int fd);
 
 int leg_end(int fd, bool silently);
+/* Silently, and closes it: a process that is just being started may have a duplicate still. */
+void leg_drop(int fd);
 
 /* All output is acknowledged, or nothing more will come of it. */
 bool leg_is_settled(int fd);

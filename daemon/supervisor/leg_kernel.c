@@ -22,6 +22,15 @@ leg_kernel_info(int fd, struct tcp_info *ret_info)
 	return 0;
 }
 
+uint64_t
+leg_kernel_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
 int
 leg_kernel_sequence(int fd, uint32_t *ret_sequence)
 {

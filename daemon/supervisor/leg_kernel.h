@@ -1,8 +1,8 @@
 /*
  * leg_kernel -- what is asked of the kernel about a TCP connection, and told to it, in one call each
  *
- * TCP_QUEUE_SEQ speaks of the queue that was chosen last, in repair mode.  Called by leg,
- * leg_restore and ending only.  0 or -errno.
+ * TCP_QUEUE_SEQ speaks of the queue that was chosen last, in repair mode.  Called by who
+ * makes, finds and ends legs.  0 or -errno, if nothing else is said.
  */
 #ifndef SUPERVISOR_LEG_KERNEL_H
 #define SUPERVISOR_LEG_KERNEL_H
@@ -24,6 +24,8 @@ enum {
 
 int leg_kernel_set(int fd, int level, int option, int value);
 int leg_kernel_info(int fd, struct tcp_info *ret_info);
+/* SO_COOKIE; 0: it has none. */
+uint64_t leg_kernel_cookie(int fd);
 
 /* Of the queue that was chosen last. */
 int leg_kernel_sequence(int fd, uint32_t *ret_sequence);

@@ -269,8 +269,7 @@ make(const struct leg_plan *plan, const struct queues *queues)
 	r = leg_restore_finish(fd, plan);
 	if (r == 0)
 		return fd;
-	leg_end(fd, true);
-	close(fd);
+	leg_drop(fd);
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/leg_kernel.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
 
@@ -58,10 +59,7 @@ dump_leg(struct supervisor *supervisor, int fd, struct slot_leg *leg, bool activ
 static void
 fill_leg(struct supervisor *supervisor, int fd, struct slot_leg *leg, bool active)
 {
-	socklen_t length = sizeof(leg->cookie);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &leg->cookie, &length) < 0)
-		leg->cookie = 0;
+	leg->cookie = leg_kernel_cookie(fd);
 	if (supervisor->can_repair)
 		dump_leg(supervisor, fd, leg, active);
 }

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define END_WAIT_MS 2000
 
@@ -65,10 +64,8 @@ end_arrivals(const struct listener *listener)
 {
 	int fd;
 
-	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-		leg_end(fd, true);
-		close(fd);
-	}
+	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		leg_drop(fd);
 }
 
 int

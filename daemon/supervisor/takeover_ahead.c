@@ -1,13 +1,12 @@
 #include "daemon/supervisor/takeover_ahead.h"
 
 #include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/leg_kernel.h"
 #include "daemon/supervisor/supervisor.h"
 #include "shm/succession.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* Of each tick: a look costs next to nothing, but there may be tens of thousands. */
 #define LOOKS_MOST 4096u
@@ -41,14 +40,12 @@ takeover_ahead_init(struct takeover_ahead *ahead, uint32_t slots)
 	return session == NULL ? -ENOMEM : 0;
 }
 
-/* A process that is just being started may have a duplicate still: closing would not be enough. */
 static void
 end_leg(struct ahead_leg *leg)
 {
 	if (leg->fd < 0)
 		return;
-	leg_end(leg->fd, true);
-	close(leg->fd);
+	leg_drop(leg->fd);
 	leg->fd = -1;
 }
 
@@ -125,7 +122,6 @@ static int
 make_leg(const struct takeover_source *source, uint32_t slot, const struct record *record,
     enum shm_leg which, struct ahead_leg *leg)
 {
-	socklen_t length = sizeof(leg->cookie);
 	struct takeover_plan plan;
 	int fd, r;
 
@@ -139,7 +135,8 @@ make_leg(const struct takeover_source *source, uint32_t slot, const struct recor
 		return fd;
 	leg->fd = fd;
 	leg->plan = plan.leg;
-	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &leg->cookie, &length) < 0 ? -errno : 0;
+	leg->cookie = leg_kernel_cookie(fd);
+	return 0;
 }
 
 static struct ahead_session *

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MSS_LEAST_IPV4 536
 #define MSS_LEAST_IPV6 1220
@@ -135,8 +134,7 @@ arrive(struct supervisor *supervisor, const struct takeover_embryo *embryo)
 static void
 end(const struct takeover_embryo *embryo)
 {
-	leg_end(embryo->fd, true);
-	close(embryo->fd);
+	leg_drop(embryo->fd);
 }
 
 /* False: it is gone. */

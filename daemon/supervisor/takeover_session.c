@@ -1,11 +1,10 @@
 #include "daemon/supervisor/takeover_session.h"
 
 #include "daemon/supervisor/leg.h"
+#include "daemon/supervisor/leg_kernel.h"
 #include "daemon/supervisor/takeover_ahead.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define ANSWER_LEAST_US 20000u
 /* Then the kernel asks, and sends again, as for any other connection. */
@@ -25,10 +24,7 @@ note_plan(const struct takeover_plan *plan, struct takeover_leg *leg)
 static void
 note_cookie(struct takeover_leg *leg)
 {
-	socklen_t length = sizeof(leg->cookie);
-
-	if (leg->fd < 0 || getsockopt(leg->fd, SOL_SOCKET, SO_COOKIE, &leg->cookie, &length) < 0)
-		leg->cookie = 0;
+	leg->cookie = leg->fd < 0 ? 0 : leg_kernel_cookie(leg->fd);
 }
 
 static int
@@ -217,7 +213,6 @@ takeover_leg_end(struct takeover_leg *leg)
 {
 	if (leg->fd < 0)
 		return;
-	leg_end(leg->fd, true);
-	close(leg->fd);
+	leg_drop(leg->fd);
 	leg->fd = -1;
 }
