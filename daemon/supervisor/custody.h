@@ -37,10 +37,9 @@ struct custody_slot {
 	uint8_t died;	    /* index of the worker it is adopted from */
 	uint8_t pending;    /* enum custody_pending */
 	uint8_t end_waited; /* looks at the legs since ENDING, saturating */
-	uint8_t
-	    untouched;	 /* HANDOVER_LEG() bits: made by TCP_REPAIR, and held by no worker since */
-	bool cools;	 /* it stands in `cooling` */
-	uint64_t due_ms; /* CLOCK_MONOTONIC: connect or ending gives up */
+	uint8_t untouched;  /* HANDOVER_LEG() bits: restored, and held by no worker since */
+	bool cools;	    /* it stands in `cooling` */
+	uint64_t due_ms;    /* CLOCK_MONOTONIC: connect or ending gives up */
 };
 
 struct custody {

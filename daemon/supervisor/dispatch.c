@@ -226,29 +226,21 @@ packet_leg(struct packet *packet, struct handover_item *item, const struct custo
 	packet->fd[packet->fds++] = private->fd[leg];
 }
 
-/* The end of its committed output. */
-static uint64_t
-output_end(const struct supervisor *supervisor, const struct handover_item *item, enum shm_leg leg)
-{
-	struct record record;
-
-	if (!record_read(shm_session(&supervisor->shm, item->slot), item->generation, &record))
-		return shm_custody(&supervisor->shm, item->slot)->leg[leg].base_written;
-	return record.outlet[leg].written + outlet_pending(&record.outlet[leg]);
-}
-
 /* Nobody has read or written a leg that was made for a takeover and that no worker has had: it stands where it was
  * made.  What has come since its adopter finds, as if it came then. */
 static int
 measure(const struct supervisor *supervisor, const struct handover_item *item, enum shm_leg leg,
-    struct leg_measure *ret_measure)
+    const struct record *record, struct leg_measure *ret_measure)
 {
 	const struct custody_slot *private = &supervisor->custody.slot[item->slot];
 	const struct slot_leg *public = &shm_custody(&supervisor->shm, item->slot)->leg[leg];
+	uint64_t output_end = public->base_written;
 
+	if (record)
+		output_end = record->outlet[leg].written + outlet_pending(&record->outlet[leg]);
 	if (!(private->untouched & HANDOVER_LEG(leg)))
-		return leg_measure(private->fd[leg], public, leg == SHM_SERVER,
-		    output_end(supervisor, item, leg), ret_measure);
+		return leg_measure(
+		    private->fd[leg], public, leg == SHM_SERVER, output_end, ret_measure);
 	*ret_measure = (struct leg_measure){
 	    .consumed = public->base_received,
 	    .written = public->base_written,
@@ -260,7 +252,7 @@ measure(const struct supervisor *supervisor, const struct handover_item *item, e
 /* False: the leg does not hold still; later. */
 static bool
 adopt_leg(struct supervisor *supervisor, struct packet *packet, struct handover_item *item,
-    enum shm_leg leg)
+    enum shm_leg leg, const struct record *record)
 {
 	const struct custody_slot *private = &supervisor->custody.slot[item->slot];
 	struct leg_measure measured;
@@ -270,7 +262,7 @@ adopt_leg(struct supervisor *supervisor, struct packet *packet, struct handover_
 	if (private->fd[leg] < 0 ||
 	    custody_leg_state(&supervisor->custody, item->slot, leg) != LEG_OPEN)
 		return true;
-	r = measure(supervisor, item, leg, &measured);
+	r = measure(supervisor, item, leg, record, &measured);
 	if (r == -EAGAIN)
 		return false;
 	if (r < 0)
@@ -311,12 +303,19 @@ adopt_flags(struct supervisor *supervisor, struct handover_item *item)
 static bool
 add_adopt(struct supervisor *supervisor, struct packet *packet, uint32_t slot)
 {
+	const uint8_t both = HANDOVER_LEG(SHM_CLIENT) | HANDOVER_LEG(SHM_SERVER);
 	unsigned fds = packet->fds, carriers = packet->carriers;
 	struct handover_item *item;
+	struct record record;
+	bool known;
 
 	item = packet_item(packet, &supervisor->custody, slot, HANDOVER_ADOPT);
+	/* Where nothing is measured nothing is looked up. */
+	known = supervisor->custody.slot[slot].untouched != both &&
+		record_read(shm_session(&supervisor->shm, slot), item->generation, &record);
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
-		if (!adopt_leg(supervisor, packet, item, (enum shm_leg)leg)) {
+		if (!adopt_leg(
+			supervisor, packet, item, (enum shm_leg)leg, known ? &record : NULL)) {
 			packet->items--;
 			packet->fds = fds;
 			packet->carriers = carriers;
