@@ -223,11 +223,11 @@ void
 standing_look_back(struct sync *sync)
 {
 	struct pair_view *view = shm_pair_view(&sync->shm);
-	struct epoch saved;
-	char why[EPOCH_WHY_MAX];
+	struct epoch_saved *found = &sync->found;
 
-	if (epoch_read(SYNC_FD_STATE, &saved, why) < 0 ||
-	    saved.number != atomic_load(&view->restoring))
+	*found = (struct epoch_saved){0};
+	found->error = epoch_read(SYNC_FD_STATE, &found->epoch, found->why);
+	if (found->error < 0 || found->epoch.number != atomic_load(&view->restoring))
 		atomic_store(&view->restoring, 0);
 }
 
@@ -244,15 +244,15 @@ standing_start(struct sync *sync)
 	    .policy = failover->commit == SETTINGS_COMMIT_STRICT ? ROLE_STRICT : ROLE_DEGRADE,
 	    .word = word <= ROLE_WORD_STOP ? (uint8_t)word : ROLE_WORD_NONE,
 	    .degrade_after_ms = failover->degrade_after_ms,
+	    .epoch = sync->found.epoch,
 	};
+	const struct epoch_saved *found = &sync->found;
 	struct role_result result;
-	char why[EPOCH_WHY_MAX] = "";
 
 	/* keepalived is there and has not spoken yet: it has not given the address to this host. */
 	if (start.word == ROLE_WORD_NONE && failover->fifo[0] != '\0')
 		start.word = ROLE_WORD_BACKUP;
 	snprintf(start.node, sizeof(start.node), "%s", failover->node);
-	int error = epoch_read(SYNC_FD_STATE, &start.epoch, why);
 	uint64_t served = atomic_load(&view->served);
 	start.serving = served != 0 && served == start.epoch.number;
 	uint64_t restoring = atomic_load(&view->restoring);
@@ -265,9 +265,9 @@ standing_start(struct sync *sync)
 	if (!start.serving && !start.restoring)
 		requests_ask(&sync->requests, REQUEST_SILENCE, start.epoch.number, 0);
 	carry_out_all(sync, &result);
-	if (error == 0 || error == -ENOENT)
+	if (found->error == 0 || found->error == -ENOENT)
 		return;
-	report_tell(events(sync), 109084, "reading the epoch", why, 0);
+	report_tell(events(sync), 109084, "reading the epoch", found->why, 0);
 	standing_simple(sync, ROLE_IN_FAULT_BEGINS, 0);
 }
 

@@ -10,9 +10,10 @@
 
 #include "daemon/sync/sync.h"
 
-/* Before the feed is opened: a takeover goes on only if its epoch was saved; else nothing is kept of it. */
+/* Before the feed is opened: reads the epoch as it is saved.  A takeover goes on only if its epoch is that; else nothing
+ * is kept of it. */
 void standing_look_back(struct sync *sync);
-/* With the epoch as it is saved. A file that does not hold makes this host one in FAULT. */
+/* With that epoch.  A file that does not hold makes this host one in FAULT. */
 void standing_start(struct sync *sync);
 enum role_refusal standing_input(struct sync *sync, const struct role_input *input);
 enum role_refusal standing_simple(struct sync *sync, enum role_input_kind kind, uint64_t epoch);

@@ -206,10 +206,10 @@ open_parts(struct sync *sync, bool has_gate)
 	result = has_gate ? open_gate(sync) : 0;
 	if (result < 0)
 		return complain("gate", strerror(-result), EX_OSERR);
+	standing_look_back(sync);
 	result = open_loop(sync);
 	if (result == 0)
 		result = open_saver(sync);
-	standing_look_back(sync);
 	if (result == 0)
 		result = talk_open(sync);
 	return result < 0 ? complain("start", strerror(-result), EX_OSERR) : EX_OK;

@@ -74,6 +74,7 @@ struct sync {
 	struct loop_source embryos; /* the gate has some */
 	struct requests requests;
 	struct notify_fifo fifo;
+	struct epoch_saved found; /* when this process started */
 	struct epoch_saver *saver;
 	uint8_t key[KEY_SIZE];
 	bool stopping;

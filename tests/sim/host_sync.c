@@ -346,6 +346,7 @@ host_sync_start(struct world *world, struct host *host)
 	sync->positions = &host->gate;
 	configure(&sync->settings.failover, world, host->at);
 	enter(world, host);
+	standing_look_back(sync);
 	check(world, own->decoder != NULL && talk_open(sync) == 0, "no memory");
 	standing_start(sync);
 	host_wants_sync(world, host);
