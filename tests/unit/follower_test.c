@@ -246,6 +246,17 @@ step(struct scene *scene)
 	return result;
 }
 
+/* Time goes on until each slot has been looked at. */
+static void
+stroll(struct scene *scene)
+{
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		scene->time.now_us += 10000;
+		step(scene);
+	}
+	take_log(scene);
+}
+
 /* A log that has nothing but its snapshot's end. */
 static void
 begin(struct scene *scene)
@@ -400,18 +411,10 @@ test_what_is_not_told_changes_nothing(void **state)
 	take_log(scene);
 	atomic_store(&leg->accepted, 7);
 	leg->cookie++;
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		scene->time.now_us += 10000;
-		step(scene);
-	}
-	take_log(scene);
+	stroll(scene);
 	assert_int_equal(scene->records, 0);
 	leg->base_written++;
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		scene->time.now_us += 10000;
-		step(scene);
-	}
-	take_log(scene);
+	stroll(scene);
 	assert_int_equal(scene->records, 1);
 }
 
@@ -532,11 +535,7 @@ test_the_end_of_a_session_is_seen(void **state)
 	take_log(scene);
 	assert_int_equal(scene->kinds[SYNC_ENTRY_ENDED], 0);
 	/* It goes on by time, however often it is asked. */
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		scene->time.now_us += 10000;
-		step(scene);
-	}
-	take_log(scene);
+	stroll(scene);
 	assert_int_equal(scene->kinds[SYNC_ENTRY_ENDED], 1);
 }
 
