@@ -60,8 +60,8 @@ due_live(const struct worker *worker, const struct session *session)
 	return due;
 }
 
-/* Its record has output that its peers have acknowledged since: a host that takes over would have to ask them, or to send it
- * again. */
+/* Its record has output that its peers have acknowledged since: a host that takes over would have to ask them, or
+ * to send it again. */
 static bool
 is_behind(const struct worker *worker, const struct session *session)
 {

@@ -37,8 +37,8 @@ struct leg_plan {
 void leg_plan_make(const struct slot_leg *leg, const struct record *record, enum shm_leg which,
     uint64_t acknowledged, uint64_t gateway_ms, struct leg_plan *ret_plan);
 
-/* A leg that was made by `made` so long ago is as `plan` wants it: all is the same but the time stamp, which has gone on as
- * time has, if that is near enough.  Then that of `plan` is the leg's. */
+/* A leg that was made by `made` so long ago is as `plan` wants it: all is the same but the time stamp, which
+ * has gone on as time has, if that is near enough.  Then that of `plan` is the leg's. */
 bool leg_plan_is_met(struct leg_plan *plan, const struct leg_plan *made, uint64_t passed_ms);
 
 #endif

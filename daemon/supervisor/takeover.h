@@ -52,7 +52,7 @@ void takeover_init(struct supervisor *supervisor);
 void takeover_collect(struct supervisor *supervisor);
 /* 0 or -errno; then nothing was taken.  Asked again for the same epoch it does what is still to be done. */
 int takeover_restore(struct supervisor *supervisor, uint64_t epoch);
-/* Sessions or connections are held that no worker has. */
+/* Sessions or connections are held that no worker has, or what has come early waits for those that one has. */
 bool takeover_is_under_way(const struct supervisor *supervisor);
 void takeover_drop(struct supervisor *supervisor);
 

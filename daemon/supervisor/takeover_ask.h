@@ -19,8 +19,8 @@ struct supervisor;
 void takeover_ask_all(struct supervisor *supervisor);
 /* The timer has expired, or the tick has come. */
 void takeover_ask_look(struct supervisor *supervisor);
-/* The sessions that go on without an answer are with their workers, or none is taken over: what has come for them
- * meanwhile may be let in. */
+/* The sessions that need no answer go on at their workers, or have had their time to, or none is taken over: what
+ * has come for them meanwhile may be let in. */
 bool takeover_ask_lets_early_pass(struct supervisor *supervisor);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * takeover_plan -- what is to be made of the legs of the other host's sessions
  *
- * Reads what sync holds of a session: custody, record, windows.  Of a session of which more is being told just now it may be
- * what never was; nothing is written, and nothing beyond the memory is read.
+ * Reads what sync holds of a session: custody, record, windows.  Of a session of which more is being told just
+ * now it may be what never was; nothing is written, and nothing beyond the memory is read.
  *
  * Supervisor only, any of its threads.
  */

@@ -45,10 +45,12 @@ struct takeover_session {
 	struct takeover_leg leg[SHM_LEGS];
 };
 
-/* Before all else, for all sessions: takes the legs that were made ahead and are as they are to be, and ends the others. */
+/* Before all else, for all sessions: takes the legs that were made ahead and are as they are to be, and ends the
+ * others. */
 void takeover_session_take_ahead(const struct takeover_source *source, struct takeover_ahead *ahead,
     struct takeover_session *session);
-/* The legs that it has none of.  True: takeover_session_restore_over() has work to do, once this was done for all sessions. */
+/* The legs that it has none of.  True: takeover_session_restore_over() has work to do, once this was done for all
+ * sessions. */
 bool takeover_session_restore(
     const struct takeover_source *source, struct takeover_session *session);
 void takeover_session_restore_over(
