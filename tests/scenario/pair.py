@@ -359,6 +359,7 @@ def door_after_the_pair(world):
     key = write_key(os.path.join(world.folder, "pair.key"))
     gateway = world.gateway(settings=group(key, "192.0.2.10"))
     tells(gateway, lambda: door(world, gateway.conf, "install"), 109071, "whole again")
+    wait_until(lambda: gateway.show("failover")["this_host"]["state"] == "waiting", "sync has heard so", 20)
     gateway.ctl("failover force")
     wait_until(lambda: os.path.exists(os.path.join(gateway.state, "epoch")), "it has served", 20)
     gateway.kill_all()
