@@ -72,8 +72,10 @@ def parks(place, active, standby, sessions):
     twice, before = [retransmits(one) for one in sessions], standby.said("109067: ")
     leaves(place, active)
     arrives_at(place, standby)
+    early = standby.counters()["gate_early_held"]
     for one in sessions:
         one.sendall(NOOP)
+    wait_until(lambda: standby.counters()["gate_early_held"] >= early + len(sessions), "what comes early waits", 10)
     active.keepalived("BACKUP")
     standby.keepalived("MASTER")
     for one in sessions:
