@@ -6,7 +6,7 @@
 debian_build="gcc libc6-dev meson ninja-build pkg-config liburing-dev libconfig-dev libseccomp-dev
 	libprotobuf-c-dev protobuf-c-compiler libzstd-dev libssl-dev libjansson-dev libedit-dev libsystemd-dev
 	libbpf-dev libmnl-dev clang bpftool libcmocka-dev scdoc swaks"
-debian_test="python3 libnet-ssleay-perl clang-format llvm libclang-rt-14-dev openssl dpkg apt binutils
+debian_test="python3 libnet-ssleay-perl strace clang-format llvm libclang-rt-14-dev openssl dpkg apt binutils
 	nftables iproute2 keepalived resource-agents libxml2-utils"
 debian_pair="iproute2 nftables keepalived"
 debian_package="debhelper dpkg-dev lintian debootstrap"
@@ -15,14 +15,14 @@ debian_package="debhelper dpkg-dev lintian debootstrap"
 fedora_build="gcc glibc-devel meson ninja-build pkgconf-pkg-config liburing-devel libconfig-devel
 	libseccomp-devel protobuf-c-devel protobuf-c-compiler libzstd-devel openssl-devel jansson-devel
 	libedit-devel systemd-devel libbpf-devel libmnl-devel clang bpftool libcmocka-devel scdoc swaks"
-fedora_test="python3 perl-Net-SSLeay clang-tools-extra compiler-rt openssl binutils libasan libubsan
+fedora_test="python3 strace perl-Net-SSLeay clang-tools-extra compiler-rt openssl binutils libasan libubsan
 	nftables iproute keepalived resource-agents libxml2"
 fedora_pair="iproute nftables keepalived"
 
 # Arch Linux: not yet tried.
 arch_build="gcc meson ninja pkgconf liburing libconfig libseccomp protobuf-c zstd openssl jansson libedit
 	systemd-libs libbpf libmnl clang bpf cmocka scdoc swaks"
-arch_test="python perl-net-ssleay compiler-rt openssl binutils nftables iproute2 keepalived"
+arch_test="python strace perl-net-ssleay compiler-rt openssl binutils nftables iproute2 keepalived"
 arch_pair="iproute2 nftables keepalived"
 
 distribution_family() {

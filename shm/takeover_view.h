@@ -3,7 +3,8 @@
  *
  * One in control.  Sync writes the cause when it asks for the sessions, the supervisor all else; the two belong
  * together if they name the same epoch.  Both outlive their writers, not the host.  All moments are
- * CLOCK_MONOTONIC in microseconds, in the order of their names; 0: it did not come to it.
+ * CLOCK_MONOTONIC in microseconds; 0: it did not come to it.  The epoch is saved while the
+ * connections are being made; the door opens when both are done.
  *
  * Without a takeover it stays zero.  libc only.
  */

@@ -20,8 +20,8 @@ list_phases(const struct failover_view *view, struct phase phases[PHASES])
 	const struct takeover_status *takeover = &view->takeover;
 	const struct phase list[PHASES] = {
 	    {"Asked for", "asked_us", view->cause.asked_us},
-	    {"Epoch saved", "epoch_saved_us", view->cause.saved_us},
 	    {"Begun", "begun_us", takeover->begun_us},
+	    {"Epoch saved", "epoch_saved_us", view->cause.saved_us},
 	    {"Restored", "restored_us", takeover->restored_us},
 	    {"Door opened", "door_opened_us", takeover->opened_us},
 	    {"Peers asked", "peers_asked_us", takeover->probed_us},

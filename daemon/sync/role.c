@@ -331,37 +331,62 @@ static bool
 check_start(const struct role_start *start)
 {
 	return start->side <= 1 && start->policy <= ROLE_STRICT && start->word <= ROLE_WORD_STOP &&
-	       start->epoch.number <= EPOCH_MAX && start->epoch.base <= start->epoch.number &&
-	       (!start->pair || is_name(start->node));
+	       start->epoch.number <= EPOCH_MAX && start->restoring <= EPOCH_MAX &&
+	       start->epoch.base <= start->epoch.number && (!start->pair || is_name(start->node));
+}
+
+/* What was being restored is gone on with, whether or not its epoch is saved. */
+static enum role_state
+first_state(const struct role_start *start)
+{
+	uint64_t number = start->epoch.number;
+	bool goes_on = start->restoring > 0 && epoch_side(start->restoring) == start->side;
+
+	if (!start->pair)
+		return ROLE_STANDALONE;
+	if (goes_on && start->restoring > number)
+		return ROLE_RAISING;
+	if (goes_on && start->restoring == number)
+		return ROLE_RESTORING;
+	return start->serving && number > 0 && epoch_side(number) == start->side ? ROLE_ACTIVE
+										 : ROLE_WAITING;
+}
+
+/* What was done before is done again. */
+static void
+begin_in(struct role *role, enum role_state state, struct role_result *result)
+{
+	const struct role_start *start = &role->start;
+
+	role->custody = state == ROLE_ACTIVE || state == ROLE_RESTORING;
+	/* How things stand is not known: what is to be shut is said, as if it were open. */
+	if (state != ROLE_STANDALONE && state != ROLE_ACTIVE)
+		close_down(ROLE_STANDALONE, state, result);
+	if (state == ROLE_WAITING && (start->serving || start->restoring > 0))
+		role_add(result, ROLE_DO_SILENCE);
+	if (state == ROLE_RESTORING)
+		role_add(result, ROLE_DO_RESTORE)->epoch = start->epoch;
+	if (state != ROLE_RAISING)
+		return;
+	role->next = start->restoring;
+	role->replica = true;
+	role_add_raise(role, result);
 }
 
 bool
 role_start(struct role *role, const struct role_start *start, struct role_result *ret_result)
 {
-	uint64_t number = start->epoch.number;
-	bool mine = number > 0 && epoch_side(number) == start->side;
-	bool restores = start->restoring && mine;
-	bool own = start->serving && mine && !restores;
+	struct role before = {.state = ROLE_WAITING, .start = *start};
+	enum role_state state = first_state(start);
+	bool resumes = state != ROLE_STANDALONE && state != ROLE_WAITING;
 	struct tales tales = {0};
 
 	*role = (struct role){.start = *start, .track = INT32_MIN};
 	*ret_result = (struct role_result){0};
 	if (!check_start(start))
 		return false;
-	role->custody = start->pair && (own || restores);
-	enum role_state state = !start->pair ? ROLE_STANDALONE
-				: restores   ? ROLE_RESTORING
-				: own	     ? ROLE_ACTIVE
-					     : ROLE_WAITING;
-	/* How things stand is not known: what is to be shut is said, as if it were open. */
-	if (state == ROLE_WAITING || state == ROLE_RESTORING)
-		close_down(ROLE_STANDALONE, state, ret_result);
-	if (start->pair && (start->serving || start->restoring) && !role->custody)
-		role_add(ret_result, ROLE_DO_SILENCE);
-	if (state == ROLE_RESTORING)
-		role_add(ret_result, ROLE_DO_RESTORE);
-	enter(role, state, role->custody ? ROLE_WHY_RESUMED : ROLE_WHY_STARTED, &tales);
-	struct role before = {.state = ROLE_WAITING, .start = *start};
+	begin_in(role, state, ret_result);
+	enter(role, state, resumes ? ROLE_WHY_RESUMED : ROLE_WHY_STARTED, &tales);
 	finish(role, &before, &tales, ret_result);
 	return true;
 }

@@ -11,8 +11,8 @@
  *	CATCHUP     follows, and its replica is not whole
  *	SYNCED      follows, and may take over
  *	ASKING      is told to take over while the active host lives: waits for it to stand still
- *	RAISING     an epoch is being saved
- *	RESTORING   the epoch is its own, and the sockets are being restored
+ *	RAISING     an epoch is being saved, and meanwhile the sockets, if it takes any over, are being restored
+ *	RESTORING   the epoch is its own, and the sockets are not all restored yet
  *	ACTIVE      serves; only what the standby has acknowledged leaves
  *	DEGRADED    serves without a standby; what is committed here leaves
  *	YIELDING    stands still with its sessions, until the other has taken over or it goes on
@@ -21,7 +21,9 @@
  * What it rests on:
  *
  * - An epoch belongs to one host by its lowest bit, the side (daemon/sync/epoch.h): two hosts never
- *   begin the same one.  An epoch is saved before anything is done in it, and told to nobody earlier.
+ *   begin the same one.  An epoch is saved before anything in it can be seen from outside, and told to
+ *   nobody earlier.  Sockets that are restored meanwhile, behind the shut door and with nothing released,
+ *   cannot be seen; if it cannot be saved, or another host has begun a higher one, they end in silence.
  * - Who hears of a higher epoch is stale: nothing leaves, the door is shut, the sockets are ended in
  *   silence, and it follows.
  * - Only a host that is SYNCED takes sessions over; RAISING it acknowledges nothing more, so that the
@@ -50,8 +52,9 @@
  * - A timer that is set again starts anew; one that has no meaning any more may fire all the same.
  *
  * After a restart there is the saved epoch, whether the supervisor still has the sessions of it
- * (role_start.serving), and whether it was making them, or about to (role_start.restoring); everything
- * else is asked anew.  A host that had raised its epoch and died has fenced the older one for good,
+ * (role_start.serving), and which ones it was making, or about to (role_start.restoring); everything
+ * else is asked anew.  If their epoch was not saved yet, that is gone on with too: since then nothing was
+ * acknowledged.  A host that had raised its epoch and died has fenced the older one for good,
  * whether or not it had served in it: nobody can know.
  *
  * Called by sync only.
@@ -136,13 +139,13 @@ enum role_release { ROLE_HELD, ROLE_PAIRED, ROLE_ALONE };
 struct role_start {
 	bool pair;    /* failover is configured */
 	bool serving; /* the supervisor has the sessions of this epoch, and they are being served */
-	bool
-	    restoring; /* they were being restored, the door being shut: this goes on; above `serving` */
-	bool witness;	/* one is configured; it counts as silent until it is said to answer */
-	uint8_t side;	/* 0 or 1, the other host has the other one */
+	bool witness; /* one is configured; it counts as silent until it is said to answer */
+	uint8_t side; /* 0 or 1, the other host has the other one */
 	uint8_t policy; /* enum role_policy */
 	uint8_t word;	/* enum role_word, as far as it is known */
 	uint32_t degrade_after_ms;
+	/* The epoch whose sessions were being restored, the door being shut: it goes on, above `serving`. 0: none. */
+	uint64_t restoring;
 	struct epoch epoch; /* as it was saved */
 	char node[ROLE_NODE_MAX];
 };
@@ -173,8 +176,8 @@ struct role_input {
  *	SILENCE         end the sockets of this host without a packet; its sessions are gone
  *	RAISE_EPOCH     save `epoch`; answer by EPOCH_SAVED or EPOCH_UNSAVED
  *	SAVE_EPOCH      likewise, and nothing waits for it
- *	RESTORE         make the replica's sockets, the door being shut; answer by RESTORED or RESTORE_FAILED
- *	                with this epoch; SILENCE before that ends what was made so far
+ *	RESTORE         make the replica's sockets for `epoch`, the door being shut; answer by RESTORED or
+ *	                RESTORE_FAILED with that epoch; SILENCE ends what was made so far
  *	SAY_HELLO       tell role_hello_fill() on all paths
  *	RESYNC          ask the active host for a snapshot, throwing away what there is
  *	ASK_FREEZE      the active host gets PEER_ASKS
@@ -203,6 +206,9 @@ struct role_result {
 	struct role_action action[ROLE_ACTIONS_MAX];
 };
 
+/* What RESTORE has come to. */
+enum role_restore { ROLE_RESTORE_OPEN, ROLE_RESTORE_DONE, ROLE_RESTORE_FAILED };
+
 /* What the other host has said last on one path. */
 struct role_said {
 	bool heard;
@@ -214,15 +220,16 @@ struct role_said {
 struct role {
 	struct role_start start; /* .word follows keepalived, .epoch rises */
 	enum role_state state;
-	enum role_reason why;  /* it is in that state */
-	enum role_reason told; /* what was told last while it stayed in it */
-	uint64_t next;	       /* RAISING: the epoch being saved */
-	uint64_t fence;	       /* the highest epoch heard of */
-	int32_t track;	       /* what keepalived's file says */
-	bool replica;	       /* RAISING: there are sessions to be restored */
-	bool custody;	       /* this host has the sockets of its epoch */
-	bool alone;	       /* it has taken over, and no standby was SYNCED since */
-	bool stalled;	       /* ACTIVE: acknowledgements stand still */
+	enum role_reason why;	   /* it is in that state */
+	enum role_reason told;	   /* what was told last while it stayed in it */
+	uint64_t next;		   /* RAISING: the epoch being saved */
+	uint64_t fence;		   /* the highest epoch heard of */
+	int32_t track;		   /* what keepalived's file says */
+	bool replica;		   /* RAISING: sessions are being restored */
+	enum role_restore restore; /* RAISING: how far that is */
+	bool custody;		   /* this host has the sockets of its epoch */
+	bool alone;		   /* it has taken over, and no standby was SYNCED since */
+	bool stalled;		   /* ACTIVE: acknowledgements stand still */
 	bool local_fault;
 	bool witness; /* it answers */
 	bool wish;    /* SYNCED: the address is wanted; ACTIVE: it is to go */

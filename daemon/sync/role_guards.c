@@ -338,6 +338,21 @@ GUARD(is_raised_for_replica)
 	return guard_is_raised(role, input) && role->replica;
 }
 
+GUARD(is_raised_but_not_restored)
+{
+	return guard_is_raised_for_replica(role, input) && role->restore == ROLE_RESTORE_FAILED;
+}
+
+GUARD(is_raised_and_restored)
+{
+	return guard_is_raised_for_replica(role, input) && role->restore == ROLE_RESTORE_DONE;
+}
+
+GUARD(is_restored_but_no_address)
+{
+	return guard_is_raised_and_restored(role, input) && guard_address_cannot_come(role, input);
+}
+
 GUARD(is_raised_without_address)
 {
 	return guard_is_raised(role, input) && guard_address_cannot_come(role, input);

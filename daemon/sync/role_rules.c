@@ -31,6 +31,17 @@ role_add(struct role_result *result, enum role_action_kind kind)
 	return &result->action[at];
 }
 
+void
+role_add_raise(struct role *role, struct role_result *result)
+{
+	const struct epoch epoch = {role->next, role->start.epoch.base};
+
+	role_add(result, ROLE_DO_RAISE_EPOCH)->epoch = epoch;
+	role->restore = ROLE_RESTORE_OPEN;
+	if (role->replica)
+		role_add(result, ROLE_DO_RESTORE)->epoch = epoch;
+}
+
 /* ---- effects: what is done beside what the new state itself asks for ---- */
 
 static void
@@ -67,12 +78,19 @@ silence_and_look_again(struct role_step *step)
 	look_again(step);
 }
 
+/* Those of its epoch, or those that are being made for the next one. */
+static bool
+has_sockets(const struct role *role)
+{
+	return role->custody || (role->state == ROLE_RAISING && role->replica);
+}
+
 static void
 break_down(struct role_step *step)
 {
 	step->role->local_fault = true;
 	step->role->next = 0;
-	if (step->role->custody)
+	if (has_sockets(step->role))
 		silence(step);
 }
 
@@ -150,8 +168,7 @@ raise_epoch(struct role_step *step, bool replica)
 {
 	step->role->next = role_next_epoch(step->role);
 	step->role->replica = replica;
-	struct role_action *action = role_add(step->result, ROLE_DO_RAISE_EPOCH);
-	action->epoch = (struct epoch){step->role->next, step->role->start.epoch.base};
+	role_add_raise(step->role, step->result);
 }
 
 static void
@@ -174,10 +191,37 @@ take_epoch(struct role_step *step)
 }
 
 static void
-take_epoch_and_look_again(struct role_step *step)
+note_restored(struct role_step *step)
+{
+	step->role->restore = ROLE_RESTORE_DONE;
+}
+
+static void
+note_not_restored(struct role_step *step)
+{
+	step->role->restore = ROLE_RESTORE_FAILED;
+}
+
+static void
+give_up(struct role_step *step)
 {
 	take_epoch(step);
+	if (has_sockets(step->role))
+		silence(step);
+}
+
+static void
+give_up_and_look_again(struct role_step *step)
+{
+	give_up(step);
 	look_again(step);
+}
+
+static void
+break_down_in_epoch(struct role_step *step)
+{
+	take_epoch(step);
+	break_down(step);
 }
 
 static void
@@ -188,16 +232,16 @@ own(struct role_step *step)
 }
 
 static void
-restore(struct role_step *step)
-{
-	own(step);
-	role_add(step->result, ROLE_DO_RESTORE);
-}
-
-static void
 gain_right_alone(struct role_step *step)
 {
 	step->role->alone = true;
+}
+
+static void
+own_alone(struct role_step *step)
+{
+	own(step);
+	gain_right_alone(step);
 }
 
 static void

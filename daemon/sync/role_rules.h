@@ -35,6 +35,8 @@ const struct role_rule *role_rule_at(unsigned index);
 
 /* Appends one action; there is always room (ROLE_ACTIONS_MAX is checked by a test over all rules). */
 struct role_action *role_add(struct role_result *result, enum role_action_kind kind);
+/* Appends what a RAISING asks for: role->next is to be saved, and what there is to be restored. */
+void role_add_raise(struct role *role, struct role_result *result);
 /* The epoch that this host would begin now; 0: there is none left. */
 uint64_t role_next_epoch(const struct role *role);
 

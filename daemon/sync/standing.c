@@ -81,7 +81,7 @@ carry_out(struct sync *sync, const struct role_action *action)
 		requests_ask(&sync->requests, REQUEST_SILENCE, epoch, 0);
 		break;
 	case ROLE_DO_RESTORE:
-		requests_ask(&sync->requests, REQUEST_RESTORE, epoch, 0);
+		requests_ask(&sync->requests, REQUEST_RESTORE, action->epoch.number, 0);
 		break;
 	case ROLE_DO_RAISE_EPOCH:
 	case ROLE_DO_SAVE_EPOCH:
@@ -119,7 +119,7 @@ carry_out(struct sync *sync, const struct role_action *action)
 	}
 }
 
-/* The epoch whose sessions are being made, or will be as soon as it is saved; 0: none. */
+/* The epoch for which sessions are being made; 0: none. */
 static uint64_t
 restored_epoch(const struct role *role)
 {
@@ -227,7 +227,8 @@ standing_look_back(struct sync *sync)
 
 	*found = (struct epoch_saved){0};
 	found->error = epoch_read(SYNC_FD_STATE, &found->epoch, found->why);
-	if (found->error < 0 || found->epoch.number != atomic_load(&view->restoring))
+	/* One that is not saved yet is gone on with. */
+	if (found->error < 0 || found->epoch.number > atomic_load(&view->restoring))
 		atomic_store(&view->restoring, 0);
 }
 
@@ -255,14 +256,13 @@ standing_start(struct sync *sync)
 	snprintf(start.node, sizeof(start.node), "%s", failover->node);
 	uint64_t served = atomic_load(&view->served);
 	start.serving = served != 0 && served == start.epoch.number;
-	uint64_t restoring = atomic_load(&view->restoring);
-	start.restoring = restoring != 0 && restoring == start.epoch.number;
+	start.restoring = atomic_load(&view->restoring);
 	for (unsigned i = 0; i < ROLE_TIMERS; i++)
 		sync->timer_us[i] = NEVER;
 	role_start(&sync->role, &start, &result);
 	stand(sync);
 	/* What is there is nobody's. */
-	if (!start.serving && !start.restoring)
+	if (!start.serving && start.restoring == 0)
 		requests_ask(&sync->requests, REQUEST_SILENCE, start.epoch.number, 0);
 	carry_out_all(sync, &result);
 	if (found->error == 0 || found->error == -ENOENT)

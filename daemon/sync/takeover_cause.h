@@ -10,7 +10,7 @@
 #include "shm/takeover_view.h"
 
 /* An input has led from `before` to where the machine is; the cause is published when the sessions are about to be
- * asked for. */
+ * asked for, and again when the epoch is saved. */
 void takeover_cause_note(struct takeover_cause *cause, struct takeover_view *view,
     enum role_state before, const struct role *role);
 

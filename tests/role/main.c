@@ -101,7 +101,7 @@ read_start(const char *name, char *text, struct role_start *start)
 		else if (strcmp(word, "serving") == 0)
 			start->serving = true;
 		else if (strcmp(word, "restoring") == 0)
-			start->restoring = true;
+			start->restoring = next_number(&text);
 		else if (strcmp(word, "master") == 0)
 			start->word = ROLE_WORD_MASTER;
 		else if (strcmp(word, "side") == 0)
@@ -198,7 +198,9 @@ static void
 append_action(char *line, const struct role_action *action)
 {
 	append(line, "%s", role_action_word(action->kind));
-	if (action->kind == ROLE_DO_RAISE_EPOCH || action->kind == ROLE_DO_SAVE_EPOCH)
+	if (action->kind == ROLE_DO_RESTORE)
+		append(line, " %llu", (unsigned long long)action->epoch.number);
+	else if (action->kind == ROLE_DO_RAISE_EPOCH || action->kind == ROLE_DO_SAVE_EPOCH)
 		append(line, " %llu base %llu", (unsigned long long)action->epoch.number,
 		    (unsigned long long)action->epoch.base);
 	else if (action->kind == ROLE_DO_SET_TIMER)

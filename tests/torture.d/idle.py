@@ -10,7 +10,7 @@ from hosts import SERVER, LanPair
 MOST_MS = 300.0
 FILL_SECONDS = 180.0
 REST_SECONDS = 25  # they have given their memory back, and count as idle (takeover_session.h)
-PHASES = ("epoch_saved_us", "begun_us", "restored_us", "door_opened_us", "peers_asked_us", "done_us")
+PHASES = ("begun_us", "epoch_saved_us", "restored_us", "door_opened_us", "peers_asked_us", "done_us")
 
 
 def idle(source):

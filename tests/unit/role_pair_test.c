@@ -48,6 +48,7 @@ struct host {
 	uint64_t restoring;  /* RESTORE is under way in this epoch, 0: none */
 	uint32_t timers;     /* bit n: enum role_timer n is set */
 	uint64_t entries;
+	bool sockets; /* some are there, or are being made */
 	bool open;
 	enum role_release release; /* as the actions say */
 };
@@ -151,7 +152,11 @@ carry_out(struct world *world, unsigned at, const struct role_action *action)
 		save(world, host, &action->epoch);
 		break;
 	case ROLE_DO_RESTORE:
-		host->restoring = host->role.start.epoch.number;
+		host->restoring = action->epoch.number;
+		host->sockets = true;
+		break;
+	case ROLE_DO_SILENCE:
+		host->sockets = false;
 		break;
 	case ROLE_DO_SAY_HELLO:
 		post_hello(world, at, ROLE_PATH_SYNC);
@@ -185,6 +190,8 @@ look_at(const struct world *world, const struct host *host)
 		broken(world, "what is released is not as the state says");
 	if (role->track != EPOCH_TRACK_UNFIT && (role->track < -1 || role->track > EPOCH_TRACK_MAX))
 		broken(world, "no such track value");
+	if (host->sockets && role->state != ROLE_RAISING && !role->custody)
+		broken(world, "there are sockets that nobody answers for");
 	if (role->start.epoch.number > host->disk.number && role->state != ROLE_STANDALONE)
 		broken(world, "an epoch is used that was not saved");
 	if (world->policy == ROLE_STRICT && world->host[0].release == ROLE_ALONE &&
@@ -223,6 +230,15 @@ give_kind(struct world *world, unsigned at, enum role_input_kind kind, uint64_t 
 	give(world, at, &input);
 }
 
+/* What the supervisor was making for it (daemon/sync/standing.c). */
+static uint64_t
+restored_epoch(const struct role *role)
+{
+	if (role->state == ROLE_RAISING && role->replica)
+		return role->next;
+	return role->state == ROLE_RESTORING ? role->start.epoch.number : 0;
+}
+
 /* What was under way when the host died is done or not done. */
 static void
 start(struct world *world, unsigned at, bool serving)
@@ -233,14 +249,20 @@ start(struct world *world, unsigned at, bool serving)
 	    .side = (uint8_t)at,
 	    .policy = (uint8_t)world->policy,
 	    .degrade_after_ms = 500,
+	    .restoring = restored_epoch(&host->role),
 	    .word = (uint8_t)(serving ? ROLE_WORD_MASTER : ROLE_WORD_NONE)};
 	struct role_result result;
+
+	if (pick(world, 2) == 0)
+		start.restoring = 0;
 
 	if (host->saving.number != 0 && pick(world, 2) == 0)
 		save(world, host, &host->saving);
 	start.epoch = host->disk;
 	snprintf(start.node, sizeof(start.node), "mx%u", at + 1);
-	*host = (struct host){.disk = host->disk, .entries = host->entries};
+	*host = (struct host){.disk = host->disk,
+	    .entries = host->entries,
+	    .sockets = host->sockets && (serving || start.restoring != 0)};
 	assert_true(role_start(&host->role, &start, &result));
 	carry_all_out(world, at, &result);
 }

@@ -278,7 +278,7 @@ a_takeover(void)
 	return (struct takeover_status){
 	    .epoch = 14,
 	    .at_us = realtime_now_us() - 75000000,
-	    .begun_us = 5004000,
+	    .begun_us = 5003000,
 	    .restored_us = 5024500,
 	    .opened_us = 5030000,
 	    .probed_us = 5031000,
@@ -294,7 +294,7 @@ static void
 test_takeover(void **state)
 {
 	const struct takeover_cause cause = {
-	    .epoch = 14, .asked_us = 5000000, .saved_us = 5003000, .reason = ROLE_WHY_ADDRESS};
+	    .epoch = 14, .asked_us = 5000000, .saved_us = 5004000, .reason = ROLE_WHY_ADDRESS};
 	struct takeover_status takeover = a_takeover();
 	json_t *value, *shown_takeover;
 
@@ -311,8 +311,8 @@ test_takeover(void **state)
 	       "\tWithout a session  3 connections of clients\n"
 	       "\tPhase                   At (ms)    Took (ms)\n"
 	       "\tAsked for                 0.000        0.000\n"
-	       "\tEpoch saved               3.000        3.000\n"
-	       "\tBegun                     4.000        1.000\n"
+	       "\tBegun                     3.000        3.000\n"
+	       "\tEpoch saved               4.000        1.000\n"
 	       "\tRestored                 24.500       20.500\n"
 	       "\tDoor opened              30.000        5.500\n"
 	       "\tPeers asked              31.000        1.000\n"
@@ -348,16 +348,16 @@ test_takeover_cut_short(void **state)
 	takeover_view_publish_cause(shm_takeover_view(&shm), &cause);
 	show(false);
 	expect("\tCause              unknown\n");
-	expect("\tEpoch saved                   -            -\n"
-	       "\tBegun                     0.000        0.000\n"
-	       "\tRestored                 20.500       20.500\n"
+	expect("\tBegun                     0.000        0.000\n"
+	       "\tEpoch saved                   -            -\n"
+	       "\tRestored                 21.500       21.500\n"
 	       "\tDoor opened                   -            -\n");
 	value = show_json();
 	assert_string_equal(string_of(value, "takeover", "cause"), "(null)");
 	phases = json_object_get(json_object_get(value, "takeover"), "phases");
 	assert_true(json_is_null(json_object_get(phases, "asked_us")));
 	assert_true(json_is_null(json_object_get(phases, "done_us")));
-	assert_int_equal(json_integer_value(json_object_get(phases, "restored_us")), 20500);
+	assert_int_equal(json_integer_value(json_object_get(phases, "restored_us")), 21500);
 	json_decref(value);
 }
 
