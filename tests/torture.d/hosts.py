@@ -111,7 +111,7 @@ class LanPair:
             self.active, self.standby = self.standby, self.active
             self.strays += 1
             print("     the address has moved by itself to %s" % self.active.name, flush=True)
-        return sorted(states) == ["active", "standby-synced"]
+        return set(states) == {"active", "standby-synced"}
 
     def lose_active(self):
         """Loss of power: first the cables, so that nothing of its end is seen.  The other one takes over."""
