@@ -41,7 +41,7 @@ class Pair(Hosts):
     def serving(self):
         """The one that is active, with the other one as its standby; None: not yet."""
         states = [one.host.show("failover")["this_host"]["state"] for one in self.both]
-        return self.both[states.index("active")] if sorted(states) == ["active", "standby-synced"] else None
+        return self.both[states.index("active")] if set(states) == {"active", "standby-synced"} else None
 
     def whole(self, what, other):
         """The pair is whole; other: the role has changed hosts, None: that is keepalived's matter."""
