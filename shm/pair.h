@@ -78,7 +78,9 @@ struct pair_view {
 	 * opened; 0: none. */
 	_Atomic uint64_t restoring;
 	_Atomic uint32_t is_word_used; /* this host has lost the role since that word */
-	uint8_t reserved[20];
+	uint8_t reserved_1[4];
+	_Atomic uint64_t restoring_ms; /* CLOCK_MONOTONIC: since when */
+	uint8_t reserved_2[8];
 	struct pair_status status;
 };
 _Static_assert(sizeof(struct pair_view) % SHM_CACHE_LINE == 0, "whole lines");

@@ -14,6 +14,8 @@
 #define NEVER	      UINT64_MAX
 #define LOOK_US	      50000u /* at the stall, the faults, the operator's requests */
 #define DISK_AGAIN_US 1000000u
+/* So long a host that could not restore does not try to be anything else. */
+#define RESTORE_AGAIN_US 1000000u
 
 static struct event_ring *
 events(const struct sync *sync)
@@ -55,6 +57,15 @@ tell(struct sync *sync, const struct role_action *action)
 	    role_state_word(sync->role.state), action->epoch.number);
 }
 
+void
+standing_forget_replica(struct sync *sync)
+{
+	channel_forget(sync->channel);
+	/* What was taken is served when that is answered, and silenced behind it; meanwhile nothing is stored. */
+	if (!requests_wait_for(&sync->requests, REQUEST_RESTORE))
+		feed_forget(&sync->feed);
+}
+
 static void
 carry_out(struct sync *sync, const struct role_action *action)
 {
@@ -91,8 +102,7 @@ carry_out(struct sync *sync, const struct role_action *action)
 		stand(sync);
 		break;
 	case ROLE_DO_RESYNC:
-		channel_forget(sync->channel);
-		feed_forget(&sync->feed);
+		standing_forget_replica(sync);
 		break;
 	case ROLE_DO_ASK_FREEZE:
 		channel_say(sync->channel, SYNC_SAYING_FREEZE);
@@ -139,9 +149,11 @@ keep(struct sync *sync)
 	if (sync->role.custody && sync->role.state != ROLE_RESTORING)
 		atomic_store(&view->served, sync->role.start.epoch.number);
 	/* Until the door is open nothing has come of it that could not be made again. */
-	if (restored != 0)
+	if (restored != 0 && restored != atomic_load(&view->restoring)) {
+		atomic_store(&view->restoring_ms, monotonic_now_ms());
 		atomic_store(&view->restoring, restored);
-	else if (!sync->role.custody)
+	}
+	if (restored == 0 && !sync->role.custody)
 		atomic_store(&view->restoring, 0);
 	atomic_store(&view->word, (uint32_t)sync->role.start.word);
 }
@@ -182,11 +194,8 @@ give_up_replica(struct sync *sync)
 	for (unsigned i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
 		if (sync->role.state == keep[i])
 			return;
-	/* While the supervisor may be taking it, it is not to be touched. */
-	if (feed_held(&sync->feed) == 0 || requests_wait_for(&sync->requests, REQUEST_RESTORE))
-		return;
-	channel_forget(sync->channel);
-	feed_forget(&sync->feed);
+	if (feed_held(&sync->feed) > 0)
+		standing_forget_replica(sync);
 }
 
 enum role_refusal
@@ -219,16 +228,25 @@ standing_simple(struct sync *sync, enum role_input_kind kind, uint64_t epoch)
 
 /* ---- the start ---- */
 
+/* The epoch being saved has told nobody yet, and the active host may have gone on alone since. */
+static bool
+is_too_old(const struct sync *sync, const struct pair_view *view)
+{
+	return sync->settings.failover.commit == SETTINGS_COMMIT_DEGRADE &&
+	       monotonic_now_ms() - atomic_load(&view->restoring_ms) >= ROLE_FROZEN_MS;
+}
+
 void
 standing_look_back(struct sync *sync)
 {
 	struct pair_view *view = shm_pair_view(&sync->shm);
 	struct epoch_saved *found = &sync->found;
+	uint64_t restoring = atomic_load(&view->restoring);
 
 	*found = (struct epoch_saved){0};
 	found->error = epoch_read(SYNC_FD_STATE, &found->epoch, found->why);
-	/* One that is not saved yet is gone on with. */
-	if (found->error < 0 || found->epoch.number > atomic_load(&view->restoring))
+	if (found->error < 0 || restoring > EPOCH_MAX || found->epoch.number > restoring ||
+	    (found->epoch.number < restoring && is_too_old(sync, view)))
 		atomic_store(&view->restoring, 0);
 }
 
@@ -315,6 +333,8 @@ standing_answered(struct sync *sync, const struct supervisor_request *request, i
 		sync->is_measured = error == 0 && request->argument[0] == sync->measure;
 	if (request->kind == REQUEST_RESTORE && error == 0)
 		feed_serve(&sync->feed);
+	else if (request->kind == REQUEST_RESTORE)
+		sync->restore_again_us = sync->now_us + RESTORE_AGAIN_US;
 	if (request->kind == REQUEST_RESTORE)
 		standing_simple(sync, error == 0 ? ROLE_IN_RESTORED : ROLE_IN_RESTORE_FAILED,
 		    request->argument[0]);
@@ -371,8 +391,9 @@ static void
 look_at_faults(struct sync *sync)
 {
 	struct door_status door;
-	bool has_fault = sync->disk_fault || (door_view_read(shm_door_view(&sync->shm), &door) &&
-						 door.fault[0] != '\0');
+	bool has_fault =
+	    sync->disk_fault || sync->now_us < sync->restore_again_us ||
+	    (door_view_read(shm_door_view(&sync->shm), &door) && door.fault[0] != '\0');
 
 	if (sync->disk_fault && sync->now_us >= sync->disk_again_us) {
 		sync->disk_again_us = sync->now_us + DISK_AGAIN_US;

@@ -10,11 +10,13 @@
 
 #include "daemon/sync/sync.h"
 
-/* Before the feed is opened: reads the epoch as it is saved.  A takeover goes on only if its epoch is that; else nothing
- * is kept of it. */
+/* Before the feed is opened: reads the epoch as it is saved.  A takeover goes on if its epoch is that, or if that is
+ * still to be saved and, under `degrade`, the active host cannot have gone on alone since; else nothing is kept of it. */
 void standing_look_back(struct sync *sync);
 /* With that epoch.  A file that does not hold makes this host one in FAULT. */
 void standing_start(struct sync *sync);
+/* What is held of the other host's sessions, unless the supervisor may be taking it just now: then it is not to be touched. */
+void standing_forget_replica(struct sync *sync);
 enum role_refusal standing_input(struct sync *sync, const struct role_input *input);
 enum role_refusal standing_simple(struct sync *sync, enum role_input_kind kind, uint64_t epoch);
 

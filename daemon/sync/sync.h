@@ -113,6 +113,7 @@ struct sync {
 	bool has_fault;	 /* of the door, or of the disk */
 	bool disk_fault; /* the epoch could not be saved */
 	uint64_t disk_again_us;
+	uint64_t restore_again_us;   /* a restore has failed: a fault until then */
 	struct takeover_cause cause; /* of the takeover that is on its way */
 
 	/* status */

@@ -50,10 +50,8 @@ conversation_over(struct sync *sync, const char *why)
 	sync->is_heard = false;
 	if (!incoming_is_synced(channel_incoming(sync->channel)))
 		news_replica_is_lost(sync);
-	if (!may_serve(sync->role.state)) {
-		channel_forget(sync->channel);
-		feed_forget(&sync->feed);
-	}
+	if (!may_serve(sync->role.state))
+		standing_forget_replica(sync);
 	if (sync->is_told_up && !sync->is_soon) {
 		report_tell(events(sync), 105005, REPORT_LINK, NULL, 0);
 		report_tell(events(sync), 109081, news_peer_name(sync), why, 0);
