@@ -7,6 +7,7 @@
 #include "daemon/supervisor/listening.h"
 #include "daemon/supervisor/silence.h"
 #include "daemon/supervisor/stopping.h"
+#include "daemon/supervisor/takeover_ahead.h"
 #include "daemon/supervisor/takeover_ask.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
@@ -215,6 +216,9 @@ move_door(struct supervisor *supervisor, bool open)
 		early_hold(supervisor);
 	else
 		FAILPOINT(takeover_opening);
+	/* In repair mode they would hear, and acknowledge. */
+	if (open)
+		takeover_ahead_drop(&supervisor->ahead);
 	r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
 	if (r == 0 && open)
 		takeover_ask_all(supervisor);
