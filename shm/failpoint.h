@@ -66,10 +66,15 @@
 
 /* Those of a supervisor that takes over the sessions of the other host. */
 #define FAILPOINTS_OF_TAKEOVER(X)                                                                  \
-	X(takeover_begun)   /* the other host's sessions are known, none is made */                \
-	X(takeover_made)    /* their connections are, and no slot is taken */                      \
-	X(takeover_taken)   /* all slots are, and sync was not told */                             \
-	X(takeover_opening) /* sync asks for the door to be opened */
+	X(takeover_begun)    /* the other host's sessions are known, none is made */               \
+	X(takeover_made)     /* their connections are, and no slot is taken */                     \
+	X(takeover_taken)    /* all slots are, and sync was not told */                            \
+	X(takeover_shelving) /* their connections lie on shelves, and nobody was told */           \
+	X(takeover_opening)  /* sync asks for the door to be opened */                             \
+	X(takeover_opened)   /* it is open, and no peer was asked */                               \
+	X(takeover_handing)  /* a peer was asked, and its session handed on if it may go on */     \
+	X(takeover_asked)    /* all peers were asked */                                            \
+	X(takeover_remade)   /* a connection was made again from where its peer stands */
 
 /* Those of a manager that changes the configuration or saves it. */
 #define FAILPOINTS_OF_MANAGER(X)                                                                   \

@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct process_entry) == 64, "one line per process");
 
 /*
  * What a worker is started with, by number.  All of it stays open in it for the supervisor that comes
- * after the present one's death (pidfd_getfd(2)); the other end of the hand-over socket and the shelf
+ * after the present one's death (pidfd_getfd(2)); the other end of the hand-over socket and the shelves
  * do so for nothing else.
  */
 enum inherited {
@@ -44,6 +44,8 @@ enum inherited {
 	INHERITED_SHELF_OTHER,
 	INHERITED_RELEASE, /* eventfds, shm/release.h: by which sync wakes this worker, */
 	INHERITED_JOURNAL, /* and any worker sync */
+	INHERITED_LEGS,	   /* both ends of a second shelf: connections of a takeover */
+	INHERITED_LEGS_OTHER,
 	INHERITED_END,
 };
 

@@ -110,7 +110,9 @@ struct slot_custody {
 	uint64_t policy_hash; /* first 8 bytes of the policy's generation */
 	uint32_t policy_slot;
 	uint8_t mode; /* enum slot_mode */
-	uint8_t reserved0[3];
+	/* A bit for each leg: made in a takeover, with all output; its FIN is committed and was not put behind it yet. */
+	uint8_t ends;
+	uint8_t reserved0[2];
 	/* Poison: a step at this position has killed its worker `marks` times. */
 	uint64_t mark_position;
 	uint32_t mark_direction;

@@ -22,6 +22,18 @@ takeover_view_set_ahead(struct takeover_view *view, uint32_t legs)
 	atomic_store_explicit(&view->ahead, legs, memory_order_relaxed);
 }
 
+void
+takeover_view_set_shelved(struct takeover_view *view, uint64_t epoch)
+{
+	atomic_store(&view->shelved, epoch);
+}
+
+uint64_t
+takeover_view_shelved(const struct takeover_view *view)
+{
+	return atomic_load(&view->shelved);
+}
+
 uint32_t
 takeover_view_ahead(const struct takeover_view *view)
 {

@@ -40,7 +40,9 @@ struct takeover_status {
 struct takeover_view {
 	_Atomic uint64_t cause_sequence; /* shm/whole.h */
 	struct takeover_cause cause;
-	uint8_t reserved_1[24];
+	/* The epoch whose connections lie on shelves too (takeover_shelf.h in the supervisor); 0: none. */
+	_Atomic uint64_t shelved;
+	uint8_t reserved_1[16];
 	_Atomic uint64_t sequence;
 	struct takeover_status status;
 	_Atomic uint32_t ahead; /* legs of sessions that are made for the next one */
@@ -53,6 +55,8 @@ void takeover_view_publish_cause(struct takeover_view *view, const struct takeov
 /* Supervisor. */
 void takeover_view_publish(struct takeover_view *view, const struct takeover_status *status);
 void takeover_view_set_ahead(struct takeover_view *view, uint32_t legs);
+void takeover_view_set_shelved(struct takeover_view *view, uint64_t epoch);
+uint64_t takeover_view_shelved(const struct takeover_view *view);
 
 uint32_t takeover_view_ahead(const struct takeover_view *view);
 

@@ -23,6 +23,7 @@ children_init(struct supervisor *supervisor)
 		process_init(&supervisor->worker[i].process);
 		supervisor->worker[i].socket = supervisor->worker[i].twin = -1;
 		shelf_init(&supervisor->worker[i].shelf);
+		shelf_init(&supervisor->worker[i].legs);
 	}
 	process_init(&supervisor->manager);
 	supervisor->manager_socket = -1;

@@ -83,11 +83,16 @@ take_worker(struct supervisor *supervisor, uint32_t index)
 	    fetch_socket(&worker->process, INHERITED_SHELF),
 	    fetch_socket(&worker->process, INHERITED_SHELF_OTHER),
 	};
+	int legs[2] = {
+	    fetch_socket(&worker->process, INHERITED_LEGS),
+	    fetch_socket(&worker->process, INHERITED_LEGS_OTHER),
+	};
 
 	worker->owner = atomic_load(&shm_process(&supervisor->shm, index)->owner);
 	worker->socket = fetch_socket(&worker->process, INHERITED_HANDOVER_OTHER);
 	worker->twin = fetch_socket(&worker->process, INHERITED_HANDOVER);
 	shelf_found(&worker->shelf, shelf);
+	shelf_found(&worker->legs, legs);
 	end_held(&worker->shelf);
 	worker->greeting = atomic_load(&shm_succession(&supervisor->shm)->supervisor);
 	worker->silent = true;
@@ -172,6 +177,7 @@ collect_rest(struct supervisor *supervisor)
 	FAILPOINT(collect_slots);
 	for (uint32_t i = 0; i < supervisor->workers; i++)
 		collect_slots_sockets(supervisor, i);
+	collect_slots_unowned(supervisor);
 	FAILPOINT(collect_sockets);
 	listening_found(supervisor);
 	FAILPOINT(collect_listeners);

@@ -3,6 +3,7 @@
 #include "daemon/supervisor/dispatch.h"
 #include "daemon/supervisor/leg_kernel.h"
 #include "daemon/supervisor/opening.h"
+#include "daemon/supervisor/takeover_shelf.h"
 #include "shm/chunk.h"
 #include "shm/handover.h"
 
@@ -66,10 +67,10 @@ restore_slot(struct supervisor *supervisor, uint32_t slot)
 		custody_free(&supervisor->custody, slot);
 		break;
 	default:
-		if (worker == CUSTODY_UNOWNED)
-			lose(supervisor, slot);
-		else
+		if (worker != CUSTODY_UNOWNED)
 			dispatch_restore(supervisor, slot, (uint8_t)worker);
+		else if (!takeover_shelf_waits(supervisor))
+			lose(supervisor, slot);
 		break;
 	}
 }
@@ -109,6 +110,29 @@ collect_slots(struct supervisor *supervisor)
 	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
 		restore_slot(supervisor, slot);
 	note_dead_caches(supervisor);
+}
+
+/* Nor is it lost, or going on from a shelf. */
+static bool
+is_to_settle(const struct supervisor *supervisor, uint32_t slot, uint8_t worker)
+{
+	const struct custody_slot *private = &supervisor->custody.slot[slot];
+	enum slot_state state = custody_state(&supervisor->custody, slot);
+
+	return (state == SLOT_OPENING || state == SLOT_OPEN) && private->worker == worker &&
+	       (private->pending & PENDING_ADOPT) == 0;
+}
+
+void
+collect_slots_unowned(struct supervisor *supervisor)
+{
+	if (!takeover_shelf_waits(supervisor))
+		return;
+	takeover_shelf_fetch(supervisor, CUSTODY_UNOWNED);
+	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
+		if (is_to_settle(supervisor, slot, CUSTODY_UNOWNED) &&
+		    supervisor->custody.slot[slot].fd[SHM_CLIENT] < 0)
+			lose(supervisor, slot);
 }
 
 static bool
@@ -280,11 +304,8 @@ settle(struct supervisor *supervisor, uint32_t slot)
 void
 collect_slots_settle(struct supervisor *supervisor, uint32_t index)
 {
-	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++) {
-		enum slot_state state = custody_state(&supervisor->custody, slot);
-
-		if (supervisor->custody.slot[slot].worker == index &&
-		    (state == SLOT_OPENING || state == SLOT_OPEN))
+	takeover_shelf_fetch(supervisor, (uint8_t)index);
+	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
+		if (is_to_settle(supervisor, slot, (uint8_t)index))
 			settle(supervisor, slot);
-	}
 }

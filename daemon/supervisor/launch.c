@@ -49,6 +49,7 @@ launch_close_worker(struct supervisor *supervisor, uint32_t index)
 	launch_close(supervisor, &worker->socket);
 	launch_close(supervisor, &worker->twin);
 	shelf_close(&worker->shelf);
+	shelf_close(&worker->legs);
 }
 
 int
@@ -173,6 +174,19 @@ next_owner(struct supervisor *supervisor, uint32_t index)
 	return PROCESS_OWNER(index, serial);
 }
 
+/* Where connections of a takeover outlive this process. */
+static int
+make_legs_shelf(struct worker *worker, struct spawn *spawn)
+{
+	int r = shelf_open(&worker->legs);
+
+	if (r < 0)
+		return r;
+	spawn->fd[spawn->count++] = worker->legs.end[0];
+	spawn->fd[spawn->count++] = worker->legs.end[1];
+	return 0;
+}
+
 /* Both ends of both pairs stay open in the worker (enum inherited). */
 static int
 make_pairs(struct supervisor *supervisor, struct worker *worker, struct spawn *spawn)
@@ -208,7 +222,9 @@ start_worker(struct supervisor *supervisor, uint32_t index, struct spawn *spawn)
 	if (r < 0)
 		return r;
 	wakes_worker(supervisor, index, spawn);
-	r = launch_held(supervisor, spawn, &worker->process);
+	r = make_legs_shelf(worker, spawn);
+	if (r == 0)
+		r = launch_held(supervisor, spawn, &worker->process);
 	launch_close(supervisor, &worker->twin);
 	if (r < 0)
 		launch_close_worker(supervisor, index);

@@ -432,8 +432,8 @@ leg_restore_again(int *fd, struct leg_plan *plan)
 		return -EBUSY;
 	if (leg_kernel_set(*fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON) == 0 &&
 	    take_up(*fd, &next, &unread)) {
-		/* In repair mode: silent. */
-		close(*fd);
+		/* A duplicate may lie on a shelf: closing would not free its ends. */
+		leg_drop(*fd);
 		*plan = next;
 		r = make(plan, &queues);
 		*fd = r < 0 ? -1 : r;

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #define RESERVE_FIXED	   64u
-#define RESERVE_PER_WORKER 7u /* pidfd, socket, its twin, shelf, wake-up */
+#define RESERVE_PER_WORKER 9u /* pidfd, socket, its twin, two shelves, wake-up */
 #define FDS_PER_SESSION	   2u
 
 uint64_t

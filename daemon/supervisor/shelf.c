@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* A worker in an attacker's hands may put more and more on its own shelf. */
-#define LOOK_PACKETS 64u
+#define LOOK_PACKETS 256u
 
 union control {
 	struct cmsghdr align;
@@ -132,33 +132,60 @@ shelf_put(struct shelf *shelf, const int *fds, unsigned count)
 	return r;
 }
 
+void
+shelf_empty(struct shelf *shelf)
+{
+	if (shelf->end[1] >= 0)
+		drop(shelf, LOOK_PACKETS);
+	shelf->packets = 0;
+}
+
 /* Peeks at one packet after the other: at no instant anything lies nowhere. */
-unsigned
-shelf_look(struct shelf *shelf, int *fds, unsigned most)
+void
+shelf_each(struct shelf *shelf, shelf_take *take, void *owner)
 {
 	int packet[SHELF_PACKET_FDS];
 	const int begin = 0, off = -1;
-	unsigned seen = 0;
 
 	shelf->packets = 0;
 	if (shelf->end[1] < 0 ||
 	    setsockopt(shelf->end[1], SOL_SOCKET, SO_PEEK_OFF, &begin, sizeof(begin)) < 0)
-		return 0;
+		return;
 	while (shelf->packets < LOOK_PACKETS) {
 		int count = packet_take(shelf->end[1], MSG_PEEK, packet);
 
 		if (count < 0)
 			break;
 		shelf->packets++;
-		for (int i = 0; i < count; i++) {
-			if (seen < most)
-				fds[seen++] = packet[i];
-			else
-				close(packet[i]);
-		}
+		for (int i = 0; i < count; i++)
+			take(owner, packet[i]);
 	}
 	setsockopt(shelf->end[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
-	return seen;
+}
+
+struct seen {
+	int *fds;
+	unsigned count, most;
+};
+
+static void
+see(void *owner, int fd)
+{
+	struct seen *seen = owner;
+
+	if (seen->count < seen->most)
+		seen->fds[seen->count++] = fd;
+	else
+		close(fd);
+}
+
+unsigned
+shelf_look(struct shelf *shelf, int *fds, unsigned most)
+{
+	struct seen seen = {.fds = fds, .most = most};
+
+	shelf_each(shelf, see, &seen);
+	return seen.count;
 }
 
 int

@@ -1,9 +1,10 @@
 /*
- * shelf -- where the listeners outlive the supervisor
+ * shelf -- where descriptors outlive the supervisor
  *
  * A pair of connected local sockets that a worker holds open and does not use.  The supervisor sends
  * duplicates of its listeners into it and nobody receives them, so their accept queues live on as
  * long as the worker does; the next supervisor takes the pair from the worker and them from the pair.
+ * On a second one lie the connections of a takeover (takeover_shelf.h).
  * What lies there is replaced by the first process that puts something on it: no word of the worker's
  * is needed, whether it runs, hangs or is stopped.
  *
@@ -30,12 +31,18 @@ int shelf_open(struct shelf *shelf);
 void shelf_close(struct shelf *shelf);
 /* A pair that was found in a worker: shelf_look() comes first. */
 void shelf_found(struct shelf *shelf, const int end[2]);
-/* Duplicates of everything that lies there, which are the caller's; what does not find room in `most`
- * is left out.  Everything stays where it is. */
+/* Duplicates of everything that lies there, one after the other; each is the callee's.  Everything stays where
+ * it is. */
+typedef void shelf_take(void *owner, int fd);
+void shelf_each(struct shelf *shelf, shelf_take *take, void *owner);
+/* Likewise, all at once; what does not find room in `most` is left out. */
 unsigned shelf_look(struct shelf *shelf, int *fds, unsigned most);
 
-/* Duplicates of these descriptors in place of what lay there; none: it is emptied. */
+/* Duplicates of these descriptors in place of what lay there.  On an error some are left out. */
 int shelf_put(struct shelf *shelf, const int *fds, unsigned count);
+
+/* Also what another process has put there. */
+void shelf_empty(struct shelf *shelf);
 
 /* A duplicate the other way, until it is released; one at a time. */
 int shelf_hold(struct shelf *shelf, int fd);

@@ -5,6 +5,7 @@
 #include "daemon/supervisor/orphans.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/takeover.h"
+#include "daemon/supervisor/takeover_shelf.h"
 #include "daemon/supervisor/watch.h"
 
 #include <errno.h>
@@ -76,6 +77,7 @@ silence_all(struct supervisor *supervisor)
 	if (r < 0)
 		return r;
 	takeover_drop(supervisor);
+	takeover_shelf_drop(supervisor);
 	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
 		if (slot_is_session(custody_state(&supervisor->custody, slot)))
 			end_session(supervisor, slot);

@@ -17,6 +17,7 @@
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/sync_child.h"
 #include "daemon/supervisor/takeover_ask.h"
+#include "daemon/supervisor/takeover_shelf.h"
 #include "daemon/supervisor/wakes.h"
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/workers_file.h"
@@ -356,6 +357,7 @@ tick(struct supervisor *supervisor)
 	upgrade_tick(supervisor);
 	door_tick(supervisor);
 	takeover_ask_look(supervisor);
+	takeover_shelf_look(supervisor);
 	early_tick(supervisor);
 	takeover_ahead_tick(supervisor);
 	if (children_are_well(supervisor))

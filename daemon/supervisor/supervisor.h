@@ -22,6 +22,7 @@
  *   door	       whether packets pass, on a host of a pair
  *   gate_child	       what leaves only when the standby has it, likewise
  *   takeover	       goes on with the sessions of the other host
+ *   takeover_shelf    lets its connections outlive this process
  *   takeover_ahead    has made for that what could be made before
  *   silence	       ends those of this one without a packet
  *
@@ -82,14 +83,15 @@ struct worker {
 	struct watchdog watchdog;
 	uint64_t
 	    settled_ms; /* CLOCK_MONOTONIC; until then the others have the last one's sessions to take */
-	uint32_t owner; /* PROCESS_OWNER() of the running one */
-	int socket;	/* -1: none */
-	int twin;	/* the worker's end of it, while it may have to be read for it; -1 */
-	struct shelf shelf;
-	int release;	   /* the eventfd of its place (daemon/supervisor/wakes.h); -1 */
-	uint32_t greeting; /* READY answers it: 0 the start, else this supervisor's number */
-	uint16_t version;  /* of its records */
-	bool silent;	   /* of an earlier supervisor, and has not answered the greeting yet */
+	uint32_t owner;	    /* PROCESS_OWNER() of the running one */
+	int socket;	    /* -1: none */
+	int twin;	    /* the worker's end of it, while it may have to be read for it; -1 */
+	struct shelf shelf; /* of listeners */
+	struct shelf legs;  /* of a takeover's connections */
+	int release;	    /* the eventfd of its place (daemon/supervisor/wakes.h); -1 */
+	uint32_t greeting;  /* READY answers it: 0 the start, else this supervisor's number */
+	uint16_t version;   /* of its records */
+	bool silent;	    /* of an earlier supervisor, and has not answered the greeting yet */
 	bool greeted;
 	bool ready;
 	bool blocked;	    /* the socket is full: EPOLLOUT says when not */

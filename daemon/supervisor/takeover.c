@@ -3,6 +3,7 @@
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/takeover_embryo.h"
 #include "daemon/supervisor/takeover_session.h"
+#include "daemon/supervisor/takeover_shelf.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
 #include "shm/gateway_clock.h"
@@ -136,6 +137,18 @@ gather(const struct supervisor *supervisor, struct takeover *takeover)
 	return 0;
 }
 
+void
+takeover_note_end(struct supervisor *supervisor, uint32_t slot, enum shm_leg which,
+    const struct takeover_leg *leg)
+{
+	uint8_t *ends = &shm_custody(&supervisor->shm, slot)->ends;
+
+	if (leg->fd >= 0 && leg->asks && leg->ends)
+		*ends |= (uint8_t)HANDOVER_LEG(which);
+	else
+		*ends &= (uint8_t)~HANDOVER_LEG(which);
+}
+
 /* What the slot says of a leg is that of the connection that there is now. */
 void
 takeover_note_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg which,
@@ -143,6 +156,7 @@ takeover_note_leg(struct supervisor *supervisor, uint32_t slot, enum shm_leg whi
 {
 	struct slot_leg *public = &shm_custody(&supervisor->shm, slot)->leg[which];
 
+	takeover_note_end(supervisor, slot, which, leg);
 	public->cookie = leg->fd < 0 ? 0 : leg->cookie;
 	if (leg->fd < 0)
 		return;
@@ -274,6 +288,12 @@ is_done_already(const struct takeover *takeover, uint64_t epoch)
 	       (status->opened_us != 0 || (takeover->session != NULL && status->restored_us != 0));
 }
 
+static bool
+is_to_be_taken_again(const struct takeover_status *status, uint64_t restoring)
+{
+	return status->opened_us == 0 && restoring != 0 && status->epoch == restoring;
+}
+
 void
 takeover_collect(struct supervisor *supervisor)
 {
@@ -283,9 +303,16 @@ takeover_collect(struct supervisor *supervisor)
 	struct takeover_status *status = &supervisor->takeover.status;
 	struct takeover_cause cause;
 
-	if (!takeover_view_read(shm_takeover_view(shm), status, &cause) || status->opened_us != 0 ||
-	    restoring == 0 || status->epoch != restoring)
+	if (takeover_view_read(shm_takeover_view(shm), status, &cause) &&
+	    takeover_shelf_has(supervisor, status->epoch)) {
+		supervisor->takeover.is_shelved = true;
 		return;
+	}
+	if (!is_to_be_taken_again(status, restoring)) {
+		takeover_shelf_drop(supervisor);
+		return;
+	}
+	takeover_shelf_clear(supervisor);
 	for (uint32_t slot = 0; slot < most && slot < shm->slots; slot++) {
 		struct slot_custody *public = shm_custody(shm, slot);
 		uint32_t state = atomic_load(&public->state);
@@ -304,10 +331,11 @@ takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 
 	if (!supervisor->can_repair)
 		return -EPERM;
-	if (is_done_already(takeover, epoch))
+	if (is_done_already(takeover, epoch) || takeover_shelf_has(supervisor, epoch))
 		return 0;
 	if (takeover->session != NULL)
 		return -EALREADY;
+	takeover_shelf_drop(supervisor);
 	takeover_init(supervisor);
 	takeover->status = (struct takeover_status){
 	    .epoch = epoch, .at_us = realtime_now_us(), .begun_us = monotonic_now_us()};
@@ -320,6 +348,7 @@ takeover_restore(struct supervisor *supervisor, uint64_t epoch)
 	FAILPOINT(takeover_made);
 	take_all(supervisor);
 	FAILPOINT(takeover_taken);
+	takeover_shelf_put(supervisor);
 	return 0;
 }
 

@@ -6,7 +6,9 @@
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/takeover_embryo.h"
 #include "daemon/supervisor/takeover_session.h"
+#include "daemon/supervisor/takeover_shelf.h"
 #include "daemon/supervisor/watch.h"
+#include "shm/failpoint.h"
 #include "shm/gateway_clock.h"
 
 #include <errno.h>
@@ -22,13 +24,18 @@
 /* So long early packets wait for workers that do not come to it. */
 #define EARLY_MOST_US 150000u
 
-static void
-note_done(struct supervisor *supervisor)
+void
+takeover_ask_note_done(struct supervisor *supervisor)
 {
 	struct takeover *takeover = &supervisor->takeover;
 	struct takeover_status *status = &takeover->status;
 	struct event event;
 
+	if (status->done_us != 0)
+		return;
+	/* Whoever asked has died. */
+	if (status->probed_us == 0)
+		status->probed_us = status->opened_us;
 	status->done_us = monotonic_now_us();
 	takeover_publish(supervisor);
 	event_init(&event, 109067, 0);
@@ -85,7 +92,9 @@ look_at(struct supervisor *supervisor, struct takeover_session *session, uint64_
 			continue;
 		if (takeover_leg_look(leg, waited_us)) {
 			take_again(supervisor, session);
+			FAILPOINT(takeover_remade);
 			leg->asks = false;
+			takeover_note_end(supervisor, session->slot, (enum shm_leg)i, leg);
 		} else {
 			is_done = false;
 		}
@@ -140,6 +149,7 @@ ask(struct supervisor *supervisor)
 			takeover_leg_ask(&session->leg[leg]);
 		if (!session->leg[SHM_CLIENT].asks && !session->leg[SHM_SERVER].asks)
 			hand_on(supervisor, session);
+		FAILPOINT(takeover_handing);
 		if ((i + 1) % ASKED_AT_ONCE != 0)
 			continue;
 		dispatch_place(supervisor);
@@ -168,10 +178,16 @@ takeover_ask_all(struct supervisor *supervisor)
 {
 	struct takeover *takeover = &supervisor->takeover;
 
-	if (takeover->session == NULL || takeover->status.opened_us != 0)
+	if (takeover->status.opened_us != 0 ||
+	    (takeover->session == NULL && !takeover_shelf_waits(supervisor)))
 		return;
+	FAILPOINT(takeover_opened);
 	takeover->status.opened_us = monotonic_now_us();
 	takeover_publish(supervisor);
+	if (takeover->session == NULL) {
+		takeover_shelf_hand_on(supervisor);
+		return;
+	}
 	takeover->waiting = takeover->sessions;
 	takeover->adopted_before = counter_total(&supervisor->shm, COUNTER_sessions_adopted);
 	ask(supervisor);
@@ -179,6 +195,7 @@ takeover_ask_all(struct supervisor *supervisor)
 	takeover_embryo_look(supervisor, 0);
 	takeover->status.probed_us = monotonic_now_us();
 	takeover_publish(supervisor);
+	FAILPOINT(takeover_asked);
 	start_timer(supervisor);
 	takeover_ask_look(supervisor);
 }
@@ -197,8 +214,7 @@ takeover_ask_look(struct supervisor *supervisor)
 	look_at_all(supervisor);
 	if (takeover->waiting > 0 || takeover->embryos > 0)
 		return;
-	if (takeover->status.done_us == 0)
-		note_done(supervisor);
+	takeover_ask_note_done(supervisor);
 	/* The timer looks as long as anything waits for workers. */
 	if (takeover_ask_lets_early_pass(supervisor))
 		takeover_drop(supervisor);

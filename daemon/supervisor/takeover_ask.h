@@ -7,7 +7,8 @@
  * when those that wait for no answer go on, their output being sent: what acknowledges more than a connection has
  * sent the kernel drops.  It is before any answer is judged: it says where a peer stood, not where it stands.
  *
- * All do nothing while none is under way.  Supervisor only.
+ * All do nothing while none is under way, but that takeover_ask_all() notes when the door of one was opened that goes
+ * on from the shelves of a dead supervisor (takeover_shelf.h).  Supervisor only.
  */
 #ifndef SUPERVISOR_TAKEOVER_ASK_H
 #define SUPERVISOR_TAKEOVER_ASK_H
@@ -17,6 +18,8 @@
 struct supervisor;
 
 void takeover_ask_all(struct supervisor *supervisor);
+/* All sessions are with the workers: told once. */
+void takeover_ask_note_done(struct supervisor *supervisor);
 /* The timer has expired, or the tick has come. */
 void takeover_ask_look(struct supervisor *supervisor);
 /* The sessions that need no answer go on at their workers, or have had their time to, or none is taken over: what

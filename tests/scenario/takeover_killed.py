@@ -11,7 +11,8 @@ from registry import scenario
 from takeover import PHASES, PORT, counted, greeted, held, served
 from upgrade import complete, upgrade
 
-EACH = 2
+# More than are handed on at once (takeover_ask.c).
+EACH = 3
 SESSIONS = EACH * len(PHASES)
 
 
@@ -34,10 +35,10 @@ def goes_on(place, by):
     by.check_nothing_left()
 
 
-def killed_at(world, point, family=4):
+def killed_at(world, point, family=4, number=1):
     world.needs_failpoints()
     place, mx1, mx2 = waiting(world, family)
-    mx2.ctl("test failpoint supervisor %s 1" % point)
+    mx2.ctl("test failpoint supervisor %s %d" % (point, number))
     place.lose(mx1)
     place.move(mx2)
     wait_until(lambda: mx2.process.poll() is not None, "the supervisor dies at " + point, 20)
@@ -67,6 +68,36 @@ def takeover_supervisor_killed_taken(world):
 def takeover_supervisor_killed_opening(world):
     """... before it opens the door."""
     killed_at(world, "takeover_opening")
+
+
+@scenario
+def takeover_supervisor_killed_shelving(world):
+    """... when they lie on shelves, and nobody knows."""
+    killed_at(world, "takeover_shelving")
+
+
+@scenario
+def takeover_supervisor_killed_opened(world):
+    """... when the door is open, and no worker has any of them."""
+    killed_at(world, "takeover_opened")
+
+
+@scenario
+def takeover_supervisor_killed_opened_ipv6(world):
+    """Likewise, over IPv6."""
+    killed_at(world, "takeover_opened", 6)
+
+
+@scenario
+def takeover_supervisor_killed_handing(world):
+    """... when the first are on their way to workers."""
+    killed_at(world, "takeover_handing", number=SESSIONS - 2)
+
+
+@scenario
+def takeover_supervisor_killed_asked(world):
+    """... when the peers were asked, and have not answered."""
+    killed_at(world, "takeover_asked")
 
 
 @scenario

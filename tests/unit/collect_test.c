@@ -4,6 +4,8 @@
  * and is the second one; what it wants of the first it closes before.
  */
 #include "daemon/supervisor/collect.h"
+#include "daemon/supervisor/takeover_ask.h"
+#include "daemon/supervisor/takeover_shelf.h"
 
 #include "daemon/endpoint.h"
 #include "daemon/supervisor/accept.h"
@@ -59,7 +61,7 @@ struct old_worker {
 	uint32_t owner;
 	int end;   /* the test's duplicate of the worker's end: it speaks for the worker */
 	int other; /* the supervisor's end */
-	struct shelf shelf;
+	struct shelf shelf, legs;
 	int held[HELD_MAX]; /* what it keeps besides; become its numbers */
 	unsigned count;
 };
@@ -169,6 +171,7 @@ tear_down(void **state)
 		for (int k = 0; k < 2; k++)
 			if (scene->second.worker[i].shelf.end[k] >= 0)
 				close(scene->second.worker[i].shelf.end[k]);
+		shelf_close(&scene->second.worker[i].legs);
 		if (scene->second.worker[i].socket >= 0)
 			close(scene->second.worker[i].socket);
 	}
@@ -249,6 +252,7 @@ prepare_worker(struct scene *scene, unsigned index)
 	worker->other = ends[0];
 	worker->end = ends[1];
 	assert_int_equal(shelf_open(&worker->shelf), 0);
+	assert_int_equal(shelf_open(&worker->legs), 0);
 }
 
 /* In the child: exactly what a worker holds. */
@@ -269,6 +273,8 @@ be_worker(
 	low[INHERITED_RELEASE] =
 	    fcntl(scene->first.worker[worker - scene->worker].release, F_DUPFD, 500);
 	low[INHERITED_JOURNAL] = fcntl(scene->first.journal, F_DUPFD, 500);
+	low[INHERITED_LEGS] = fcntl(worker->legs.end[0], F_DUPFD, 500);
+	low[INHERITED_LEGS_OTHER] = fcntl(worker->legs.end[1], F_DUPFD, 500);
 	for (unsigned i = 0; i < worker->count; i++)
 		high[i] = fcntl(worker->held[i], F_DUPFD, 500);
 	close_range(INHERITED_REGIONS, 499, 0);
@@ -324,6 +330,7 @@ take_over(struct scene *scene)
 		    .index = i, .pid = worker->pid, .started = now.started};
 		close(worker->other);
 		shelf_close(&worker->shelf);
+		shelf_close(&worker->legs);
 	}
 	assert_int_equal(workers_file_write(scene->directory, &file), 0);
 	close_supervisor(&scene->first);
@@ -504,6 +511,66 @@ test_what_nobody_holds_is_lost(void **state)
 		assert_true(has_ended(client[i]));
 		close(client[i]);
 	}
+}
+
+/* A takeover lay on shelves: what no worker has heard of is adopted, what is not there is lost. */
+static void
+go_on_from_shelf(struct scene *scene, bool is_open)
+{
+	const struct takeover_status status = {
+	    .epoch = 5, .begun_us = 1, .restored_us = 2, .opened_us = is_open ? 3 : 0};
+	struct takeover_view *view = shm_takeover_view(&scene->first.shm);
+	const struct custody *custody = &scene->first.custody;
+	uint32_t slot[3];
+	uint8_t flags;
+	int client[3], fd[2];
+	char byte;
+
+	prepare_worker(scene, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		/* The last one was given to the worker, and not sent. */
+		slot[i] = make_slot(scene, i == 2 ? scene->worker[0].owner : PROCESS_OWNER_NONE,
+		    SLOT_OPEN, &client[i]);
+		atomic_store(&shm_session(&scene->first.shm, slot[i])->generation,
+		    custody_generation(custody, slot[i]));
+	}
+	fd[0] = custody->slot[slot[1]].fd[SHM_CLIENT];
+	fd[1] = custody->slot[slot[2]].fd[SHM_CLIENT];
+	assert_int_equal(shelf_put(&scene->worker[0].legs, fd, 2), 0);
+	takeover_view_publish(view, &status);
+	takeover_view_set_shelved(view, 5);
+	start_worker(scene, 0, &scene->first.shm);
+	assert_true(take_over(scene));
+	answer(scene, 0);
+	if (!is_open) {
+		assert_int_equal(scene->second.custody.slot[slot[1]].worker, CUSTODY_UNOWNED);
+		assert_int_equal(scene->second.custody.slot[slot[2]].worker, CUSTODY_UNOWNED);
+		takeover_ask_all(&scene->second);
+		turn(scene);
+	}
+	assert_true(has_ended(client[0]));
+	assert_int_equal(recv(client[1], &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(recv(client[2], &byte, 1, MSG_DONTWAIT), -1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(scene->second.custody.slot[slot[i]].worker, 0);
+		close(client[i]);
+	}
+	assert_true(told_of(scene, 0, slot[1], &flags) & BIT(HANDOVER_ADOPT));
+	assert_int_equal(flags & HANDOVER_LOST, 0);
+	takeover_shelf_look(&scene->second);
+	assert_int_equal(takeover_view_shelved(view), 0);
+}
+
+static void
+test_what_lies_on_a_shelf_goes_on(void **state)
+{
+	go_on_from_shelf(*state, true);
+}
+
+static void
+test_it_waits_for_the_door(void **state)
+{
+	go_on_from_shelf(*state, false);
 }
 
 static void
@@ -833,6 +900,8 @@ main(void)
 	    TEST(test_nothing_is_there),
 	    TEST(test_a_session_goes_on),
 	    TEST(test_what_nobody_holds_is_lost),
+	    TEST(test_what_lies_on_a_shelf_goes_on),
+	    TEST(test_it_waits_for_the_door),
 	    TEST(test_a_server_leg_is_made_anew),
 	    TEST(test_what_was_not_read_is_read_for_it),
 	    TEST(test_other_memory_is_refused),

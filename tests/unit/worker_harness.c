@@ -180,6 +180,7 @@ become_worker(const struct harness *harness, unsigned index, const int pair[2])
 	from[INHERITED_SHELF] = from[INHERITED_SHELF_OTHER] = pair[0];
 	from[INHERITED_RELEASE] = harness->release[index];
 	from[INHERITED_JOURNAL] = harness->journal;
+	from[INHERITED_LEGS] = from[INHERITED_LEGS_OTHER] = pair[0];
 	for (int i = INHERITED_REGIONS; i < INHERITED_END; i++)
 		from[i] = fcntl(from[i], F_DUPFD, 100);
 	for (int i = INHERITED_REGIONS; i < INHERITED_END; i++)
