@@ -5,6 +5,7 @@
 #include "daemon/supervisor/orphans.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/takeover.h"
+#include "daemon/supervisor/takeover_ahead.h"
 #include "daemon/supervisor/takeover_shelf.h"
 #include "daemon/supervisor/watch.h"
 
@@ -78,6 +79,8 @@ silence_all(struct supervisor *supervisor)
 		return r;
 	takeover_drop(supervisor);
 	takeover_shelf_drop(supervisor);
+	/* Those have the floating address too: orphans_end() would leave dead ones. */
+	takeover_ahead_drop(&supervisor->ahead);
 	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
 		if (slot_is_session(custody_state(&supervisor->custody, slot)))
 			end_session(supervisor, slot);
