@@ -191,7 +191,8 @@ has_changed(const struct supervisor *supervisor)
 {
 	uint32_t generation;
 
-	return !supervisor->door.known || door_netlink_generation(&generation) != 0 ||
+	return !supervisor->door.known || !is_as_wanted(&supervisor->door.status) ||
+	       door_netlink_generation(&generation) != 0 ||
 	       generation != supervisor->door.generation;
 }
 
@@ -205,6 +206,14 @@ door_tick(struct supervisor *supervisor)
 	door->looked_ms = supervisor->monotonic_ms;
 	if (has_changed(supervisor))
 		look_and_put_right(supervisor);
+}
+
+bool
+door_is_open(const struct supervisor *supervisor)
+{
+	const struct door_status *status = &supervisor->door.status;
+
+	return status->wanted == DOOR_OPEN && supervisor->door.known && is_as_wanted(status);
 }
 
 void

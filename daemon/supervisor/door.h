@@ -36,6 +36,8 @@ void door_start(struct supervisor *supervisor, bool found);
 /* DOOR_OPEN or DOOR_CLOSED, from now on. 0, or -errno when it is not so yet: -ENOENT if a part of it is
  * missing. */
 int door_move(struct supervisor *supervisor, enum door_state wanted);
+/* As wanted, at the last look. */
+bool door_is_open(const struct supervisor *supervisor);
 void door_tick(struct supervisor *supervisor);
 /* What struct door_view says of the gate. `view`: enum gate_view. */
 void door_set_gate(struct supervisor *supervisor, enum gate_view view, const char *fault);

@@ -356,6 +356,9 @@ tick(struct supervisor *supervisor)
 	collect_tick(supervisor);
 	upgrade_tick(supervisor);
 	door_tick(supervisor);
+	/* It was opened later than it was asked for. */
+	if (door_is_open(supervisor))
+		takeover_ask_all(supervisor);
 	takeover_ask_look(supervisor);
 	takeover_shelf_look(supervisor);
 	early_tick(supervisor);
