@@ -64,8 +64,9 @@ def run(build, arguments):
             return 1
     done = sorted(at["done_us"] for at in times)
     is_late = done[-1] > MOST_MS and not arguments.survival_only
-    line = ("%d idle sessions through %d losses: done p50 %.0f, worst %.0f ms after keepalived's word; all survived%s" % (
-        arguments.sessions, arguments.count, done[len(done) // 2], done[-1],
+    line = ("seed %d, %d idle sessions through %d losses: done p50 %.0f, worst %.0f ms after keepalived's word; all "
+            "survived%s" % (
+        arguments.seed, arguments.sessions, arguments.count, done[len(done) // 2], done[-1],
         ", FAILED: later than %d ms" % MOST_MS if is_late else ""))
     print("verdict: idle: " + line)
     if arguments.record:
