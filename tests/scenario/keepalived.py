@@ -11,7 +11,7 @@ from sync_pair import agree, paired
 from two_hosts import HOSTS
 
 EXAMPLE = os.path.join(ROOT, "packaging/keepalived/keepalived.conf")
-TAKES_OVER = "109062: Failover: restoring in epoch 3 - the epoch is raised"
+TAKES_OVER = "109062: Failover: raising in epoch 2 - "
 
 
 def accepted(keepalived, what):
