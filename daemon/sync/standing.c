@@ -209,6 +209,11 @@ standing_input(struct sync *sync, const struct role_input *input)
 	role_step(&sync->role, input, &result);
 	if (had_custody && !sync->role.custody)
 		atomic_store(&view->is_word_used, 1);
+	if (before != ROLE_FAULT && sync->role.state == ROLE_FAULT &&
+	    sync->role.why == ROLE_WHY_NOT_RESTORED) {
+		sync->restore_again_us = sync->now_us + RESTORE_AGAIN_US;
+		sync->has_fault = true;
+	}
 	takeover_cause_note(&sync->cause, shm_takeover_view(&sync->shm), before, &sync->role);
 	carry_out_all(sync, &result);
 	give_up_replica(sync);
@@ -297,8 +302,11 @@ standing_saved(struct sync *sync, const struct epoch_saved *saved)
 	if (saved->error != 0)
 		report_tell(
 		    events(sync), 109084, "saving the epoch", saved->why, saved->epoch.number);
-	sync->disk_fault = saved->error != 0;
-	sync->disk_again_us = sync->now_us + DISK_AGAIN_US;
+	/* What becomes of the one being raised says more than an older one. */
+	if (sync->role.state != ROLE_RAISING || saved->epoch.number == sync->role.next) {
+		sync->disk_fault = saved->error != 0;
+		sync->disk_again_us = sync->now_us + DISK_AGAIN_US;
+	}
 	standing_simple(sync, saved->error == 0 ? ROLE_IN_EPOCH_SAVED : ROLE_IN_EPOCH_UNSAVED,
 	    saved->epoch.number);
 }
@@ -333,8 +341,6 @@ standing_answered(struct sync *sync, const struct supervisor_request *request, i
 		sync->is_measured = error == 0 && request->argument[0] == sync->measure;
 	if (request->kind == REQUEST_RESTORE && error == 0)
 		feed_serve(&sync->feed);
-	else if (request->kind == REQUEST_RESTORE)
-		sync->restore_again_us = sync->now_us + RESTORE_AGAIN_US;
 	if (request->kind == REQUEST_RESTORE)
 		standing_simple(sync, error == 0 ? ROLE_IN_RESTORED : ROLE_IN_RESTORE_FAILED,
 		    request->argument[0]);
@@ -395,7 +401,8 @@ look_at_faults(struct sync *sync)
 	    sync->disk_fault || sync->now_us < sync->restore_again_us ||
 	    (door_view_read(shm_door_view(&sync->shm), &door) && door.fault[0] != '\0');
 
-	if (sync->disk_fault && sync->now_us >= sync->disk_again_us) {
+	if (sync->disk_fault && sync->now_us >= sync->disk_again_us &&
+	    sync->role.state != ROLE_RAISING) {
 		sync->disk_again_us = sync->now_us + DISK_AGAIN_US;
 		epoch_saver_ask(sync->saver, &sync->role.start.epoch);
 	}
