@@ -131,7 +131,7 @@ collect_slots_unowned(struct supervisor *supervisor)
 	takeover_shelf_fetch(supervisor, CUSTODY_UNOWNED);
 	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
 		if (is_to_settle(supervisor, slot, CUSTODY_UNOWNED) &&
-		    supervisor->custody.slot[slot].fd[SHM_CLIENT] < 0)
+		    !takeover_shelf_is_found(supervisor, slot))
 			lose(supervisor, slot);
 }
 

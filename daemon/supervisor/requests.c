@@ -9,6 +9,7 @@
 #include "daemon/supervisor/stopping.h"
 #include "daemon/supervisor/takeover_ahead.h"
 #include "daemon/supervisor/takeover_ask.h"
+#include "daemon/supervisor/takeover_shelf.h"
 #include "daemon/supervisor/watch.h"
 #include "shm/failpoint.h"
 #include "shm/handover.h"
@@ -219,6 +220,8 @@ move_door(struct supervisor *supervisor, bool open)
 	/* In repair mode they would hear, and acknowledge. */
 	if (open)
 		takeover_ahead_drop(&supervisor->ahead);
+	if (open)
+		takeover_shelf_mark(supervisor);
 	r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
 	if (r == 0 && open)
 		takeover_ask_all(supervisor);

@@ -301,10 +301,13 @@ takeover_collect(struct supervisor *supervisor)
 	uint64_t restoring = atomic_load(&shm_pair_view(shm)->restoring);
 	uint32_t most = atomic_load(&shm_succession(shm)->replicas);
 	struct takeover_status *status = &supervisor->takeover.status;
+	uint64_t shelved = takeover_view_shelved(shm_takeover_view(shm));
 	struct takeover_cause cause;
 
-	if (takeover_view_read(shm_takeover_view(shm), status, &cause) &&
-	    takeover_shelf_has(supervisor, status->epoch)) {
+	/* A death may have left half of it. */
+	if (!takeover_view_read(shm_takeover_view(shm), status, &cause) && shelved != 0)
+		status->epoch = shelved;
+	if (shelved != 0 && shelved == status->epoch) {
 		supervisor->takeover.is_shelved = true;
 		return;
 	}

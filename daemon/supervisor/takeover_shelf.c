@@ -61,9 +61,18 @@ takeover_shelf_put(struct supervisor *supervisor)
 	for (unsigned i = 0; i < count; i++)
 		shelf_put(shelves[i], fds, gather(supervisor, i, count, fds));
 	free(fds);
-	FAILPOINT(takeover_shelving);
 	takeover->is_shelved = true;
-	takeover_view_set_shelved(shm_takeover_view(&supervisor->shm), takeover->status.epoch);
+	FAILPOINT(takeover_shelving);
+}
+
+void
+takeover_shelf_mark(struct supervisor *supervisor)
+{
+	const struct takeover *takeover = &supervisor->takeover;
+
+	if (takeover->is_shelved && takeover_is_under_way(supervisor))
+		takeover_view_set_shelved(
+		    shm_takeover_view(&supervisor->shm), takeover->status.epoch);
 }
 
 static void
@@ -241,20 +250,31 @@ hand_on(struct supervisor *supervisor, uint32_t slot)
 	dispatch_tell(supervisor, slot, PENDING_ADOPT);
 }
 
+/* The leg by which its worker would have begun: the server's if the client's was at its end. */
+static enum shm_leg
+first_leg(const struct custody *custody, uint32_t slot)
+{
+	return custody_leg_state(custody, slot, SHM_CLIENT) == LEG_OPEN ? SHM_CLIENT : SHM_SERVER;
+}
+
+bool
+takeover_shelf_is_found(const struct supervisor *supervisor, uint32_t slot)
+{
+	const struct custody *custody = &supervisor->custody;
+	enum slot_state state = custody_state(custody, slot);
+
+	return (state == SLOT_OPENING || state == SLOT_OPEN) &&
+	       custody->slot[slot].worker == CUSTODY_UNOWNED &&
+	       custody->slot[slot].fd[first_leg(custody, slot)] >= 0 &&
+	       (custody->slot[slot].pending & PENDING_ADOPT) == 0;
+}
+
 void
 takeover_shelf_hand_on(struct supervisor *supervisor)
 {
-	struct custody *custody = &supervisor->custody;
-
-	for (uint32_t slot = 0; slot < custody->most_used; slot++) {
-		enum slot_state state = custody_state(custody, slot);
-
-		if ((state == SLOT_OPENING || state == SLOT_OPEN) &&
-		    custody->slot[slot].worker == CUSTODY_UNOWNED &&
-		    custody->slot[slot].fd[SHM_CLIENT] >= 0 &&
-		    (custody->slot[slot].pending & PENDING_ADOPT) == 0)
+	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
+		if (takeover_shelf_is_found(supervisor, slot))
 			hand_on(supervisor, slot);
-	}
 	dispatch_place(supervisor);
 }
 
@@ -264,13 +284,18 @@ takeover_shelf_fetch(struct supervisor *supervisor, uint8_t worker)
 {
 	struct search search = {.supervisor = supervisor};
 
-	if (!takeover_shelf_waits(supervisor) || !list_missing(&search, worker))
+	if (!takeover_shelf_waits(supervisor) || takeover_is_under_way(supervisor) ||
+	    !list_missing(&search, worker))
 		return;
-	look_through(&search, take_found);
-	for (size_t i = 0; i < search.count; i++)
-		if (search.missing[i].leg == SHM_CLIENT &&
-		    supervisor->custody.slot[search.missing[i].slot].fd[SHM_CLIENT] >= 0)
-			dispatch_release(supervisor, search.missing[i].slot);
+	if (search.count > 0)
+		look_through(&search, take_found);
+	for (size_t i = 0; i < search.count; i++) {
+		const struct missing *missing = &search.missing[i];
+
+		if (missing->leg == first_leg(&supervisor->custody, missing->slot) &&
+		    supervisor->custody.slot[missing->slot].fd[missing->leg] >= 0)
+			dispatch_release(supervisor, missing->slot);
+	}
 	free(search.missing);
 	if (supervisor->takeover.status.opened_us != 0)
 		takeover_shelf_hand_on(supervisor);

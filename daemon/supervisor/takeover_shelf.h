@@ -7,6 +7,7 @@
  * nothing waits for a worker any more.
  *
  *   takeover_shelf_put()	 all connections are made, the door is shut
+ *   takeover_shelf_mark()	 the door is about to open: until then they can be made anew, from then on not
  *   takeover_shelf_look()	 the tick: takes them away when they are not needed any more
  *   takeover_shelf_drop()	 the sessions end, or begin anew
  *
@@ -32,6 +33,7 @@
 struct supervisor;
 
 void takeover_shelf_put(struct supervisor *supervisor);
+void takeover_shelf_mark(struct supervisor *supervisor);
 void takeover_shelf_look(struct supervisor *supervisor);
 void takeover_shelf_drop(struct supervisor *supervisor);
 
@@ -42,8 +44,10 @@ bool takeover_shelf_has(const struct supervisor *supervisor, uint64_t epoch);
 void takeover_shelf_clear(struct supervisor *supervisor);
 /* Sessions may lie there that no worker has. */
 bool takeover_shelf_waits(const struct supervisor *supervisor);
-/* worker: an index, or CUSTODY_UNOWNED. */
+/* worker: an index, or CUSTODY_UNOWNED.  Not while a takeover of this process's own is under way. */
 void takeover_shelf_fetch(struct supervisor *supervisor, uint8_t worker);
+/* Its connections are here, and no worker has it. */
+bool takeover_shelf_is_found(const struct supervisor *supervisor, uint32_t slot);
 void takeover_shelf_hand_on(struct supervisor *supervisor);
 
 #endif
