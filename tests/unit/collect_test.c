@@ -513,6 +513,38 @@ test_what_nobody_holds_is_lost(void **state)
 	}
 }
 
+/* The client's leg has come to its end, and the server's stands. */
+static void
+end_client_leg(struct scene *scene, uint32_t slot)
+{
+	make_server_leg(scene, slot);
+	custody_close_leg(&scene->first.custody, slot, SHM_CLIENT);
+	atomic_store(&shm_custody(&scene->first.shm, slot)->leg[SHM_CLIENT].state, LEG_ENDED);
+}
+
+enum { LIES_NOWHERE, LIES_UNOWNED, LIES_UNSENT, LIES_HALF, LIES_HALF_UNSENT, LYING };
+
+/* Of those that are unsent the worker is noted already; it has never heard of them. */
+static void
+lay(struct scene *scene, uint32_t slot[LYING], int client[LYING])
+{
+	int fd[LYING];
+
+	for (unsigned i = 0; i < LYING; i++) {
+		bool is_unsent = i == LIES_UNSENT || i == LIES_HALF_UNSENT;
+
+		slot[i] = make_slot(scene, is_unsent ? scene->worker[0].owner : PROCESS_OWNER_NONE,
+		    SLOT_OPEN, &client[i]);
+		atomic_store(&shm_session(&scene->first.shm, slot[i])->generation,
+		    custody_generation(&scene->first.custody, slot[i]));
+		if (i >= LIES_HALF)
+			end_client_leg(scene, slot[i]);
+		fd[i] =
+		    scene->first.custody.slot[slot[i]].fd[i < LIES_HALF ? SHM_CLIENT : SHM_SERVER];
+	}
+	assert_int_equal(shelf_put(&scene->worker[0].legs, fd + 1, LYING - 1), 0);
+}
+
 /* A takeover lay on shelves: what no worker has heard of is adopted, what is not there is lost. */
 static void
 go_on_from_shelf(struct scene *scene, bool is_open)
@@ -520,42 +552,32 @@ go_on_from_shelf(struct scene *scene, bool is_open)
 	const struct takeover_status status = {
 	    .epoch = 5, .begun_us = 1, .restored_us = 2, .opened_us = is_open ? 3 : 0};
 	struct takeover_view *view = shm_takeover_view(&scene->first.shm);
-	const struct custody *custody = &scene->first.custody;
-	uint32_t slot[3];
+	const struct custody *custody = &scene->second.custody;
+	uint32_t slot[LYING];
 	uint8_t flags;
-	int client[3], fd[2];
+	int client[LYING];
 	char byte;
 
 	prepare_worker(scene, 0);
-	for (unsigned i = 0; i < 3; i++) {
-		/* The last one was given to the worker, and not sent. */
-		slot[i] = make_slot(scene, i == 2 ? scene->worker[0].owner : PROCESS_OWNER_NONE,
-		    SLOT_OPEN, &client[i]);
-		atomic_store(&shm_session(&scene->first.shm, slot[i])->generation,
-		    custody_generation(custody, slot[i]));
-	}
-	fd[0] = custody->slot[slot[1]].fd[SHM_CLIENT];
-	fd[1] = custody->slot[slot[2]].fd[SHM_CLIENT];
-	assert_int_equal(shelf_put(&scene->worker[0].legs, fd, 2), 0);
+	lay(scene, slot, client);
 	takeover_view_publish(view, &status);
 	takeover_view_set_shelved(view, 5);
 	start_worker(scene, 0, &scene->first.shm);
 	assert_true(take_over(scene));
 	answer(scene, 0);
-	if (!is_open) {
-		assert_int_equal(scene->second.custody.slot[slot[1]].worker, CUSTODY_UNOWNED);
-		assert_int_equal(scene->second.custody.slot[slot[2]].worker, CUSTODY_UNOWNED);
-		takeover_ask_all(&scene->second);
-		turn(scene);
-	}
-	assert_true(has_ended(client[0]));
-	assert_int_equal(recv(client[1], &byte, 1, MSG_DONTWAIT), -1);
-	assert_int_equal(recv(client[2], &byte, 1, MSG_DONTWAIT), -1);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(scene->second.custody.slot[slot[i]].worker, 0);
+	for (unsigned i = LIES_UNOWNED; i < LYING && !is_open; i++)
+		assert_int_equal(custody->slot[slot[i]].worker, CUSTODY_UNOWNED);
+	takeover_ask_all(&scene->second);
+	turn(scene);
+	assert_true(has_ended(client[LIES_NOWHERE]));
+	assert_int_equal(recv(client[LIES_UNOWNED], &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(recv(client[LIES_UNSENT], &byte, 1, MSG_DONTWAIT), -1);
+	for (unsigned i = 0; i < LYING; i++) {
+		assert_int_equal(custody->slot[slot[i]].worker, 0);
 		close(client[i]);
 	}
-	assert_true(told_of(scene, 0, slot[1], &flags) & BIT(HANDOVER_ADOPT));
+	assert_true(custody->slot[slot[LIES_HALF]].fd[SHM_SERVER] >= 0);
+	assert_true(told_of(scene, 0, slot[LIES_HALF_UNSENT], &flags) & BIT(HANDOVER_ADOPT));
 	assert_int_equal(flags & HANDOVER_LOST, 0);
 	takeover_shelf_look(&scene->second);
 	assert_int_equal(takeover_view_shelved(view), 0);
