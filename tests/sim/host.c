@@ -268,7 +268,9 @@ restore_all(struct world *world, struct host *host)
 	for (uint32_t slot = 0; slot < SIM_FLOWS; slot++) {
 		if (shm_custody(&host->shm, slot)->state == SLOT_REPLICA)
 			restore(world, host, slot);
-		else if (world->flow[slot].is_open)
+		/* One that it has already it goes on with (takeover.c). */
+		else if (world->flow[slot].is_open &&
+			 shm_custody(&host->shm, slot)->state != SLOT_OPEN)
 			check_takeover(world, host, slot);
 	}
 }
