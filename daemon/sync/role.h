@@ -37,6 +37,7 @@
  *   made it stale), or when its standby says that it has no replica.  A SYNCED standby that does not
  *   hear it any more counts its replica as old after that time if the other path shows it living,
  *   otherwise after ROLE_REPLICA_MS.
+ * - A host that stands still without the address says so again to each standby that it meets.
  * - A host that has neither replica nor sessions begins an epoch only if the other one is heard and
  *   says the same of itself, or by force.
  *

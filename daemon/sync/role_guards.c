@@ -178,6 +178,13 @@ GUARD(master_and_peer_has_replica)
 	return role->start.word == ROLE_WORD_MASTER && role_peer_has_replica(role);
 }
 
+/* keepalived says nothing twice: the other one may have had the address all the time, and waits for a word that was
+ * lost with the connection. */
+GUARD(peer_may_have_missed_it)
+{
+	return guard_is_sync(role, input) && role_peer_has_replica(role) && !address_here(role);
+}
+
 GUARD(peer_claims)
 {
 	return sync_said(role)->heard && role_claims(sync_said(role)->state);

@@ -36,6 +36,7 @@ role_guard guard_may_begin_as_master;
 role_guard guard_may_begin_by_hand;
 role_guard guard_peer_has_replica;
 role_guard guard_master_and_peer_has_replica;
+role_guard guard_peer_may_have_missed_it;
 role_guard guard_peer_claims;
 role_guard guard_standby_is_empty_and_may_degrade;
 role_guard guard_standby_is_whole;
