@@ -67,9 +67,10 @@ check_packet(struct world *world, const struct host *host, uint32_t flow, uint32
 			world->released_epoch = epoch;
 		return;
 	}
-	/* Of a session that is over the other host need know nothing. */
-	if (!host_can_serve(other) || (host->kernel[flow].number == world->flow[flow].number &&
-					  flow_has_heard_all(world, flow)))
+	/* Of a session that is over, or that its peers have no more (whoever takes over could not make it), the other
+	 * host need know nothing. */
+	if (!host_can_serve(other) || host->kernel[flow].number != world->flow[flow].number ||
+	    flow_has_heard_all(world, flow))
 		return;
 	check(world, record_of(other, flow, host->kernel[flow].number, &record),
 	    "a packet leaves for a session that the other host does not know");
