@@ -112,17 +112,6 @@ collect_slots(struct supervisor *supervisor)
 	note_dead_caches(supervisor);
 }
 
-/* Nor is it lost, or going on from a shelf. */
-static bool
-is_to_settle(const struct supervisor *supervisor, uint32_t slot, uint8_t worker)
-{
-	const struct custody_slot *private = &supervisor->custody.slot[slot];
-	enum slot_state state = custody_state(&supervisor->custody, slot);
-
-	return (state == SLOT_OPENING || state == SLOT_OPEN) && private->worker == worker &&
-	       (private->pending & PENDING_ADOPT) == 0;
-}
-
 void
 collect_slots_unowned(struct supervisor *supervisor)
 {
@@ -130,7 +119,7 @@ collect_slots_unowned(struct supervisor *supervisor)
 		return;
 	takeover_shelf_fetch(supervisor, CUSTODY_UNOWNED);
 	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
-		if (is_to_settle(supervisor, slot, CUSTODY_UNOWNED) &&
+		if (custody_is_with(&supervisor->custody, slot, CUSTODY_UNOWNED) &&
 		    !takeover_shelf_is_found(supervisor, slot))
 			lose(supervisor, slot);
 }
@@ -306,6 +295,6 @@ collect_slots_settle(struct supervisor *supervisor, uint32_t index)
 {
 	takeover_shelf_fetch(supervisor, (uint8_t)index);
 	for (uint32_t slot = 0; slot < supervisor->custody.most_used; slot++)
-		if (is_to_settle(supervisor, slot, (uint8_t)index))
+		if (custody_is_with(&supervisor->custody, slot, (uint8_t)index))
 			settle(supervisor, slot);
 }

@@ -343,6 +343,16 @@ custody_holds(const struct custody *custody, uint32_t slot, uint32_t generation)
 	       custody_generation(custody, slot) == generation;
 }
 
+bool
+custody_is_with(const struct custody *custody, uint32_t slot, uint8_t worker)
+{
+	enum slot_state state = custody_state(custody, slot);
+
+	return (state == SLOT_OPENING || state == SLOT_OPEN) &&
+	       custody->slot[slot].worker == worker &&
+	       (custody->slot[slot].pending & PENDING_ADOPT) == 0;
+}
+
 uint32_t
 custody_find(const struct custody *custody, uint64_t session_id)
 {

@@ -95,6 +95,8 @@ bool custody_holds(const struct custody *custody, uint32_t slot, uint32_t genera
 uint32_t custody_generation(const struct custody *custody, uint32_t slot);
 enum slot_state custody_state(const struct custody *custody, uint32_t slot);
 enum leg_state custody_leg_state(const struct custody *custody, uint32_t slot, enum shm_leg leg);
+/* A session that has not begun to end, of that worker (CUSTODY_UNOWNED: of none), and not about to be adopted. */
+bool custody_is_with(const struct custody *custody, uint32_t slot, uint8_t worker);
 /* SHM_NO_SLOT: there is no such session. */
 uint32_t custody_find(const struct custody *custody, uint64_t session_id);
 

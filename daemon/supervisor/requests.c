@@ -213,15 +213,14 @@ move_door(struct supervisor *supervisor, bool open)
 {
 	int r;
 
-	if (!open)
-		early_hold(supervisor);
-	else
+	if (open) {
 		FAILPOINT(takeover_opening);
-	/* In repair mode they would hear, and acknowledge. */
-	if (open)
+		/* In repair mode they would hear, and acknowledge. */
 		takeover_ahead_drop(&supervisor->ahead);
-	if (open)
 		takeover_shelf_mark(supervisor);
+	} else {
+		early_hold(supervisor);
+	}
 	r = door_move(supervisor, open ? DOOR_OPEN : DOOR_CLOSED);
 	if (r == 0 && open)
 		takeover_ask_all(supervisor);

@@ -147,12 +147,8 @@ static bool
 misses(const struct supervisor *supervisor, uint32_t slot, enum shm_leg leg, uint8_t worker)
 {
 	const struct custody *custody = &supervisor->custody;
-	enum slot_state state = custody_state(custody, slot);
 
-	return (state == SLOT_OPENING || state == SLOT_OPEN) &&
-	       custody->slot[slot].worker == worker &&
-	       (custody->slot[slot].pending & PENDING_ADOPT) == 0 &&
-	       custody->slot[slot].fd[leg] < 0 &&
+	return custody_is_with(custody, slot, worker) && custody->slot[slot].fd[leg] < 0 &&
 	       custody_leg_state(custody, slot, leg) == LEG_OPEN &&
 	       shm_custody(custody->shm, slot)->leg[leg].cookie != 0;
 }
@@ -179,15 +175,23 @@ list_missing(struct search *search, uint8_t worker)
 	return true;
 }
 
+/* NULL: it is none of them. */
+static const struct missing *
+find(const struct search *search, int fd)
+{
+	const struct missing key = {.cookie = leg_kernel_cookie(fd)};
+
+	return key.cookie == 0 ? NULL
+			       : bsearch(&key, search->missing, search->count,
+				     sizeof(search->missing[0]), compare);
+}
+
 static void
 take_found(void *owner, int fd)
 {
 	const struct search *search = owner;
-	const struct missing key = {.cookie = leg_kernel_cookie(fd)}, *found;
+	const struct missing *found = find(search, fd);
 
-	found = key.cookie == 0 ? NULL
-				: bsearch(&key, search->missing, search->count,
-				      sizeof(search->missing[0]), compare);
 	/* A worker may have put it there twice. */
 	if (found != NULL && search->supervisor->custody.slot[found->slot].fd[found->leg] < 0)
 		custody_set_leg(&search->supervisor->custody, found->slot, found->leg, fd);
@@ -198,11 +202,7 @@ take_found(void *owner, int fd)
 static void
 end_found(void *owner, int fd)
 {
-	const struct search *search = owner;
-	const struct missing key = {.cookie = leg_kernel_cookie(fd)};
-
-	if (key.cookie != 0 && bsearch(&key, search->missing, search->count,
-				   sizeof(search->missing[0]), compare) != NULL)
+	if (find(owner, fd) != NULL)
 		leg_drop(fd);
 	else
 		close(fd);
@@ -261,12 +261,9 @@ bool
 takeover_shelf_is_found(const struct supervisor *supervisor, uint32_t slot)
 {
 	const struct custody *custody = &supervisor->custody;
-	enum slot_state state = custody_state(custody, slot);
 
-	return (state == SLOT_OPENING || state == SLOT_OPEN) &&
-	       custody->slot[slot].worker == CUSTODY_UNOWNED &&
-	       custody->slot[slot].fd[first_leg(custody, slot)] >= 0 &&
-	       (custody->slot[slot].pending & PENDING_ADOPT) == 0;
+	return custody_is_with(custody, slot, CUSTODY_UNOWNED) &&
+	       custody->slot[slot].fd[first_leg(custody, slot)] >= 0;
 }
 
 void
