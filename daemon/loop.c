@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 int
@@ -66,9 +67,12 @@ loop_remove(struct loop *loop, struct loop_source *source)
 }
 
 int
-loop_turn(struct loop *loop, int timeout_ms)
+loop_turn(struct loop *loop, int64_t timeout_us)
 {
-	int count = epoll_wait(loop->epoll, loop->fetched, LOOP_EVENTS, timeout_ms);
+	const struct timespec timeout = {
+	    .tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000};
+	int count = epoll_pwait2(
+	    loop->epoll, loop->fetched, LOOP_EVENTS, timeout_us < 0 ? NULL : &timeout, NULL);
 
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;

@@ -33,7 +33,7 @@ int loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
 int loop_add_signals(struct loop *loop, struct loop_source *source);
 void loop_remove(struct loop *loop, struct loop_source *source);
 
-/* Waits at most timeout_ms and calls the ready ones. 0 or -errno; -EINTR is 0. */
-int loop_turn(struct loop *loop, int timeout_ms);
+/* Waits at most timeout_us, below 0 without end, and calls the ready ones. 0 or -errno; -EINTR is 0. */
+int loop_turn(struct loop *loop, int64_t timeout_us);
 
 #endif

@@ -164,7 +164,7 @@ serve(struct manager *manager)
 	while (!manager->stopping) {
 		atomic_fetch_add_explicit(
 		    &shm_policy(&manager->shm)->heartbeat, 1, memory_order_relaxed);
-		int result = loop_turn(&manager->loop, timeout);
+		int result = loop_turn(&manager->loop, (int64_t)timeout * 1000);
 		if (result < 0)
 			return complain("event loop", result);
 		/* A request whose answer never came leaves unknown what holds; a new manager

@@ -69,7 +69,10 @@ struct channel_settings {
 	uint32_t side;
 	enum sync_commit commit;
 	struct outgoing_settings log; /* its `slots` are those above */
-	uint64_t batch_us;     /* so long entries gather at most, from the last that were sent on */
+	/* So long entries gather at most, from the last that were sent on: while those are under way, and
+	 * behind a batch of so many bytes even when they are acknowledged. */
+	uint64_t batch_us, bulk_us;
+	size_t bulk_bytes;
 	uint64_t heartbeat_us; /* one is sent so often */
 	uint64_t silence_us;   /* without a message for so long the conversation is over */
 	incoming_store *store;
@@ -111,8 +114,8 @@ bool channel_next(struct channel *channel, const struct channel_time *time,
 /* When channel_next() may have something though nothing has happened; UINT64_MAX: never. */
 uint64_t channel_deadline(const struct channel *channel);
 
-/* Active: while entries are under way those that come gather, till they are acknowledged or then; in the
- * past: they go at once. */
+/* Active: while entries are under way those that come gather, till they are acknowledged or then, and in bulk
+ * mail till then; in the past: they go at once. */
 uint64_t channel_gathers_until(const struct channel *channel);
 void channel_begin_snapshot(struct channel *channel);
 /* The log is over: a new snapshot must begin another one. */

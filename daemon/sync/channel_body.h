@@ -37,7 +37,8 @@ struct channel {
 	unsigned words;
 	struct sync_word word[CHANNEL_WORDS];
 	uint64_t unsent_us; /* since when entries wait; CHANNEL_NEVER: none does */
-	uint64_t sent_us;   /* when entries were sent last */
+	uint64_t sent_us;   /* when entries were sent last ... */
+	bool was_bulk;	    /* ... and it was a batch of bulk_bytes or more */
 
 	bool is_started;   /* standby: the active has said Start */
 	bool is_told_anew; /* standby: and it was that of a snapshot */

@@ -97,10 +97,13 @@ make_word(struct channel *channel, struct sync_message *message)
 uint64_t
 channel_gathers_until(const struct channel *channel)
 {
-	if (channel->state != CHANNEL_TALKING || channel->words > 0 ||
-	    !outgoing_is_under_way(channel->outgoing))
+	const struct channel_settings *settings = &channel->settings;
+
+	if (channel->state != CHANNEL_TALKING || channel->words > 0)
 		return 0;
-	return channel->sent_us + channel->settings.batch_us;
+	if (channel->was_bulk)
+		return channel->sent_us + settings->bulk_us;
+	return outgoing_is_under_way(channel->outgoing) ? channel->sent_us + settings->batch_us : 0;
 }
 
 static uint64_t
@@ -127,6 +130,7 @@ make_batch(struct channel *channel, uint64_t now_us, struct sync_message *messag
 	};
 	outgoing_mark_sent(channel->outgoing, batch->entries);
 	channel->sent_us = now_us;
+	channel->was_bulk = batch->bytes >= channel->settings.bulk_bytes;
 	if (!outgoing_has_unsent(channel->outgoing))
 		channel->unsent_us = CHANNEL_NEVER;
 	return true;

@@ -225,24 +225,24 @@ void
 outgoing_peek(const struct outgoing *outgoing, struct outgoing_batch *batch)
 {
 	const struct outgoing_settings *most = &outgoing->settings;
-	size_t bytes = 0;
 	struct held held;
 
 	batch->first = outgoing->sent + 1;
 	batch->entries = 0;
+	batch->bytes = 0;
 	batch->is_full = batch->is_secret = false;
 	while (
 	    outgoing->is_open && hold_get(outgoing->hold, batch->first + batch->entries, &held)) {
 		if (batch->entries == most->batch_entries ||
-		    (batch->entries > 0 && bytes + held.bytes.length > most->batch_bytes)) {
+		    (batch->entries > 0 && batch->bytes + held.bytes.length > most->batch_bytes)) {
 			batch->is_full = true;
 			return;
 		}
-		bytes += held.bytes.length;
+		batch->bytes += held.bytes.length;
 		batch->is_secret = batch->is_secret || held.is_secret;
 		batch->entry[batch->entries++] = held.bytes;
 	}
-	batch->is_full = batch->entries == most->batch_entries || bytes >= most->batch_bytes;
+	batch->is_full = batch->entries == most->batch_entries || batch->bytes >= most->batch_bytes;
 }
 
 void

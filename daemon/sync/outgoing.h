@@ -36,6 +36,7 @@ struct outgoing_settings {
 struct outgoing_batch {
 	uint64_t first;
 	uint32_t entries;
+	size_t bytes; /* of all of them */
 	bool is_full; /* by number or bytes: it need not wait for more */
 	bool is_secret;
 	struct sync_bytes entry[SYNC_BATCH_ENTRIES_MAX];

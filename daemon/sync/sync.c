@@ -230,7 +230,7 @@ close_parts(struct sync *sync)
 
 /* ---- the loop ---- */
 
-static int
+static int64_t
 pause_until(const struct sync *sync, uint64_t deadline)
 {
 	uint64_t standing = standing_deadline(sync), talk = talk_deadline(sync);
@@ -239,8 +239,7 @@ pause_until(const struct sync *sync, uint64_t deadline)
 		deadline = standing;
 	if (talk < deadline)
 		deadline = talk;
-	/* Up, so that the deadline has passed then. */
-	return deadline <= sync->now_us ? 0 : (int)((deadline - sync->now_us + 999) / 1000);
+	return deadline <= sync->now_us ? 0 : (int64_t)(deadline - sync->now_us);
 }
 
 /* Until something happens, a worker's commit among it while that would be told at once. */

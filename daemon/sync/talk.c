@@ -15,12 +15,15 @@
 #define PROTOCOL_VERSION 1u
 #define BATCH_ENTRIES	 64u
 #define BATCH_BYTES	 131072u
-#define BATCH_US	 100u
-#define HEARTBEAT_US	 50000u
-#define SILENCE_US	 1000000u
-#define CPU_US		 1000000u /* how often it is looked at */
-#define CPU_BUSY	 50u	  /* percent of one */
-#define CPU_SHORT	 80u
+#define BATCH_US	 1000u
+/* Who sends much fills a window meanwhile: fewer batches, and each larger, for the same mail. */
+#define BULK_US	     400u
+#define BULK_BYTES   32768u
+#define HEARTBEAT_US 50000u
+#define SILENCE_US   1000000u
+#define CPU_US	     1000000u /* how often it is looked at */
+#define CPU_BUSY     50u      /* percent of one */
+#define CPU_SHORT    80u
 
 static struct event_ring *
 events(const struct sync *sync)
@@ -250,6 +253,8 @@ make_channel(struct sync *sync)
 	    .log = {random_number(), 0, sync->hold_bytes, sync->hold_entries, BATCH_ENTRIES,
 		BATCH_BYTES},
 	    .batch_us = BATCH_US,
+	    .bulk_us = BULK_US,
+	    .bulk_bytes = BULK_BYTES,
 	    .heartbeat_us = heartbeat_us < HEARTBEAT_US ? heartbeat_us : HEARTBEAT_US,
 	    .silence_us = SILENCE_US,
 	    .store = news_store,

@@ -55,6 +55,8 @@ host_open(struct host *host, const char *node, const char *peer)
 		.batch_entries = 4,
 		.batch_bytes = 65536},
 	    .batch_us = 100,
+	    .bulk_us = 60,
+	    .bulk_bytes = 30000,
 	    .heartbeat_us = 20000,
 	    .silence_us = 200000,
 	    .store = store,

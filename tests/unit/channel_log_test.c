@@ -104,6 +104,50 @@ test_batches_are_bounded(void **state)
 	assert_int_equal(message.batch.entries, 1);
 }
 
+static bool
+next_is_batch(struct fixture *fixture, uint32_t entries)
+{
+	struct sync_message message;
+	bool is_secret;
+
+	if (!channel_next(fixture->a.channel, &fixture->time, &message, &is_secret))
+		return false;
+	assert_int_equal(message.kind, SYNC_BATCH);
+	assert_int_equal(message.batch.entries, entries);
+	channel_receive(fixture->b.channel, fixture->time.now_us, &message);
+	assert_true(channel_next(fixture->b.channel, &fixture->time, &message, &is_secret));
+	channel_receive(fixture->a.channel, fixture->time.now_us, &message);
+	return true;
+}
+
+static void
+test_bulk_mail_gathers(void **state)
+{
+	static const uint8_t content[30000];
+	const struct sync_piece piece = {.content = {content, sizeof(content)}};
+	struct fixture *fixture = *state;
+	struct sync_entry entry = {
+	    .kind = SYNC_ENTRY_SESSION,
+	    .session = {.slot = 1, .generation = 1, .pieces = 1, .piece = &piece},
+	};
+
+	harness_sync_hosts(fixture);
+	assert_int_equal(
+	    channel_append(fixture->a.channel, fixture->time.now_us, &entry), OUTGOING_TAKEN);
+	assert_true(next_is_batch(fixture, 1));
+	/* It is acknowledged, and yet what comes next waits for others. */
+	harness_tell_session(fixture, 1, false);
+	assert_false(next_is_batch(fixture, 0));
+	assert_int_equal(channel_gathers_until(fixture->a.channel), fixture->time.now_us + 60);
+	assert_int_equal(channel_deadline(fixture->a.channel), fixture->time.now_us + 60);
+	fixture->time.now_us += 60;
+	harness_tell_session(fixture, 1, false);
+	assert_true(next_is_batch(fixture, 2));
+	/* That was not much. */
+	harness_tell_session(fixture, 1, false);
+	assert_true(next_is_batch(fixture, 1));
+}
+
 static void
 test_secret_batches_are_marked(void **state)
 {
@@ -438,6 +482,7 @@ main(void)
 	    TEST(test_a_snapshot_between_live_entries),
 	    TEST(test_protection_needs_a_record),
 	    TEST(test_batches_are_bounded),
+	    TEST(test_bulk_mail_gathers),
 	    TEST(test_secret_batches_are_marked),
 	    TEST(test_a_short_break_resumes),
 	    TEST(test_a_hello_acknowledges),

@@ -178,6 +178,8 @@ host_open(struct host *host, const char *node, const char *peer, enum sync_role 
 		.batch_entries = 1 + roll(8),
 		.batch_bytes = 1 + roll(3000)},
 	    .batch_us = roll(300),
+	    .bulk_us = roll(300),
+	    .bulk_bytes = 1 + roll(4096),
 	    .heartbeat_us = 20000,
 	    .silence_us = UINT64_MAX / 2,
 	    .store = store,

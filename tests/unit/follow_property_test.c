@@ -181,6 +181,8 @@ open_channel(const char *node, const char *peer, void *owner, bool is_active)
 		.batch_entries = 1 + roll(20),
 		.batch_bytes = 1 + roll(SYNC_BATCH_BYTES_MAX)},
 	    .batch_us = roll(300),
+	    .bulk_us = roll(300),
+	    .bulk_bytes = 1 + roll(4096),
 	    .heartbeat_us = 20000,
 	    .silence_us = UINT64_MAX / 2,
 	    .store = store,

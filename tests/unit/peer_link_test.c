@@ -153,7 +153,7 @@ turn(struct fixture *fixture)
 {
 	struct host *hosts[] = {&fixture->a, &fixture->b};
 
-	assert_int_equal(loop_turn(&fixture->loop, 5), 0);
+	assert_int_equal(loop_turn(&fixture->loop, 5000), 0);
 	for (unsigned i = 0; i < 2; i++)
 		if (hosts[i]->link != NULL)
 			peer_link_tick(hosts[i]->link, now_us());

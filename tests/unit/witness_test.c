@@ -31,7 +31,7 @@ ask(struct witness *witness, struct loop *loop, uint64_t now_us)
 	told = 0;
 	witness_tick(witness, now_us);
 	for (unsigned i = 0; i < 50 && told == 0; i++)
-		assert_int_equal(loop_turn(loop, 10), 0);
+		assert_int_equal(loop_turn(loop, 10000), 0);
 	if (told == 0)
 		witness_tick(witness, now_us + WITNESS_ASK_US);
 	assert_int_equal(told, 1);
