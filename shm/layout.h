@@ -37,7 +37,7 @@
 #define SHM_WINDOW_CHUNKS 8u /* power of two; a direction holds at most 512 KiB */
 /* SO_RCVBUF of a leg in a pair.  The kernel doubles it for what it accounts itself, so a buffer holds
  * less than twice as much, and one segment that begins below that. */
-#define SHM_RECEIVE_BUFFER 65536u
+#define SHM_RECEIVE_BUFFER 131072u
 #define SHM_UNREAD_MAX	   (2u * SHM_RECEIVE_BUFFER + 65536u)
 #define SHM_NO_CHUNK	   UINT32_MAX
 #define SHM_NO_SLOT	   UINT32_MAX

@@ -6,6 +6,7 @@
 #include "shm/counters.h"
 #include "shm/journal.h"
 #include "tests/unit/worker_harness.h"
+#include "worker/session.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -664,7 +665,8 @@ write_all(struct harness *harness, uint32_t slot, uint64_t from)
 	return from;
 }
 
-/* Writes until the worker leaves something with the kernel, which has room for more; returns the position. */
+/* Writes until the worker leaves with the kernel, which has room for more, what is too much for the output that
+ * may wait; returns the position. */
 static uint64_t
 write_until_left(struct harness *harness, uint32_t slot)
 {
@@ -672,7 +674,7 @@ write_until_left(struct harness *harness, uint32_t slot)
 	uint64_t sent = 0;
 	int left = 0;
 
-	while (left == 0) {
+	while (left <= (int)(SESSION_HELD_MAX + SHM_CHUNK_SIZE - SESSION_WINDOW_MAX)) {
 		sent += write_some(harness->session[slot].peer[SHM_CLIENT], sent, BULK);
 		for (unsigned still = 0; still < 10; still++)
 			assert_true(harness_look(harness, &looks));
