@@ -105,6 +105,8 @@ struct worker;
 #define SESSION_HELD_MAX (256u * 1024u)
 /* In a pair, where the kernel's buffer must find room as well: so much of a window. */
 #define SESSION_WINDOW_MAX (SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE - SHM_UNREAD_MAX)
+_Static_assert(SHM_UNREAD_MAX + 2u * SHM_CHUNK_SIZE <= SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE,
+    "what the kernel holds leaves room for what a step needs");
 
 #define SESSION_IDLE_MS	      200u   /* then chunks are given back */
 #define SESSION_REST_MS	      2000u  /* then the standby is told what has been acknowledged */
