@@ -147,7 +147,8 @@ gate_start_init(struct gate_start *start, const struct gate *gate, const char *p
 		.count = KEEPER_FD_END - SPAWN_FIRST_FD,
 		.fd = {gate->filter.positions, gate->board, gate->wake, gate->embryos,
 		    gate->filter.program, gate->filter.guards},
-		.capabilities = 1ull << CAP_NET_ADMIN},
+		.capabilities = 1ull << CAP_NET_ADMIN,
+		.waits_its_turn = true},
 	};
 	snprintf(start->slots, sizeof(start->slots), "%u", gate->slots);
 	snprintf(start->queue, sizeof(start->queue), "%u", GATE_QUEUE);

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,16 @@ child_drop_privileges(const struct spawn *spawn)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/* No promise depends on it, and a filter of system calls around all of us may refuse it. */
+static void
+child_wait_its_turn(const struct spawn *spawn)
+{
+	const struct sched_param parameter = {0};
+
+	if (spawn->waits_its_turn && sched_getscheduler(0) == SCHED_OTHER)
+		sched_setscheduler(0, SCHED_BATCH, &parameter);
+}
+
 static void
 child_restore_signals(void)
 {
@@ -132,6 +143,7 @@ child_run(const struct spawn *spawn, const int gate[2])
 
 	child_wait(spawn, gate);
 	setsid();
+	child_wait_its_turn(spawn);
 	if (child_place_descriptors(spawn) < 0)
 		child_fail("descriptors", spawn->path);
 	if (child_drop_privileges(spawn) < 0)

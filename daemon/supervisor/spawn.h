@@ -7,6 +7,10 @@
  * given, and cannot get any (PR_SET_NO_NEW_PRIVS).  It writes no core file: its memory holds mail.  It outlives the
  * supervisor.  A child that fails before exec says why on standard error and exits SPAWN_FAILED.
  *
+ * A child that `waits_its_turn` runs under SCHED_BATCH, unless this process was given another policy than
+ * the usual one, which it then inherits as all do: who wakes it is not pushed aside, so that one wake-up
+ * finds what several would have told.  Where the system refuses that, it runs as it would without.
+ *
  * A child that is `held` does nothing before spawn_release(), and ends if this process ends first: so
  * it can be noted in time where a later supervisor finds it.
  *
@@ -36,6 +40,7 @@ struct spawn {
 	unsigned count;
 	int fd[SPAWN_FDS_MAX]; /* become SPAWN_FIRST_FD, ... */
 	uint64_t capabilities; /* that it keeps: bit n is capability n, as CAP_NET_ADMIN */
+	bool waits_its_turn;
 	bool held;
 	int gate; /* set by spawn_start() */
 };

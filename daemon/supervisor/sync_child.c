@@ -177,6 +177,7 @@ launch(struct supervisor *supervisor)
 	    .path = supervisor->sync_path,
 	    .arguments = arguments,
 	    .account = &supervisor->account,
+	    .waits_its_turn = true,
 	};
 	const char *what;
 	int r = start(supervisor, &spawn, &what);

@@ -425,6 +425,7 @@ def gate_has_one_privilege(world):
     check(status["Seccomp"] == "2" and status["NoNewPrivs"] == "1", "it is not locked down")
     check("0" not in status["Uid"].split() + status["Gid"].split(), "it is root's")
     check(status["Groups"].split() == [], "it is in groups")
+    check(os.sched_getscheduler(scene.rig.gate) == os.SCHED_BATCH, "it pushes aside who wakes it")
 
 
 @scenario

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from harness import Gateway, Sink, Source, check, compare_ledgers, end_process, process_lives, wait_until
+from harness import Gateway, Sink, Source, check, compare_ledgers, end_process, has_gate, process_lives, wait_until
 from registry import scenario
 from two_hosts import HOSTS, KEY, pair
 
@@ -79,6 +79,24 @@ def pair_agrees(world):
     for host in (mx1, mx2):
         pid = host.sync()
         check(host.stop() == 0 and not process_lives(pid), "the clean stop failed")
+
+
+@scenario
+def pair_turns(world):
+    """sync and gate push nobody aside who wakes them; a policy that a host was given is that of all its processes."""
+    def check_policies(host, of_workers, of_others):
+        wait_until(lambda: host.workers() and host.sync() != 0, "its processes are there")
+        others = [host.sync(), host.gate()] if has_gate(world.build) else [host.sync()]
+        wanted = [of_workers] * len(host.workers()) + [of_others] * len(others)
+        wait_until(lambda: [os.sched_getscheduler(pid) for pid in [*host.workers().values(), *others]] == wanted,
+                   "policies of %s" % os.path.basename(host.folder))
+
+    _, mx1, mx2 = pair(world)
+    mx1.start()
+    check_policies(mx1, os.SCHED_OTHER, os.SCHED_BATCH)
+    mx2.prefix = mx2.prefix + ["chrt", "--idle", "0"]
+    mx2.start()
+    check_policies(mx2, os.SCHED_IDLE, os.SCHED_IDLE)
 
 
 @scenario
