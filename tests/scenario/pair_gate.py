@@ -92,8 +92,11 @@ def pair_gate_waits(world):
                 "--body-sizes", "1k-64k:99,5m:1").finish()
     mail.exact()
     counts(mx1, "embryos_released", 134)
-    counts(mx1, "released", 400)
+    wait_until(lambda: figures(mx1)["released"] == figures(mx1)["held"], "all that was held has left: %s" % figures(mx1))
     counted = figures(mx1)
+    # Of each connection at least its last ACK and that of the server's leg; what the standby has by the
+    # time that the gate looks, more of them the busier the host, is late and not held.
+    check(counted["held"] > 0 and counted["held"] + counted["late"] >= 268, "few had to wait: %s" % counted)
     check(counted["embryos_refused"] + counted["given_up"] + counted["unplaced"] + counted["full"] + counted["unreadable"] == 0,
           "packets were lost: %s" % counted)
     ended(mx1)
