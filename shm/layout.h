@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define SHM_MAGIC     0x44524755475f4753ull /* "SG_GUGRD", little endian */
-#define SHM_ABI_MAJOR 3
+#define SHM_ABI_MAJOR 4
 #define SHM_ABI_MINOR 0
 
 #define SHM_CACHE_LINE	      64
@@ -33,8 +33,10 @@
 #define SHM_WRITER_MANAGER    (SHM_WORKERS_MAX + 1)
 #define SHM_WRITER_SYNC	      (SHM_WORKERS_MAX + 2)
 
-#define SHM_CHUNK_SIZE	  65536u
-#define SHM_WINDOW_CHUNKS 8u /* power of two; a direction holds at most 512 KiB */
+#define SHM_CHUNK_SIZE 65536u
+/* A direction holds at most 768 KiB: what the peer has not acknowledged and what the standby lacks, and beside
+ * it, in a pair, room for all that the kernel may have (SHM_UNREAD_MAX). */
+#define SHM_WINDOW_CHUNKS 12u
 /* SO_RCVBUF of a leg in a pair.  The kernel doubles it for what it accounts itself, so a buffer holds
  * less than twice as much, and one segment that begins below that. */
 #define SHM_RECEIVE_BUFFER 131072u

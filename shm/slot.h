@@ -31,6 +31,7 @@
 #include "shm/window.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum slot_state {
 	SLOT_FREE,
@@ -130,18 +131,20 @@ struct slot_custody {
 _Static_assert(sizeof(struct slot_custody) == 512, "identity: 512 bytes");
 
 struct slot_session {
+	struct window input[SHM_LEGS]; /* received from leg L */
+	struct window text[SHM_LEGS];  /* written by the gateway itself, to leg L */
+	struct window extension;       /* content state of a message: one chunk, two halves */
+	struct record record[2];
 	_Atomic uint64_t published;  /* record_publish(): (sequence << 1) | which; 0 = no record */
 	_Atomic uint32_t generation; /* the generation that windows and records belong to */
 	_Atomic int32_t descriptor[SHM_LEGS]; /* numbers in the owning worker, -1 none */
 	uint32_t reserved0;
-	struct window input[SHM_LEGS]; /* received from leg L */
-	struct window text[SHM_LEGS];  /* written by the gateway itself, to leg L */
-	struct window extension;       /* content state of a message: one chunk, two halves */
-	uint8_t reserved1[56];
-	struct record record[2];
 	struct trail trail;
-	uint8_t reserved2[56];
+	uint8_t reserved1[32];
 };
+_Static_assert(offsetof(struct slot_session, record) % SHM_CACHE_LINE == 0 &&
+		   sizeof(struct record) % SHM_CACHE_LINE == 0,
+    "no two records share a line");
 _Static_assert(sizeof(struct slot_session) % SHM_CACHE_LINE == 0, "slots keep their lines");
 _Static_assert(sizeof(struct slot_session) <= 3200, "idle session budget");
 

@@ -24,7 +24,7 @@ struct window {
 	_Atomic uint32_t last;
 	_Atomic uint32_t chunk[SHM_WINDOW_CHUNKS];
 };
-_Static_assert(sizeof(struct window) == 48, "window is part of the ABI");
+_Static_assert(sizeof(struct window) == SHM_CACHE_LINE, "window is part of the ABI");
 
 struct shm;
 struct chunk_cache;
