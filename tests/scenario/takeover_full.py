@@ -1,0 +1,146 @@
+"""Sessions whose windows are full go on at the other host, and nothing of what waited is lost, moved or told twice."""
+
+import hashlib
+import socket
+import threading
+import time
+
+from harness import check, wait_until
+from registry import scenario
+from takeover import served
+
+PORT = 27
+CLIENTS = 8
+MESSAGE = 3 << 20
+CHUNKS_FULL = 7  # of 64 KiB: in a pair a session stops reading when it has so much
+COMMANDS = (b"EHLO client.test", b"MAIL FROM:<me@example.net>", b"RCPT TO:<you@example.org>", b"DATA")
+REPLIES = (b"220 full ESMTP\r\n", b"250 full\r\n", b"250 2.1.0 Ok\r\n", b"250 2.1.5 Ok\r\n", b"354 Go on\r\n")
+TAKEN = b"250 2.0.0 Taken\r\n"
+END = b"\r\n.\r\n"
+
+
+def content(number):
+    """No two of its lines are alike."""
+    lines = (b"%d of client %d %s\r\n" % (i, number, b"x" * 60) for i in range(MESSAGE // 70))
+    return b"Subject: %d\r\n\r\n" % number + b"".join(lines)
+
+
+class Server:
+    """Answers up to DATA, and takes no content before `go` is set; `digests` are those of whole messages."""
+
+    def __init__(self, address, family):
+        self.go, self.digests, self.links = threading.Event(), [], []
+        self.listening = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
+        self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listening.bind(address)
+        self.listening.listen(CLIENTS)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        for _ in range(CLIENTS):
+            link, _ = self.listening.accept()
+            self.links.append(link)
+            threading.Thread(target=self.serve, args=(link,), daemon=True).start()
+
+    def serve(self, link):
+        link.sendall(REPLIES[0])
+        for reply in REPLIES[1:]:
+            line = b""
+            while not line.endswith(b"\r\n"):
+                line += link.recv(1)
+            link.sendall(reply)
+        self.go.wait()
+        whole = b""
+        while not whole.endswith(END):
+            part = link.recv(65536)
+            if not part:
+                return
+            whole += part
+        self.digests.append(hashlib.sha256(whole[:-3]).digest())
+        link.sendall(TAKEN)
+
+    def __exit__(self, *_):
+        self.go.set()
+        for link in (self.listening, *self.links):
+            link.close()
+
+
+class Client(threading.Thread):
+    """Sends one message, as fast as it is taken."""
+
+    def __init__(self, link, number):
+        super().__init__(daemon=True)
+        self.link, self.content, self.sent, self.reply = link, content(number), 0, b""
+
+    def run(self):
+        self.link.settimeout(90)
+        self.link.recv(1000)
+        for command in COMMANDS:
+            self.link.sendall(command + b"\r\n")
+            self.link.recv(1000)
+        octets = self.content + END[2:]
+        while self.sent < len(octets):
+            self.sent += self.link.send(octets[self.sent:self.sent + 16384])
+        self.reply = self.link.recv(1000)
+
+    def __exit__(self, *_):
+        self.link.close()
+
+
+def address(place, host):
+    return (host, PORT) if place.family == 4 else (host, PORT, 0, 0)
+
+
+def connected(place, number):
+    with place.wire.inside():
+        link = socket.create_connection(address(place, place.floating)[:2], 30)
+    return place.world.keep(Client(link, number))
+
+
+def wait_until_still(clients):
+    """Nobody takes anything any more."""
+    end = time.monotonic() + 30
+    while True:
+        before = [client.sent for client in clients]
+        time.sleep(1)
+        if all(before) and before == [client.sent for client in clients]:
+            return
+        check(time.monotonic() < end, "it does not stand still: %s" % before)
+
+
+def full_windows(world, family):
+    place, mx1, mx2 = served(world, family)
+    mx1.configure("static (inside,outside) tcp %s %d %s %d" % (place.floating, PORT, place.server, PORT))
+    with place.wire.inside():
+        server = world.keep(Server(address(place, place.server), family))
+    clients = [connected(place, number) for number in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    wait_until_still(clients)
+    chunks = mx1.counters()["chunks_in_use"]
+    check(chunks >= CLIENTS * CHUNKS_FULL, "the windows are not full: %d chunks" % chunks)
+    place.lose(mx1)
+    place.move(mx2)
+    mx2.says("109067: ")
+    shown = mx2.show("failover")["takeover"]
+    check((shown["taken_over"], shown["lost"]) == (CLIENTS, 0), "taken over: %s" % shown)
+    server.go.set()
+    for client in clients:
+        client.join(60)
+        check(client.reply == TAKEN, "after %d octets: %r" % (client.sent, client.reply))
+    wait_until(lambda: len(server.digests) == CLIENTS, "the server has all of them")
+    check(sorted(server.digests) == sorted(hashlib.sha256(client.content).digest() for client in clients),
+          "the server has another content")
+
+
+@scenario
+def takeover_full(world):
+    """A server that takes nothing: all windows are full when the active host is lost, and what they hold arrives."""
+    full_windows(world, 4)
+
+
+@scenario
+def takeover_full_ipv6(world):
+    """Likewise, over IPv6."""
+    full_windows(world, 6)
