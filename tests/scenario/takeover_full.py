@@ -3,10 +3,10 @@
 import hashlib
 import socket
 import threading
-import time
 
 from harness import check, wait_until
 from registry import scenario
+from sync_pair import paired
 from takeover import served
 
 PORT = 27
@@ -98,33 +98,46 @@ def connected(place, number):
     return place.world.keep(Client(link, number))
 
 
-def wait_until_still(clients):
-    """Nobody takes anything any more."""
-    end = time.monotonic() + 30
-    while True:
-        before = [client.sent for client in clients]
-        time.sleep(1)
-        if all(before) and before == [client.sent for client in clients]:
-            return
-        check(time.monotonic() < end, "it does not stand still: %s" % before)
+def chunks(host):
+    return host.counters()["chunks_in_use"]
+
+
+def fill(host, clients):
+    """Until nobody takes anything any more, and every window is full."""
+    before = []
+
+    def is_still():
+        nonlocal before
+        last, before = before, [client.sent for client in clients]
+        return last == before and min(before) > CHUNKS_FULL << 16 and chunks(host) >= CLIENTS * CHUNKS_FULL
+    wait_until(is_still, "the windows are full", 60, 1)
+
+
+def take_over(place, lost, by):
+    """By a host that holds as much."""
+    wait_until(lambda: chunks(by) >= CLIENTS * CHUNKS_FULL, "the standby has it all", 30)
+    before = by.said("109067: ")
+    place.lose(lost)
+    place.move(by)
+    wait_until(lambda: by.said("109067: ") > before, "the last session goes on", 30)
+    shown = by.show("failover")["takeover"]
+    check((shown["taken_over"], shown["lost"]) == (CLIENTS, 0), "taken over: %s" % shown)
 
 
 def full_windows(world, family):
     place, mx1, mx2 = served(world, family)
     mx1.configure("static (inside,outside) tcp %s %d %s %d" % (place.floating, PORT, place.server, PORT))
+    mx1.ctl("write memory")
     with place.wire.inside():
         server = world.keep(Server(address(place, place.server), family))
     clients = [connected(place, number) for number in range(CLIENTS)]
     for client in clients:
         client.start()
-    wait_until_still(clients)
-    chunks = mx1.counters()["chunks_in_use"]
-    check(chunks >= CLIENTS * CHUNKS_FULL, "the windows are not full: %d chunks" % chunks)
-    place.lose(mx1)
-    place.move(mx2)
-    mx2.says("109067: ")
-    shown = mx2.show("failover")["takeover"]
-    check((shown["taken_over"], shown["lost"]) == (CLIENTS, 0), "taken over: %s" % shown)
+    fill(mx1, clients)
+    take_over(place, mx1, mx2)
+    place.back(mx1)
+    paired(mx2, mx1)
+    take_over(place, mx2, mx1)
     server.go.set()
     for client in clients:
         client.join(60)
@@ -136,7 +149,7 @@ def full_windows(world, family):
 
 @scenario
 def takeover_full(world):
-    """A server that takes nothing: all windows are full when the active host is lost, and what they hold arrives."""
+    """A server that takes nothing: all windows are full when the active host is lost, and the one after it."""
     full_windows(world, 4)
 
 

@@ -594,11 +594,10 @@ sleeps(pid_t pid)
 	return strncmp(name_end, ") S", 3) == 0;
 }
 
-/* The worker leaves what waits for it on this leg, and what it has given to the other is not taken:
- * only then has it stopped reading. */
-static bool
-is_stopped(const struct harness *harness, const struct harness_session *session, enum shm_leg leg)
+bool
+harness_is_stopped(const struct harness *harness, uint32_t slot, enum shm_leg leg)
 {
+	const struct harness_session *session = &harness->session[slot];
 	int waiting = 0, unsent = 0;
 
 	assert_int_equal(ioctl(session->kept[leg], SIOCINQ, &waiting), 0);
@@ -630,7 +629,7 @@ harness_fill(struct harness *harness, uint32_t slot, enum shm_leg leg)
 		if (!harness_look(harness, &looks))
 			fail_msg("leg %d took %llu bytes and is not full", (int)leg,
 			    (unsigned long long)total);
-		idle = is_stopped(harness, session, leg) ? idle + 1 : 0;
+		idle = harness_is_stopped(harness, slot, leg) ? idle + 1 : 0;
 	}
 	return total;
 }

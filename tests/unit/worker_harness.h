@@ -106,6 +106,8 @@ void harness_expect_line(
 /* Writes zeros to the leg until the worker has stopped reading it, because the other leg takes no
  * more. Returns how many. */
 uint64_t harness_fill(struct harness *harness, uint32_t slot, enum shm_leg leg);
+/* What was sent on this leg waits for the worker, which sleeps, because the other leg does not take what it has. */
+bool harness_is_stopped(const struct harness *harness, uint32_t slot, enum shm_leg leg);
 /* Nothing comes from the leg for so long. */
 void harness_expect_silence(struct harness *harness, uint32_t slot, enum shm_leg leg, int wait_ms);
 /* The leg's end is read: 0 FIN, else the errno. */

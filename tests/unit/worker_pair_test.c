@@ -301,8 +301,7 @@ test_blocked_input_is_stored(void **state)
 	record = record_of(harness, 4);
 	/* Both, what waits to be sent and what is stored, lie in one window. */
 	assert_true(record.stored[SHM_CLIENT] > record.position[SHM_CLIENT]);
-	assert_true(record.stored[SHM_CLIENT] - record.position[SHM_CLIENT] < 5 * SHM_CHUNK_SIZE);
-	assert_true(HARNESS_CHUNKS - chunk_count_free(&harness->shm) <= 2 * SHM_WINDOW_CHUNKS);
+	assert_true(HARNESS_CHUNKS - chunk_count_free(&harness->shm) <= SHM_WINDOW_CHUNKS);
 	harness_kill(harness, 0, SIGKILL);
 	harness_start(harness, 1);
 	harness_adopt_all(harness, 1, 0);
@@ -664,19 +663,17 @@ write_all(struct harness *harness, uint32_t slot, uint64_t from)
 	return from;
 }
 
-/* Writes until the worker leaves something with the kernel, which has room for more; returns the position. */
+/* Writes until the worker leaves something with the kernel, which has room for more, because the server takes
+ * nothing; returns the position. */
 static uint64_t
 write_until_left(struct harness *harness, uint32_t slot, uint64_t sent)
 {
 	unsigned looks = 0;
-	int left = 0;
 
-	while (left == 0) {
+	while (!harness_is_stopped(harness, slot, SHM_CLIENT)) {
 		sent += write_some(harness->session[slot].peer[SHM_CLIENT], sent, BULK);
 		for (unsigned still = 0; still < 10; still++)
 			assert_true(harness_look(harness, &looks));
-		assert_int_equal(
-		    ioctl(harness->session[slot].kept[SHM_CLIENT], FIONREAD, &left), 0);
 	}
 	return sent;
 }
@@ -761,7 +758,7 @@ test_a_fin_behind_it_is_stored(void **state)
 	sent = write_until_left(harness, 20, 0);
 	harness_release(harness, RELEASE_PAIRED);
 	wait_until_still(harness, 20);
-	/* In a pair it takes more. */
+	/* What it had left with the kernel is stored now, and the kernel's room is free for more. */
 	sent = write_until_left(harness, 20, sent);
 	wait_until_still(harness, 20);
 	assert_int_equal(accepted(harness, 20), sent);
