@@ -12,7 +12,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define PROTOCOL_VERSION 1u
+/* Rises too when a session may hold more than the other host has room for (SHM_WINDOW_CHUNKS). */
+#define PROTOCOL_VERSION 2u
 #define BATCH_ENTRIES	 64u
 #define BATCH_BYTES	 131072u
 #define BATCH_US	 1000u
