@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 
+from by_hand import END, TAKEN, say_to_content, serve_to_content
 from harness import check, wait_until
 from pair_wire import LISTEN, PATIENCE, SERVER, Scene
 from registry import scenario
@@ -11,13 +12,8 @@ from registry import scenario
 MESSAGE = 50 << 20
 LINE = b"x" * 1022 + b"\r\n"
 PART, PAUSE = 1024, 0.1  # 10 KB/s
-REPLIES = (b"220 slow ESMTP\r\n", b"250 slow\r\n", b"250 2.1.0 Ok\r\n", b"250 2.1.5 Ok\r\n", b"354 Go on\r\n")
-TAKEN = b"250 2.0.0 Taken\r\n"
-END = b"\r\n.\r\n"
 SECONDS = 15               # of the short form, which does not wait for the end
 SECONDS_FULL = 2 * 3600    # at most; it takes 85 minutes
-COMMANDS = (b"EHLO client.test\r\n", b"MAIL FROM:<me@example.net>\r\n", b"RCPT TO:<you@example.org>\r\n",
-            b"DATA\r\n")
 
 
 class SlowServer(threading.Thread):
@@ -31,12 +27,7 @@ class SlowServer(threading.Thread):
     def run(self):
         link, _ = self.listening.accept()
         with link:
-            link.sendall(REPLIES[0])
-            for reply in REPLIES[1:]:
-                line = b""
-                while not line.endswith(b"\r\n"):
-                    line += link.recv(1)
-                link.sendall(reply)
+            serve_to_content(link)
             tail = b""
             while not self.over.wait(PAUSE) and tail != END:
                 part = link.recv(PART)
@@ -104,10 +95,7 @@ def pair_slow_server(world):
     before = time_outs(scene.wire)
     client.settimeout(30)
     client.connect(address(LISTEN))
-    client.recv(100)
-    for command in COMMANDS:
-        client.sendall(command)
-        client.recv(1000)
+    say_to_content(client)
     sent = send_slowly(client, time.monotonic() + (SECONDS_FULL if world.full else SECONDS))
     check(sent > (256 << 10), "only %d octets were taken" % sent)
     wait_until(lambda: server.content > 0, "the server has something")
