@@ -4,6 +4,7 @@ Everything runs on loopback, in a temporary folder, and is ended by the one who 
 object is a context manager, and nothing that was started outlives it.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -341,10 +342,11 @@ class Gateway:
         return found
 
     def kill_all(self):
-        """kill -9 of every process; first of the one that would start others."""
+        """kill -9 of every process; first of the one that would start others.  Any may just have come to its end."""
         own = self.process.pid
         for pid in [own] + [pid for pid in self.processes() if pid != own]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self, seconds=40.0):

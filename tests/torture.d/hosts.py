@@ -162,10 +162,13 @@ class LanPair:
         try:
             wait_until(lambda: one.host.counters()["slots_in_use"] == 0, "%s has no session" % one.name, REST_SECONDS)
         except Failure:
-            for session in one.host.show("conn")["sessions"]:
-                self.tell_session(one, session["client"]["port"])
-            self.tell_sockets(one)
+            self.tell_sessions(one)
             raise
+
+    def tell_sessions(self, one):
+        for session in one.host.show("conn")["sessions"]:
+            self.tell_session(one, session["client"]["port"])
+        self.tell_sockets(one)
 
     def tell_session(self, one, port):
         for session in one.host.show("conn")["sessions"]:
