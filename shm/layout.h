@@ -41,8 +41,11 @@
  * less than twice as much, and one segment that begins below that. */
 #define SHM_RECEIVE_BUFFER 131072u
 #define SHM_UNREAD_MAX	   (2u * SHM_RECEIVE_BUFFER + 65536u)
-#define SHM_NO_CHUNK	   UINT32_MAX
-#define SHM_NO_SLOT	   UINT32_MAX
+/* So much of a window is read in a pair.  The rest is for that, and for what the kernels of hosts that take over accept
+ * of a leg that is narrow (struct leg_tcp), though its chunks begin elsewhere on another host. */
+#define SHM_READ_MAX (SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE - SHM_UNREAD_MAX - SHM_CHUNK_SIZE)
+#define SHM_NO_CHUNK UINT32_MAX
+#define SHM_NO_SLOT  UINT32_MAX
 
 /* The two legs of a session; also the two directions: what leg L sends is direction L. */
 enum shm_leg { SHM_CLIENT = 0, SHM_SERVER = 1, SHM_LEGS = 2 };

@@ -74,7 +74,9 @@ struct leg_tcp {
 	uint8_t options;  /* TCPI_OPT_* */
 	uint8_t dumped;	  /* 0: without CAP_NET_ADMIN; the leg cannot move to another host */
 	uint8_t restored; /* made by TCP_REPAIR on this host: no SYN was counted */
-	uint8_t reserved;
+	/* Restored so that its kernel accepts no more than one segment, as it gathers them: the window is full, and has
+	 * what another kernel had accepted besides.  Its worker gives it the buffer of any leg before it reads it again. */
+	uint8_t narrow;
 	uint64_t dumped_ms; /* gateway time */
 };
 

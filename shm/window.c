@@ -54,6 +54,12 @@ window_is_full(const struct window *window)
 	return held(window) >= SHM_WINDOW_CHUNKS;
 }
 
+bool
+window_is_read_full(const struct window *window, uint64_t stored)
+{
+	return !window_is_empty(window) && stored - window_start(window) >= SHM_READ_MAX;
+}
+
 int
 window_append(
     struct window *window, const struct shm *shm, struct chunk_cache *cache, uint32_t slot)

@@ -36,6 +36,8 @@ bool window_is_empty(const struct window *window);
 uint64_t window_start(const struct window *window); /* first position held (= end if empty) */
 uint64_t window_end(const struct window *window);   /* first position beyond the held chunks */
 bool window_is_full(const struct window *window);   /* SHM_WINDOW_CHUNKS held */
+/* In a pair, all being stored up to `stored`: nothing behind that is read before some of it is needed no longer. */
+bool window_is_read_full(const struct window *window, uint64_t stored);
 
 /* Takes one chunk from the cache for `slot` and appends it. -ENOBUFS no chunk, -ENOSPC full. */
 int window_append(

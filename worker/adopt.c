@@ -269,7 +269,11 @@ static void
 adopt_record(struct worker *worker, struct session *session, const struct record *record,
     const struct handover_item *item)
 {
+	const struct slot_custody *custody = shm_custody(&worker->shm, session->slot);
+
 	for (int leg = 0; leg < SHM_LEGS; leg++) {
+		if (custody->leg[leg].tcp.narrow)
+			session->leg[leg].flags |= LEG_NARROW;
 		restore_leg(session, session->shared, record, leg, item);
 		receipt_look(worker, session, leg);
 		session->secret_end[leg] = session->leg[leg].received;

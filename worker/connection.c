@@ -124,7 +124,7 @@ connection_is_full(const struct worker *worker, const struct session *session, e
 	if (!worker->release.keeps)
 		return received - session_needed(session, leg) >= SESSION_HELD_MAX;
 	return received - record_current(session->shared)->position[leg] >= SESSION_HELD_MAX ||
-	       (!window_is_empty(window) && received - window_start(window) >= SESSION_WINDOW_MAX);
+	       window_is_read_full(window, received);
 }
 
 /* What it has is stored all the same, but for a host that is alone. */

@@ -174,6 +174,23 @@ allow_looks(scmp_filter_ctx filter)
 			       SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_INFO));
 }
 
+/* A leg that was restored narrow gets its receive buffer from whoever reads it (worker/unread.h).  Who has broken in
+ * could so have the kernel accept more of its own sessions' input, within net.core.rmem_max. */
+static int
+allow_widening(scmp_filter_ctx filter)
+{
+	int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+	    SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_RCVBUF));
+
+	if (error == 0)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+		    SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_WINDOW_CLAMP));
+	return error < 0
+		   ? error
+		   : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 2,
+			 SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_WINDOW_CLAMP));
+}
+
 static int
 allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -196,7 +213,9 @@ allow_program(scmp_filter_ctx filter, enum lockdown_program program)
 		error = allow_shutdown(filter);
 	if (error == 0)
 		error = allow_wake(filter);
-	return error < 0 ? error : allow_looks(filter);
+	if (error == 0)
+		error = allow_looks(filter);
+	return error < 0 ? error : allow_widening(filter);
 }
 
 static int

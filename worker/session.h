@@ -47,6 +47,7 @@ enum leg_flag {
 	LEG_DEAD = 1 << 11,	   /* adopted after its reset: only what had arrived is left */
 	LEG_SETTLED = 1 << 12,	   /* with the FIN: the peer needs nothing more of this host */
 	LEG_UNTOLD = 1 << 13,	   /* the last record may be older than it */
+	LEG_NARROW = 1 << 14,	   /* its receive buffer may be hardly one (struct leg_tcp) */
 };
 
 /* What has happened to a session and was not yet given to the core. */
@@ -103,10 +104,8 @@ struct worker;
 
 /* How much of one direction a session holds before it stops reading: a slow peer's back-pressure. */
 #define SESSION_HELD_MAX (256u * 1024u)
-/* In a pair, where the kernel's buffer must find room as well: so much of a window. */
-#define SESSION_WINDOW_MAX (SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE - SHM_UNREAD_MAX)
-_Static_assert(SHM_UNREAD_MAX + 2u * SHM_CHUNK_SIZE <= SHM_WINDOW_CHUNKS * SHM_CHUNK_SIZE,
-    "what the kernel holds leaves room for what a step needs");
+_Static_assert(
+    2u * SHM_CHUNK_SIZE <= SHM_READ_MAX, "what the kernel holds leaves room for what a step needs");
 
 #define SESSION_IDLE_MS	      200u   /* then chunks are given back */
 #define SESSION_REST_MS	      2000u  /* then the standby is told what has been acknowledged */

@@ -119,9 +119,27 @@ unread_copy(struct worker *worker, struct session *session, enum shm_leg leg)
 	return got;
 }
 
+/* What a kernel (of 6.11, say) has once made of a small buffer stays the most that it ever offers: a leg that was
+ * narrow would be slow for ever.  Others are not told what they know. */
+static void
+widen(struct leg *side)
+{
+	const int size = (int)SHM_RECEIVE_BUFFER, most = 2 * size;
+	int offers = most;
+	socklen_t length = sizeof(offers);
+
+	setsockopt(side->descriptor, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (getsockopt(side->descriptor, IPPROTO_TCP, TCP_WINDOW_CLAMP, &offers, &length) == 0 &&
+	    offers < size / 2)
+		setsockopt(side->descriptor, IPPROTO_TCP, TCP_WINDOW_CLAMP, &most, sizeof(most));
+	side->flags &= (uint16_t)~LEG_NARROW;
+}
+
 void
 unread_drop(struct leg *side)
 {
+	if (side->flags & LEG_NARROW)
+		widen(side);
 	while (side->unread > 0) {
 		struct iovec nowhere = {.iov_base = NULL, .iov_len = side->unread};
 		struct msghdr header = {.msg_iov = &nowhere, .msg_iovlen = 1};

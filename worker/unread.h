@@ -12,6 +12,9 @@
  * SHM_UNREAD_MAX is copied at most, which is all that the kernel has where the supervisor has bounded its
  * buffer.  While chunks are short less is copied, and the rest when there are some again: until then
  * the standby lacks it.
+ *
+ * A leg that was restored with a window in which no such room is left has a receive buffer that is hardly one
+ * (LEG_NARROW), and gets its own when it is read again.
  */
 #ifndef WORKER_UNREAD_H
 #define WORKER_UNREAD_H
@@ -21,7 +24,7 @@
 /* Copies what came since the last time, and notes it: received, unread, and LEG_END if nothing can come
  * any more.  Returns how many bytes. */
 uint32_t unread_copy(struct worker *worker, struct session *session, enum shm_leg leg);
-/* The leg is read again, or its input is thrown away. */
+/* The leg is read again, with a receive buffer of its own, or its input is thrown away. */
 void unread_drop(struct leg *side);
 
 #endif

@@ -192,6 +192,13 @@ leg_bound_input(int fd)
 	return leg_kernel_set(fd, SOL_SOCKET, SO_RCVBUF, (int)SHM_RECEIVE_BUFFER);
 }
 
+/* The kernel makes of it the least that it takes. */
+int
+leg_narrow_input(int fd)
+{
+	return leg_kernel_set(fd, SOL_SOCKET, SO_RCVBUF, 0);
+}
+
 int
 leg_delay_acknowledgements(int fd)
 {

@@ -41,6 +41,8 @@ int leg_set_options(int fd);
 /* On a host of a pair, on a listener before it listens and on a socket before it connects: no more is
  * accepted of a peer than a worker can store (worker/unread.h). */
 int leg_bound_input(int fd);
+/* Afterwards, on one that is connected: as little as can be is accepted (struct leg_tcp). */
+int leg_narrow_input(int fd);
 /* Likewise, but on a socket that listens or is connected already: what is received is acknowledged with the answer, if that
  * comes soon.  Alone the acknowledgement would come to the gate before the standby has what it is for. */
 int leg_delay_acknowledgements(int fd);

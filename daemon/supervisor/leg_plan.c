@@ -50,6 +50,7 @@ leg_plan_make(const struct slot_leg *leg, const struct record *record, enum shm_
 	plan->tcp.timestamp = timestamp_at(&leg->tcp, gateway_ms);
 	plan->tcp.dumped_ms = gateway_ms;
 	plan->tcp.restored = 1;
+	plan->tcp.narrow = 0;
 }
 
 static bool
@@ -61,7 +62,8 @@ is_same_tcp(const struct leg_tcp *one, const struct leg_tcp *other)
 	       one->receive_window == other->receive_window && one->rtt_us == other->rtt_us &&
 	       one->mss == other->mss && one->send_scale == other->send_scale &&
 	       one->receive_scale == other->receive_scale && one->options == other->options &&
-	       one->dumped == other->dumped && one->restored == other->restored;
+	       one->dumped == other->dumped && one->restored == other->restored &&
+	       one->narrow == other->narrow;
 }
 
 static bool

@@ -33,7 +33,8 @@ struct leg_plan {
 	bool hides_window; /* from the kernel: that an answer was taken shows by its window */
 };
 
-/* `record` was checked; the leg was dumped.  acknowledged: of the output that the record has. */
+/* `record` was checked; the leg was dumped.  acknowledged: of the output that the record has.  The leg is not
+ * narrow. */
 void leg_plan_make(const struct slot_leg *leg, const struct record *record, enum shm_leg which,
     uint64_t acknowledged, uint64_t gateway_ms, struct leg_plan *ret_plan);
 

@@ -116,7 +116,16 @@ set_options(int fd, const struct leg_tcp *tcp)
 		   : 0;
 }
 
-/* What the peer may send is never less than it was told; what it takes the probe finds out. */
+/* Not less than the peer was told, but for a narrow leg: there the peer sends again what was too early. */
+static uint32_t
+receive_window(const struct leg_plan *plan, uint32_t own)
+{
+	if (plan->tcp.narrow)
+		return 0;
+	return own < plan->tcp.receive_window ? plan->tcp.receive_window : own;
+}
+
+/* What the peer may send; what it takes the probe finds out. */
 static int
 set_window(int fd, const struct leg_plan *plan)
 {
@@ -125,8 +134,7 @@ set_window(int fd, const struct leg_plan *plan)
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, &length) < 0)
 		return -errno;
-	if (window.rcv_wnd < plan->tcp.receive_window)
-		window.rcv_wnd = plan->tcp.receive_window;
+	window.rcv_wnd = receive_window(plan, window.rcv_wnd);
 	window.rcv_wup = plan->receive_next;
 	window.snd_wl1 = plan->receive_next - 1;
 	window.snd_wnd = plan->hides_window ? 0 : plan->tcp.send_window;
@@ -221,6 +229,8 @@ fill(int fd, const struct leg_plan *plan, const struct queues *queues)
 		r = put(fd, TCP_RECV_QUEUE, queues->unread, queues->unread_count);
 	if (r == 0)
 		r = put(fd, TCP_SEND_QUEUE, queues->sent, queues->sent_count);
+	if (r == 0 && plan->tcp.narrow)
+		r = leg_narrow_input(fd);
 	if (r == 0)
 		r = set_window(fd, plan);
 	return r;

@@ -116,6 +116,8 @@ takeover_plan_leg(const struct takeover_source *source, uint32_t slot, const str
 	leg_plan_make(from, record, which, output->acknowledged, source->gateway_ms, &plan->leg);
 	plan->rests =
 	    output->length == 0 && takeover_plan_has_rested(source, slot, TAKEOVER_REST_MS);
+	plan->leg.tcp.narrow = window_is_read_full(
+	    &shm_session(source->shm, slot)->input[which], record->stored[which]);
 	plan->leg.mark = source->has_marks ? mark_of_leg(slot, which) : 0;
 	if (is_one_flight(output, &from->tcp)) {
 		plan->output.count = 0;

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -30,6 +31,7 @@
 #define BASE_WRITTEN  5000u
 #define WAIT_MS	      20000
 #define MOST	      (200u << 10)
+#define NARROW_MOST   70000u /* one segment as a kernel gathers them, and a small one before it */
 
 struct link {
 	int ours; /* of the lost host, then the one that was made */
@@ -200,19 +202,31 @@ say(int fd, size_t from, size_t length)
 
 /* ---- loss and restoration ---- */
 
-/* `sent` octets of the output, from the last acknowledged one that is known on, count as sent. */
 static void
-restore(struct link *link, size_t sent)
+lose(struct link *link)
+{
+	assert_int_equal(leg_end(link->ours, true), 0);
+	close(link->ours);
+	leg_plan_make(&link->leg, &link->record, link->which, 0, 3000, &link->plan);
+}
+
+/* By its plan; `sent` octets of the output, from the last acknowledged one that is known on, count as sent. */
+static void
+make(struct link *link, size_t sent)
 {
 	size_t from = link->record.outlet[link->which].written - BASE_WRITTEN;
 	const struct iovec output = {link->output + from, sent};
 
-	assert_int_equal(leg_end(link->ours, true), 0);
-	close(link->ours);
-	leg_plan_make(&link->leg, &link->record, link->which, 0, 3000, &link->plan);
 	link->ours = leg_restore(&link->plan, &output, 1);
 	if (link->ours < 0)
 		fail_msg("restore: %s", strerror(-link->ours));
+}
+
+static void
+restore(struct link *link, size_t sent)
+{
+	lose(link);
+	make(link, sent);
 }
 
 static struct leg_answer
@@ -369,6 +383,50 @@ test_input_that_no_record_has(void **state)
 	expect(link->ours, 0, 20000);
 	check_goes_on(link, 20000, 0);
 	close_link(link);
+}
+
+static size_t
+unread(int fd)
+{
+	int length = 0;
+
+	assert_int_equal(ioctl(fd, SIOCINQ, &length), 0);
+	return (size_t)length;
+}
+
+/* A peer that goes on as it was let by the lost host; is_early: before it hears of the other one. */
+static void
+check_narrow(sa_family_t family, bool is_early)
+{
+	struct link *link = open_link(family, false);
+
+	lose(link);
+	link->plan.tcp.narrow = 1;
+	make(link, 0);
+	if (is_early)
+		say(link->peer, 0, MOST);
+	answer_of(link);
+	if (!is_early)
+		say(link->peer, 0, MOST);
+	usleep(500000);
+	assert_in_range(unread(link->ours), 0, NARROW_MOST);
+	assert_int_equal(leg_restore_again(&link->ours, &link->plan), 0);
+	usleep(500000);
+	assert_in_range(unread(link->ours), 0, NARROW_MOST);
+	/* As its worker does. */
+	assert_int_equal(leg_bound_input(link->ours), 0);
+	expect(link->ours, 0, MOST);
+	check_goes_on(link, MOST, 0);
+	close_link(link);
+}
+
+static void
+test_narrow(void **state)
+{
+	(void)state;
+	check_narrow(AF_INET, true);
+	check_narrow(AF_INET, false);
+	check_narrow(AF_INET6, true);
 }
 
 /* What has come meanwhile is acknowledged: it is in the second connection too. */
@@ -557,6 +615,11 @@ test_plan_is_met(void **state)
 		assert_false(leg_plan_is_met(&plan, &made, 99999998 - LEG_AHEAD_MS / 2));
 		/* The stamp has come round. */
 		assert_false(leg_plan_is_met(&plan, &made, 100000000 + (1ull << 32)));
+		plan = made;
+		assert_true(leg_plan_is_met(&plan, &made, 0));
+		plan.tcp.narrow = 1;
+		assert_false(leg_plan_is_met(&plan, &made, 0));
+		plan = made;
 		plan.written++;
 		assert_false(leg_plan_is_met(&plan, &made, 100000000));
 	}
@@ -617,6 +680,7 @@ main(void)
 	    cmocka_unit_test(test_unacknowledged_output),
 	    cmocka_unit_test(test_scale_comes_later),
 	    cmocka_unit_test(test_input_that_no_record_has),
+	    cmocka_unit_test(test_narrow),
 	    cmocka_unit_test(test_input_while_the_peer_is_asked),
 	    cmocka_unit_test(test_ended_by_the_peer),
 	    cmocka_unit_test(test_ended_by_us),

@@ -153,6 +153,45 @@ test_not_dumped(void **state)
 	assert_int_equal(session.leg[SHM_CLIENT].fd, -1);
 }
 
+/* ---- how much of the input lies there ---- */
+
+static bool
+is_narrow(struct scene *scene, uint64_t stored)
+{
+	struct loopback client = loopback_connect(4, false);
+	struct takeover_session session = {.slot = 0};
+	struct record *record = scene_begin_record(scene, 0);
+	bool narrow;
+
+	scene_describe(scene, 0, SHM_CLIENT, &client);
+	record->stored[SHM_CLIENT] = stored;
+	scene_publish(scene, 0, record);
+	scene_lose(&client);
+	assert_false(takeover_session_restore(&scene->source, &session));
+	assert_true(session.leg[SHM_CLIENT].fd >= 0);
+	narrow = session.leg[SHM_CLIENT].plan.tcp.narrow;
+	scene_end_session(&session);
+	close(client.peer);
+	return narrow;
+}
+
+/* A window with room for all that this kernel can accept needs no narrow leg. */
+static void
+test_full_window(void **state)
+{
+	struct scene *scene = *state;
+	struct window *window = &shm_session(&scene->shm, 0)->input[SHM_CLIENT];
+
+	loopback_enter();
+	assert_false(is_narrow(scene, SHM_READ_MAX));
+	window_rebase(window, 1000);
+	while (!window_is_full(window))
+		assert_int_equal(window_append(window, &scene->shm, &scene->cache, 0), 0);
+	assert_false(is_narrow(scene, 1000 + SHM_READ_MAX - 1));
+	assert_true(is_narrow(scene, 1000 + SHM_READ_MAX));
+	assert_true(is_narrow(scene, window_end(window)));
+}
+
 /* ---- output that may have been sent ---- */
 
 /* Of LENGTH octets the peer has `got`, and the FIN behind them if our side has ended. */
@@ -631,6 +670,7 @@ main(void)
 	    TEST(test_not_there),
 	    TEST(test_no_record),
 	    TEST(test_not_dumped),
+	    TEST(test_full_window),
 	    TEST(test_much_output),
 	    TEST(test_ended_when_asked),
 	    TEST(test_ended_by_us),

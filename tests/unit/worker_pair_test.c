@@ -6,6 +6,7 @@
 #include "shm/counters.h"
 #include "shm/journal.h"
 #include "tests/unit/worker_harness.h"
+#include "worker/session.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -300,12 +301,64 @@ test_blocked_input_is_stored(void **state)
 	wait_for_all(harness, 4);
 	record = record_of(harness, 4);
 	/* Both, what waits to be sent and what is stored, lie in one window. */
-	assert_true(record.stored[SHM_CLIENT] > record.position[SHM_CLIENT]);
+	assert_in_range(record.stored[SHM_CLIENT] - record.position[SHM_CLIENT], 1,
+	    SESSION_HELD_MAX + SHM_CHUNK_SIZE + SHM_UNREAD_MAX);
 	assert_true(HARNESS_CHUNKS - chunk_count_free(&harness->shm) <= SHM_WINDOW_CHUNKS);
 	harness_kill(harness, 0, SIGKILL);
 	harness_start(harness, 1);
 	harness_adopt_all(harness, 1, 0);
 	read_to(harness, 4, sent);
+	assert_int_equal(counter_total(&harness->shm, COUNTER_sessions_invalid), 0);
+}
+
+static void
+shrink(int fd, int which)
+{
+	const int bytes = 4096;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, which, &bytes, sizeof(bytes)), 0);
+}
+
+static int
+kept_option(struct harness *harness, uint32_t slot, int level, int option)
+{
+	int value = 0;
+	socklen_t length = sizeof(value);
+
+	assert_int_equal(
+	    getsockopt(harness->session[slot].kept[SHM_CLIENT], level, option, &value, &length), 0);
+	return value;
+}
+
+/* Another host's kernel has filled the window: this one accepts next to nothing until the leg is read again. */
+static void
+test_narrow_until_it_is_read(void **state)
+{
+	struct harness *harness = *state;
+	const int offers = 4096;
+	int narrow;
+	uint64_t sent;
+
+	harness_acknowledge_always(harness, 0);
+	harness_session_open(harness, 0, 19, SLOT_RAW, true);
+	sent = harness_fill(harness, 19, SHM_CLIENT);
+	wait_for_all(harness, 19);
+	harness_kill(harness, 0, SIGKILL);
+	shm_custody(&harness->shm, 19)->leg[SHM_CLIENT].tcp.narrow = 1;
+	shrink(harness->session[19].kept[SHM_CLIENT], SO_RCVBUF);
+	narrow = kept_option(harness, 19, SOL_SOCKET, SO_RCVBUF);
+	/* As some kernels do of themselves with such a buffer. */
+	assert_int_equal(setsockopt(harness->session[19].kept[SHM_CLIENT], IPPROTO_TCP,
+			     TCP_WINDOW_CLAMP, &offers, sizeof(offers)),
+	    0);
+	harness_start(harness, 1);
+	harness_adopt_all(harness, 1, 0);
+	harness_listen(harness, 500);
+	assert_int_equal(kept_option(harness, 19, SOL_SOCKET, SO_RCVBUF), narrow);
+	read_to(harness, 19, sent);
+	assert_int_equal(kept_option(harness, 19, SOL_SOCKET, SO_RCVBUF), 2 * SHM_RECEIVE_BUFFER);
+	assert_true(
+	    kept_option(harness, 19, IPPROTO_TCP, TCP_WINDOW_CLAMP) >= (int)SHM_RECEIVE_BUFFER / 2);
 	assert_int_equal(counter_total(&harness->shm, COUNTER_sessions_invalid), 0);
 }
 
@@ -511,14 +564,6 @@ test_held_is_held(void **state)
 	harness_expect_silence(harness, 9, SHM_CLIENT, SILENCE_MS);
 	harness_release(harness, RELEASE_ALONE);
 	assert_int_equal(harness_expect_end(harness, 9, SHM_CLIENT), 0);
-}
-
-static void
-shrink(int fd, int which)
-{
-	const int bytes = 4096;
-
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, which, &bytes, sizeof(bytes)), 0);
 }
 
 /* What is there to be read. */
@@ -825,6 +870,7 @@ main(int argc, char **argv)
 	    TEST(test_unacknowledged_output_stays),
 	    TEST(test_it_stays_for_a_standby_to_come),
 	    TEST(test_at_rest_all_is_told),
+	    TEST(test_narrow_until_it_is_read),
 	    TEST(test_an_adopter_waits),
 	    TEST(test_an_adopter_waits_for_the_end),
 	    TEST(test_the_slots_next_session_waits),
