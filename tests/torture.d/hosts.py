@@ -169,6 +169,13 @@ class LanPair:
         for session in one.host.show("conn")["sessions"]:
             self.tell_session(one, session["client"]["port"])
         self.tell_sockets(one)
+        self.tell_refused()
+
+    def tell_refused(self):
+        """What the kernel of clients and mail server has counted besides traffic: time stamps that are too old,
+        acknowledgements of what was not sent, and the like."""
+        done = subprocess.run(self.lan.wire.prefix("wire") + ["nstat", "-as"], capture_output=True, text=True)
+        print("\n".join(" ".join(line.split()[:2]) for line in done.stdout.splitlines() if "TcpExt" in line))
 
     def tell_session(self, one, port):
         for session in one.host.show("conn")["sessions"]:
