@@ -6,8 +6,9 @@
  * an empty Landlock set where the kernel has Landlock, and a seccomp filter.  That leaves a worker
  * io_uring_enter (the ring itself is restricted), recvmsg for the hand-overs and for what is not to be
  * read yet, write to the eventfd that wakes sync, the ioctls SIOCOUTQ and SIOCINQ, the options TCP_INFO,
- * TCP_WINDOW_CLAMP and SO_RCVBUF, shutdown, close, the clock and the exits; and smtpguard-gate what receives packets, sends verdicts and
- * waits.  Anything else kills the process with SIGSYS, which the supervisor counts as a fault.
+ * TCP_WINDOW_CLAMP and SO_RCVBUF, shutdown, close, the clock and the exits; and smtpguard-gate what
+ * receives packets, sends verdicts and waits.  Anything else kills the process with SIGSYS, which the
+ * supervisor counts as a fault.
  *
  * 0 or -errno; *ret_step names what was refused.
  */

@@ -119,8 +119,8 @@ unread_copy(struct worker *worker, struct session *session, enum shm_leg leg)
 	return got;
 }
 
-/* What a kernel (of 6.11, say) has once made of a small buffer stays the most that it ever offers: a leg that was
- * narrow would be slow for ever.  Others are not told what they know. */
+/* Kernels from 6.11 on derive from a small buffer the most that they offer, and keep it: a leg that was narrow would be
+ * slow for ever.  It is not set where nothing is wrong: older ones may keep a window of 0 shut by it. */
 static void
 widen(struct leg *side)
 {

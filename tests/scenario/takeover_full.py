@@ -1,4 +1,4 @@
-"""Sessions whose windows are full go on at the other host, there and back again, and nothing of what waited is lost,
+"""Sessions whose windows are full go on at the other host, three times, and nothing of what waited is lost,
 moved or told twice."""
 
 import hashlib
@@ -118,11 +118,11 @@ def full_windows(world, family):
     for client in clients:
         client.start()
     fill(mx1, clients)
-    take_over(place, mx1, mx2)
-    # What the kernels of both have accepted meanwhile has to find room.
-    place.back(mx1)
-    paired(mx2, mx1)
-    take_over(place, mx2, mx1)
+    # What each kernel has accepted meanwhile has to find room.
+    for lost, by in ((mx1, mx2), (mx2, mx1), (mx1, mx2)):
+        take_over(place, lost, by)
+        place.back(lost)
+        paired(by, lost)
     server.go.set()
     for client in clients:
         client.join(60)
